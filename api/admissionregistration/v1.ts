@@ -1,0 +1,31 @@
+import type { Api } from '../facts/table.ts'
+
+export type ApplyConfiguration = Api<'admissionregistration.v1.ApplyConfiguration'>
+export type AuditAnnotation = Api<'admissionregistration.v1.AuditAnnotation'>
+export type ExpressionWarning = Api<'admissionregistration.v1.ExpressionWarning'>
+export type JSONPatch = Api<'admissionregistration.v1.JSONPatch'>
+export type MatchCondition = Api<'admissionregistration.v1.MatchCondition'>
+export type MatchResources = Api<'admissionregistration.v1.MatchResources'>
+export type MutatingAdmissionPolicy = Api<'admissionregistration.v1.MutatingAdmissionPolicy'>
+export type MutatingAdmissionPolicyBinding = Api<'admissionregistration.v1.MutatingAdmissionPolicyBinding'>
+export type MutatingAdmissionPolicyBindingSpec = Api<'admissionregistration.v1.MutatingAdmissionPolicyBindingSpec'>
+export type MutatingAdmissionPolicySpec = Api<'admissionregistration.v1.MutatingAdmissionPolicySpec'>
+export type MutatingWebhook = Api<'admissionregistration.v1.MutatingWebhook'>
+export type MutatingWebhookConfiguration = Api<'admissionregistration.v1.MutatingWebhookConfiguration'>
+export type Mutation = Api<'admissionregistration.v1.Mutation'>
+export type NamedRuleWithOperations = Api<'admissionregistration.v1.NamedRuleWithOperations'>
+export type ParamKind = Api<'admissionregistration.v1.ParamKind'>
+export type ParamRef = Api<'admissionregistration.v1.ParamRef'>
+export type RuleWithOperations = Api<'admissionregistration.v1.RuleWithOperations'>
+export type ServiceReference = Api<'admissionregistration.v1.ServiceReference'>
+export type TypeChecking = Api<'admissionregistration.v1.TypeChecking'>
+export type ValidatingAdmissionPolicy = Api<'admissionregistration.v1.ValidatingAdmissionPolicy'>
+export type ValidatingAdmissionPolicyBinding = Api<'admissionregistration.v1.ValidatingAdmissionPolicyBinding'>
+export type ValidatingAdmissionPolicyBindingSpec = Api<'admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec'>
+export type ValidatingAdmissionPolicySpec = Api<'admissionregistration.v1.ValidatingAdmissionPolicySpec'>
+export type ValidatingAdmissionPolicyStatus = Api<'admissionregistration.v1.ValidatingAdmissionPolicyStatus'>
+export type ValidatingWebhook = Api<'admissionregistration.v1.ValidatingWebhook'>
+export type ValidatingWebhookConfiguration = Api<'admissionregistration.v1.ValidatingWebhookConfiguration'>
+export type Validation = Api<'admissionregistration.v1.Validation'>
+export type Variable = Api<'admissionregistration.v1.Variable'>
+export type WebhookClientConfig = Api<'admissionregistration.v1.WebhookClientConfig'>

@@ -1,0 +1,135 @@
+/** Facts of batch.v1: per definition its fields as `number[!] type flags =default`; see `apimachinery/schema/facts.ts`. */
+export const batchV1 = {
+  'batch.v1.CronJob': {
+    gvk: { group: 'batch', version: 'v1', kind: 'CronJob' },
+    fields: {
+      apiVersion: '0 string',
+      kind: '0 string',
+      metadata: '1 meta.v1.ObjectMeta ={}',
+      spec: '2! batch.v1.CronJobSpec ={}',
+      status: '3 batch.v1.CronJobStatus ={}',
+    },
+  },
+  'batch.v1.CronJobSpec': {
+    fields: {
+      schedule: '1! string =""',
+      startingDeadlineSeconds: '2 int64',
+      concurrencyPolicy: '3 string',
+      suspend: '4 bool',
+      jobTemplate: '5! batch.v1.JobTemplateSpec ={}',
+      successfulJobsHistoryLimit: '6 int32',
+      failedJobsHistoryLimit: '7 int32',
+      timeZone: '8 string',
+    },
+  },
+  'batch.v1.CronJobStatus': {
+    fields: {
+      active: '1 []core.v1.ObjectReference list=atomic',
+      lastScheduleTime: '4 time',
+      lastSuccessfulTime: '5 time',
+    },
+  },
+  'batch.v1.Job': {
+    gvk: { group: 'batch', version: 'v1', kind: 'Job' },
+    fields: {
+      apiVersion: '0 string',
+      kind: '0 string',
+      metadata: '1 meta.v1.ObjectMeta ={}',
+      spec: '2 batch.v1.JobSpec ={}',
+      status: '3 batch.v1.JobStatus ={}',
+    },
+  },
+  'batch.v1.JobCondition': {
+    fields: {
+      type: '1! string =""',
+      status: '2! string =""',
+      lastProbeTime: '3 time',
+      lastTransitionTime: '4 time',
+      reason: '5 string',
+      message: '6 string',
+    },
+  },
+  'batch.v1.JobSpec': {
+    fields: {
+      parallelism: '1 int32',
+      completions: '2 int32',
+      activeDeadlineSeconds: '3 int64',
+      selector: '4 meta.v1.LabelSelector',
+      manualSelector: '5 bool',
+      template: '6! core.v1.PodTemplateSpec ={}',
+      backoffLimit: '7 int32',
+      ttlSecondsAfterFinished: '8 int32',
+      completionMode: '9 string',
+      suspend: '10 bool',
+      podFailurePolicy: '11 batch.v1.PodFailurePolicy',
+      backoffLimitPerIndex: '12 int32',
+      maxFailedIndexes: '13 int32',
+      podReplacementPolicy: '14 string',
+      managedBy: '15 string',
+      successPolicy: '16 batch.v1.SuccessPolicy',
+    },
+  },
+  'batch.v1.JobStatus': {
+    fields: {
+      conditions: '1 []batch.v1.JobCondition list=atomic patch=merge mergeKey=type',
+      startTime: '2 time',
+      completionTime: '3 time',
+      active: '4 int32',
+      succeeded: '5 int32',
+      failed: '6 int32',
+      completedIndexes: '7 string',
+      uncountedTerminatedPods: '8 batch.v1.UncountedTerminatedPods',
+      ready: '9 int32',
+      failedIndexes: '10 string',
+      terminating: '11 int32',
+    },
+  },
+  'batch.v1.JobTemplateSpec': {
+    fields: {
+      metadata: '1 meta.v1.ObjectMeta ={}',
+      spec: '2 batch.v1.JobSpec ={}',
+    },
+  },
+  'batch.v1.PodFailurePolicy': {
+    fields: {
+      rules: '1! []batch.v1.PodFailurePolicyRule list=atomic',
+    },
+  },
+  'batch.v1.PodFailurePolicyOnExitCodesRequirement': {
+    fields: {
+      containerName: '1 string',
+      operator: '2! string =""',
+      values: '3! []int32 list=set',
+    },
+  },
+  'batch.v1.PodFailurePolicyOnPodConditionsPattern': {
+    fields: {
+      type: '1! string =""',
+      status: '2 string =""',
+    },
+  },
+  'batch.v1.PodFailurePolicyRule': {
+    fields: {
+      action: '1! string =""',
+      onExitCodes: '2 batch.v1.PodFailurePolicyOnExitCodesRequirement',
+      onPodConditions: '3 []batch.v1.PodFailurePolicyOnPodConditionsPattern list=atomic',
+    },
+  },
+  'batch.v1.SuccessPolicy': {
+    fields: {
+      rules: '1! []batch.v1.SuccessPolicyRule list=atomic',
+    },
+  },
+  'batch.v1.SuccessPolicyRule': {
+    fields: {
+      succeededIndexes: '1 string',
+      succeededCount: '2 int32',
+    },
+  },
+  'batch.v1.UncountedTerminatedPods': {
+    fields: {
+      succeeded: '1 []string list=set',
+      failed: '2 []string list=set',
+    },
+  },
+} as const

@@ -1,0 +1,41 @@
+/** Facts of certificates.v1: per definition its fields as `number[!] type flags =default`; see `apimachinery/schema/facts.ts`. */
+export const certificatesV1 = {
+  'certificates.v1.CertificateSigningRequest': {
+    gvk: { group: 'certificates.k8s.io', version: 'v1', kind: 'CertificateSigningRequest' },
+    fields: {
+      apiVersion: '0 string',
+      kind: '0 string',
+      metadata: '1 meta.v1.ObjectMeta ={}',
+      spec: '2! certificates.v1.CertificateSigningRequestSpec ={}',
+      status: '3 certificates.v1.CertificateSigningRequestStatus ={}',
+    },
+  },
+  'certificates.v1.CertificateSigningRequestCondition': {
+    fields: {
+      type: '1! string =""',
+      reason: '2 string',
+      message: '3 string',
+      lastUpdateTime: '4 time',
+      lastTransitionTime: '5 time',
+      status: '6! string =""',
+    },
+  },
+  'certificates.v1.CertificateSigningRequestSpec': {
+    fields: {
+      request: '1! bytes',
+      username: '2 string',
+      uid: '3 string',
+      groups: '4 []string list=atomic',
+      usages: '5 []string list=atomic',
+      extra: '6 map<[]string>',
+      signerName: '7! string =""',
+      expirationSeconds: '8 int32',
+    },
+  },
+  'certificates.v1.CertificateSigningRequestStatus': {
+    fields: {
+      conditions: '1 []certificates.v1.CertificateSigningRequestCondition list=map keys=type',
+      certificate: '2 bytes',
+    },
+  },
+} as const

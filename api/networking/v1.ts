@@ -1,0 +1,31 @@
+import type { Api } from '../facts/table.ts'
+
+export type HTTPIngressPath = Api<'networking.v1.HTTPIngressPath'>
+export type HTTPIngressRuleValue = Api<'networking.v1.HTTPIngressRuleValue'>
+export type IPAddress = Api<'networking.v1.IPAddress'>
+export type IPAddressSpec = Api<'networking.v1.IPAddressSpec'>
+export type IPBlock = Api<'networking.v1.IPBlock'>
+export type Ingress = Api<'networking.v1.Ingress'>
+export type IngressBackend = Api<'networking.v1.IngressBackend'>
+export type IngressClass = Api<'networking.v1.IngressClass'>
+export type IngressClassParametersReference = Api<'networking.v1.IngressClassParametersReference'>
+export type IngressClassSpec = Api<'networking.v1.IngressClassSpec'>
+export type IngressLoadBalancerIngress = Api<'networking.v1.IngressLoadBalancerIngress'>
+export type IngressLoadBalancerStatus = Api<'networking.v1.IngressLoadBalancerStatus'>
+export type IngressPortStatus = Api<'networking.v1.IngressPortStatus'>
+export type IngressRule = Api<'networking.v1.IngressRule'>
+export type IngressServiceBackend = Api<'networking.v1.IngressServiceBackend'>
+export type IngressSpec = Api<'networking.v1.IngressSpec'>
+export type IngressStatus = Api<'networking.v1.IngressStatus'>
+export type IngressTLS = Api<'networking.v1.IngressTLS'>
+export type NetworkPolicy = Api<'networking.v1.NetworkPolicy'>
+export type NetworkPolicyEgressRule = Api<'networking.v1.NetworkPolicyEgressRule'>
+export type NetworkPolicyIngressRule = Api<'networking.v1.NetworkPolicyIngressRule'>
+export type NetworkPolicyPeer = Api<'networking.v1.NetworkPolicyPeer'>
+export type NetworkPolicyPort = Api<'networking.v1.NetworkPolicyPort'>
+export type NetworkPolicySpec = Api<'networking.v1.NetworkPolicySpec'>
+export type ParentReference = Api<'networking.v1.ParentReference'>
+export type ServiceBackendPort = Api<'networking.v1.ServiceBackendPort'>
+export type ServiceCIDR = Api<'networking.v1.ServiceCIDR'>
+export type ServiceCIDRSpec = Api<'networking.v1.ServiceCIDRSpec'>
+export type ServiceCIDRStatus = Api<'networking.v1.ServiceCIDRStatus'>

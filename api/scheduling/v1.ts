@@ -1,0 +1,3 @@
+import type { Api } from '../facts/table.ts'
+
+export type PriorityClass = Api<'scheduling.v1.PriorityClass'>

@@ -1,0 +1,39 @@
+// Bundles every program into dist/, so that a process starts in tens of milliseconds.
+import { existsSync, readdirSync } from 'node:fs'
+import { build } from 'esbuild'
+
+const programs = [
+  'apiserver',
+  'scheduler',
+  'controller-manager',
+  'kubelet',
+  'flanneld',
+  'kube-proxy',
+  'dns',
+  'cni',
+].filter((name) => existsSync(`${name}/main.ts`))
+const local = existsSync('deploy/local/main.ts') ? { local: 'deploy/local/main.ts' } : {}
+const workers = Object.fromEntries(
+  programs.flatMap((name) =>
+    readdirSync(name, { recursive: true })
+      .filter((file) => file.endsWith('.worker.ts'))
+      .map((file) => [file.replace(/^.*\//, '').replace(/\.ts$/, ''), `${name}/${file}`]),
+  ),
+)
+
+await build({
+  entryPoints: { ...Object.fromEntries(programs.map((name) => [name, `${name}/main.ts`])), ...local, ...workers },
+  outdir: 'dist',
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  outExtension: { '.js': '.mjs' },
+  external: ['koffi'],
+  sourcemap: 'linked',
+  logLevel: 'warning',
+  // CommonJS packages inside an ES module bundle still ask for these names.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+})
