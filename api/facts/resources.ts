@@ -92,3 +92,10 @@ export const resourceFacts: readonly ResourceFacts[] = [
   { group: 'storage.k8s.io', version: 'v1', kind: 'VolumeAttachment', plural: 'volumeattachments', singular: 'volumeattachment', namespaced: false, subresources: { status: { group: 'storage.k8s.io', version: 'v1', kind: 'VolumeAttachment', verbs: ['get', 'patch', 'update'] } }, storagePrefix: '/registry/volumeattachments' },
   { group: 'storage.k8s.io', version: 'v1', kind: 'VolumeAttributesClass', plural: 'volumeattributesclasses', singular: 'volumeattributesclass', namespaced: false, shortNames: ['vac'], storagePrefix: '/registry/volumeattributesclasses' },
 ]
+
+/** The facts of one resource; throws for a name that is not in the table, which is a bug. */
+export function factsOf(group: string, plural: string, version = 'v1'): ResourceFacts {
+  const found = resourceFacts.find((facts) => facts.group === group && facts.plural === plural && facts.version === version)
+  if (found === undefined) throw new TypeError(`No facts of ${group}/${version} ${plural}`)
+  return found
+}
