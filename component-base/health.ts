@@ -1,0 +1,65 @@
+/** `/healthz`, `/livez`, `/readyz` as upstream's programs answer them: `ok`, `?verbose`, `?exclude=`, one path per check. */
+
+/** `undefined`: healthy; a string: why not. */
+export type Check = () => string | undefined | Promise<string | undefined>
+export type CheckGroup = 'healthz' | 'livez' | 'readyz'
+export type HealthAnswer = { readonly status: number; readonly body: string }
+
+/** Named checks of one program. */
+export class HealthChecks {
+  readonly #checks = new Map<string, { readonly check: Check; readonly groups: ReadonlySet<CheckGroup> }>()
+
+  /** Adds a check to the groups it speaks for (default: all). */
+  add(name: string, check: Check, groups: readonly CheckGroup[] = ['healthz', 'livez', 'readyz']): void {
+    this.#checks.set(name, { check, groups: new Set(groups) })
+  }
+
+  /** Answers a path such as `/readyz` or `/livez/ping`; `undefined` when it is not one of ours. */
+  async answer(path: string, query: URLSearchParams): Promise<HealthAnswer | undefined> {
+    const [group, ...rest] = path.slice(1).split('/')
+    if (!isGroup(group)) return undefined
+    const mine = [...this.#checks].filter(([, entry]) => entry.groups.has(group))
+    if (rest.length > 0) return await answerOne(mine, rest.join('/'))
+    return await answerAll(group, mine, query)
+  }
+}
+
+type Entry = readonly [string, { readonly check: Check }]
+
+function isGroup(text: string | undefined): text is CheckGroup {
+  return text === 'healthz' || text === 'livez' || text === 'readyz'
+}
+
+async function answerOne(entries: readonly Entry[], name: string): Promise<HealthAnswer | undefined> {
+  const entry = entries.find(([known]) => known === name)
+  if (entry === undefined) return undefined
+  const failure = await runCheck(entry[1].check)
+  return failure === undefined
+    ? { status: 200, body: 'ok' }
+    : { status: 500, body: `internal server error: ${failure}` }
+}
+
+async function answerAll(group: CheckGroup, entries: readonly Entry[], query: URLSearchParams): Promise<HealthAnswer> {
+  const excluded = new Set(query.getAll('exclude'))
+  const lines: string[] = []
+  let failed = false
+  for (const [name, { check }] of entries) {
+    if (excluded.has(name)) {
+      lines.push(`[+]${name} excluded: ok`)
+      continue
+    }
+    const failure = await runCheck(check)
+    failed ||= failure !== undefined
+    lines.push(failure === undefined ? `[+]${name} ok` : `[-]${name} failed: reason withheld`)
+  }
+  if (failed) return { status: 500, body: `${lines.join('\n')}\n${group} check failed\n` }
+  return { status: 200, body: query.has('verbose') ? `${lines.join('\n')}\n${group} check passed\n` : 'ok' }
+}
+
+async function runCheck(check: Check): Promise<string | undefined> {
+  try {
+    return await check()
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
