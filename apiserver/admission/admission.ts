@@ -1,0 +1,53 @@
+/** Admission: plugins that may change or refuse a write after it is decoded and defaulted, and before it is stored. */
+import type { ApiObject, Resource } from '../../api/resource.ts'
+import type { JsonObject } from '../../apimachinery/json.ts'
+import type { UserInfo } from '../http/request-info.ts'
+
+/** One write as admission sees it. `object` is absent for DELETE, `oldObject` for CREATE. */
+export type AdmissionRequest = {
+  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
+  readonly resource: Resource
+  readonly subresource: string
+  readonly namespace: string
+  readonly name: string
+  readonly object?: ApiObject
+  readonly oldObject?: ApiObject
+  readonly user: UserInfo
+  readonly dryRun: boolean
+  /** The request's `CreateOptions`, `UpdateOptions`, `PatchOptions`, `DeleteOptions` or connect options. */
+  readonly options?: JsonObject
+}
+
+/** One plugin. Either function throws a `StatusError` to refuse. `mutate` returns the object to go on with. */
+export type AdmissionPlugin = {
+  readonly name: string
+  readonly mutate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<ApiObject> | ApiObject
+  readonly validate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<void> | void
+}
+
+/** All plugins in their order. Run by the registry's store for each write, and by subresources for CONNECT. */
+export type AdmissionChain = {
+  /** Changes the object of a CREATE or UPDATE. */
+  readonly mutate: (request: AdmissionRequest, signal: AbortSignal) => Promise<ApiObject | undefined>
+  readonly validate: (request: AdmissionRequest, signal: AbortSignal) => Promise<void>
+}
+
+/** Runs the plugins one after the other, each on the object that the one before returned. */
+export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
+  const mutating = plugins.flatMap(({ mutate }) => mutate ?? [])
+  const validating = plugins.flatMap(({ validate }) => validate ?? [])
+  return {
+    async mutate(request, signal) {
+      let object = request.object
+      for (const mutate of mutating) {
+        // DELETE and CONNECT have no object to change, but a mutating plugin may still refuse them.
+        const result = await mutate(object === undefined ? request : { ...request, object }, signal)
+        if (object !== undefined) object = result
+      }
+      return object
+    },
+    async validate(request, signal) {
+      for (const validate of validating) await validate(request, signal)
+    },
+  }
+}

@@ -1,0 +1,43 @@
+/** The request and response that every handler of the API server sees, whatever HTTP version carried them. */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { RequestInfo, UserInfo } from './request-info.ts'
+
+/** What is known before anyone is authenticated. */
+export type IncomingRequest = {
+  readonly method: string
+  /** Path and query. */
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  /** The same value for all requests of one connection: what follows from its certificate can be cached by it. */
+  readonly connection: TLSSocket
+}
+
+/** An authenticated and authorized request. */
+export type ApiRequest = {
+  readonly incoming: IncomingRequest
+  readonly info: RequestInfo
+  readonly user: UserInfo
+  readonly query: URLSearchParams
+  /** Reads the whole body; refuses more than 3 MiB. */
+  readonly body: () => Promise<Buffer>
+  /** The body as it arrives, for proxies; not to be mixed with `body`. */
+  readonly stream: Readable
+  /** Adds a `Warning: 299` header to the answer. */
+  readonly warn: (text: string) => void
+  /** Aborts when the client goes away, the request times out, or the server stops. */
+  readonly signal: AbortSignal
+}
+
+/** The part of Node's two response classes that handlers use. */
+export type ApiResponse = {
+  readonly headersSent: boolean
+  readonly writableEnded: boolean
+  writeHead(code: number, headers: Record<string, string | number | readonly string[]>): unknown
+  write(chunk: Buffer | string): boolean
+  end(chunk?: Buffer | string): unknown
+  on(event: 'drain' | 'close' | 'error', listener: (error?: Error) => void): unknown
+  once(event: 'drain' | 'close' | 'error', listener: (error?: Error) => void): unknown
+  off(event: 'drain' | 'close' | 'error', listener: (error?: Error) => void): unknown
+}

@@ -1,0 +1,158 @@
+/**
+ * What a request asks for, read from its method and URL alone: the input of authorization, admission, routing and metrics.
+ * Source: upstream's `RequestInfoFactory.NewRequestInfo`.
+ *
+ *   /api/v1/namespaces/{ns}/{resource}/{name}/{subresource}
+ *   /apis/{group}/{version}/namespaces/{ns}/{resource}/{name}/{subresource}
+ */
+
+/** Who is asking. */
+export type UserInfo = {
+  readonly name: string
+  readonly uid?: string
+  readonly groups: readonly string[]
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
+/** A request in the API's own terms. `group` is `''` for the core group, `namespace` `''` for cluster scope. */
+export type RequestInfo = {
+  readonly isResourceRequest: boolean
+  /** `get list watch create update patch delete deletecollection proxy`; the lower-case method for other paths. */
+  readonly verb: string
+  readonly apiPrefix: string
+  readonly group: string
+  readonly version: string
+  readonly namespace: string
+  readonly resource: string
+  readonly subresource: string
+  readonly name: string
+  /** The path segments from the resource on. */
+  readonly parts: readonly string[]
+  /** The URL's path, still encoded. */
+  readonly path: string
+}
+
+const verbs: Readonly<Record<string, string>> = {
+  POST: 'create',
+  GET: 'get',
+  HEAD: 'get',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+}
+const namespaceSubresources = new Set(['status', 'finalize'])
+
+/** Reads method and URL (path and query) as upstream does; never fails. */
+export function parseRequestInfo(method: string, url: string): RequestInfo {
+  const queryAt = url.indexOf('?')
+  const path = queryAt === -1 ? url : url.slice(0, queryAt)
+  const query = queryAt === -1 ? '' : url.slice(queryAt + 1)
+  const segments = splitPath(path)
+  const apiPrefix = segments[0] ?? ''
+  const isCore = apiPrefix === 'api'
+  const resourceAt = isCore ? 2 : 3
+  if ((!isCore && apiPrefix !== 'apis') || segments.length <= resourceAt) return nonResource(method, path)
+  return resourceInfo({
+    method,
+    path,
+    query,
+    apiPrefix,
+    group: isCore ? '' : (segments[1] ?? ''),
+    version: segments[resourceAt - 1] ?? '',
+    rest: segments.slice(resourceAt),
+  })
+}
+
+function nonResource(method: string, path: string): RequestInfo {
+  return {
+    isResourceRequest: false,
+    verb: method.toLowerCase(),
+    apiPrefix: '',
+    group: '',
+    version: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+    parts: [],
+    path,
+  }
+}
+
+type Located = {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly apiPrefix: string
+  readonly group: string
+  readonly version: string
+  readonly rest: readonly string[]
+}
+
+function resourceInfo({ method, path, query, apiPrefix, group, version, rest }: Located): RequestInfo {
+  let verb = verbs[method] ?? ''
+  let parts = rest
+  // `/proxy/` and `/watch/` in front of the resource are old forms that still name a verb.
+  if (parts[0] === 'watch' || parts[0] === 'proxy') {
+    verb = parts[0]
+    parts = parts.slice(1)
+  }
+  let namespace = ''
+  if (parts[0] === 'namespaces') {
+    namespace = parts[1] ?? ''
+    // `/namespaces/x/pods` is about pods; `/namespaces/x` and `/namespaces/x/status` are about the namespace.
+    if (parts.length > 2 && !namespaceSubresources.has(parts[2] ?? '')) parts = parts.slice(2)
+  }
+  const resource = parts[0] ?? ''
+  const nameInPath = parts[1] ?? ''
+  const name = nameInPath === '' && (verb === 'get' || verb === 'delete') ? '' : nameInPath
+  const subresource = verb === 'proxy' ? '' : (parts[2] ?? '')
+  return {
+    isResourceRequest: true,
+    ...collectionVerb(verb, name, query),
+    apiPrefix,
+    group,
+    version,
+    namespace,
+    resource,
+    subresource,
+    parts,
+    path,
+  }
+}
+
+/** A `get` without a name is `list` or `watch`; a `metadata.name` field selector gives the name back. */
+function collectionVerb(verb: string, name: string, query: string): { verb: string; name: string } {
+  if (name !== '') return { verb, name }
+  if (verb === 'delete') return { verb: 'deletecollection', name }
+  if (verb !== 'get') return { verb, name }
+  if (query === '') return { verb: 'list', name }
+  const parameters = new URLSearchParams(query)
+  return {
+    verb: isTrue(parameters.get('watch')) ? 'watch' : 'list',
+    name: selectedName(parameters.get('fieldSelector') ?? ''),
+  }
+}
+
+function isTrue(value: string | null): boolean {
+  return value !== null && value.toLowerCase() !== 'false' && value !== '0'
+}
+
+function selectedName(fieldSelector: string): string {
+  const match = /(?:^|,)metadata\.name==?([^,!=]+)(?:,|$)/.exec(fieldSelector)
+  return match?.[1] ?? ''
+}
+
+function splitPath(path: string): string[] {
+  const trimmed = path.replace(/^\/+|\/+$/g, '')
+  return trimmed === '' ? [] : trimmed.split('/').map(decodeSegment)
+}
+
+function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}

@@ -1,0 +1,12 @@
+import type { ResourceFacts } from '../../api/facts/resources.ts'
+import type { ApiObject } from '../../api/resource.ts'
+
+/**
+ * Synchronous reads from the watch caches, for authorizers, admission and subresources. Objects are shared: never change
+ * them. `namespace` is `''` for cluster-scoped kinds.
+ */
+export type ObjectReader = {
+  readonly get: (facts: ResourceFacts, namespace: string, name: string) => ApiObject | undefined
+  /** All objects, or those of one namespace, sorted by namespace and name. */
+  readonly list: (facts: ResourceFacts, namespace?: string) => readonly ApiObject[]
+}
