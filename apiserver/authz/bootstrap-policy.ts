@@ -49,7 +49,8 @@ type DraftMetadata = Pick<ApiObject['metadata'], 'name' | 'namespace' | 'labels'
 /** `get,list core pods` or `get url:/healthz`. */
 export function parseRule(text: string): PolicyRule {
   const [verbs = '', groups = '', resources = '', names] = text.split(' ')
-  if (groups.startsWith('url:')) return { nonResourceURLs: groups.slice('url:'.length).split(','), verbs: verbs.split(',') }
+  if (groups.startsWith('url:'))
+    return { nonResourceURLs: groups.slice('url:'.length).split(','), verbs: verbs.split(',') }
   return {
     apiGroups: groups.split(',').map((group) => (group === 'core' ? '' : group)),
     ...(names === undefined ? {} : { resourceNames: names.split(',') }),
@@ -66,7 +67,11 @@ function role(kind: RoleDraft['kind'], facts: RoleFacts): RoleDraft {
     metadata: metadata(facts, Object.fromEntries(aggregateTo)),
     ...(facts.aggregates === undefined
       ? {}
-      : { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [`${aggregateLabel}${facts.aggregates}`]: 'true' } }] } }),
+      : {
+          aggregationRule: {
+            clusterRoleSelectors: [{ matchLabels: { [`${aggregateLabel}${facts.aggregates}`]: 'true' } }],
+          },
+        }),
     rules: facts.aggregates === undefined ? (facts.rules ?? []).map(parseRule) : null,
   }
 }
@@ -82,7 +87,10 @@ function binding(kind: BindingDraft['kind'], facts: BindingFacts): BindingDraft 
   }
 }
 
-function metadata(facts: { name: string; namespace?: string }, labels: Readonly<Record<string, string>>): DraftMetadata {
+function metadata(
+  facts: { name: string; namespace?: string },
+  labels: Readonly<Record<string, string>>,
+): DraftMetadata {
   return {
     annotations: { [autoUpdateAnnotation]: 'true' },
     labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults', ...labels },

@@ -96,9 +96,7 @@ function coversAll(owner: readonly string[], wanted: readonly string[]): boolean
 
 function resourceCovered(owner: readonly string[], wanted: string): boolean {
   const slash = wanted.indexOf('/')
-  return (
-    owner.includes('*') || owner.includes(wanted) || (slash >= 0 && owner.includes(`*/${wanted.slice(slash + 1)}`))
-  )
+  return owner.includes('*') || owner.includes(wanted) || (slash >= 0 && owner.includes(`*/${wanted.slice(slash + 1)}`))
 }
 
 /** Joins the verbs of rules that name the same single group, resource and name. */

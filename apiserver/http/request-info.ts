@@ -30,6 +30,8 @@ export type RequestInfo = {
   readonly parts: readonly string[]
   /** The URL's path, still encoded. */
   readonly path: string
+  /** The field selector of a `list`, `watch` or `deletecollection`: authorizers may allow only a selected part. */
+  readonly fieldSelector?: string
 }
 
 const verbs: Readonly<Record<string, string>> = {
@@ -122,15 +124,21 @@ function resourceInfo({ method, path, query, apiPrefix, group, version, rest }: 
 }
 
 /** A `get` without a name is `list` or `watch`; a `metadata.name` field selector gives the name back. */
-function collectionVerb(verb: string, name: string, query: string): { verb: string; name: string } {
+function collectionVerb(
+  verb: string,
+  name: string,
+  query: string,
+): { verb: string; name: string; fieldSelector?: string } {
   if (name !== '') return { verb, name }
   if (verb === 'delete') return { verb: 'deletecollection', name }
   if (verb !== 'get') return { verb, name }
   if (query === '') return { verb: 'list', name }
   const parameters = new URLSearchParams(query)
+  const fieldSelector = parameters.get('fieldSelector') ?? ''
   return {
     verb: isTrue(parameters.get('watch')) ? 'watch' : 'list',
-    name: selectedName(parameters.get('fieldSelector') ?? ''),
+    name: selectedName(fieldSelector),
+    ...(fieldSelector === '' ? {} : { fieldSelector }),
   }
 }
 
