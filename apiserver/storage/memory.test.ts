@@ -1,0 +1,5 @@
+import { createMemoryStorage } from './memory.ts'
+import { storageContract } from './storage.contract.ts'
+
+const storage = createMemoryStorage()
+storageContract('createMemoryStorage()', async () => storage)
