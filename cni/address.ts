@@ -1,0 +1,97 @@
+/** IPv4 and IPv6 addresses as numbers, so that ranges and subnets are plain arithmetic. Pure. */
+import { isIP } from 'node:net'
+
+/** An address: its value and its width in bits (32 or 128). */
+export type Address = { readonly value: bigint; readonly bits: 32 | 128 }
+
+/** A subnet: its first address and its prefix length. */
+export type Subnet = { readonly base: Address; readonly prefix: number }
+
+/** Reads an address; `undefined` when it is none. */
+export function parseAddress(text: string): Address | undefined {
+  const family = isIP(text)
+  if (family === 4) return { value: fromParts(text.split('.').map(Number), 8n), bits: 32 }
+  if (family === 6 && !text.includes('%')) return { value: fromParts(expandGroups(text), 16n), bits: 128 }
+  return undefined
+}
+
+function fromParts(parts: readonly number[], width: bigint): bigint {
+  return parts.reduce((value, part) => (value << width) | BigInt(part), 0n)
+}
+
+function expandGroups(text: string): readonly number[] {
+  const [head = '', tail] = text.split('::')
+  const left = groups(head)
+  if (tail === undefined) return left
+  const right = groups(tail)
+  return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => 0), ...right]
+}
+
+function groups(text: string): readonly number[] {
+  if (text === '') return []
+  return text.split(':').flatMap((group) => {
+    if (!group.includes('.')) return [Number.parseInt(group, 16)]
+    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number)
+    return [a * 256 + b, c * 256 + d]
+  })
+}
+
+/** Writes an address in its canonical form (RFC 5952 for IPv6). */
+export function formatAddress({ value, bits }: Address): string {
+  if (bits === 32) return [24n, 16n, 8n, 0n].map((shift) => ((value >> shift) & 255n).toString()).join('.')
+  const parts = Array.from({ length: 8 }, (_, i) => ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16))
+  return compressZeros(parts)
+}
+
+function compressZeros(parts: readonly string[]): string {
+  let best = { start: -1, length: 1 }
+  for (let start = 0; start < parts.length; start += 1) {
+    let length = 0
+    while (parts[start + length] === '0') length += 1
+    if (length > best.length) best = { start, length }
+  }
+  if (best.start < 0) return parts.join(':')
+  return `${parts.slice(0, best.start).join(':')}::${parts.slice(best.start + best.length).join(':')}`
+}
+
+/** Reads `address/prefix`; the base is masked unless `keepHost` is set. `undefined` when it is no CIDR. */
+export function parseSubnet(text: string): (Subnet & { readonly address: Address }) | undefined {
+  const [addressText = '', prefixText = '', extra] = text.split('/')
+  const address = parseAddress(addressText)
+  if (address === undefined || extra !== undefined || !/^\d{1,3}$/.test(prefixText)) return undefined
+  const prefix = Number(prefixText)
+  if (prefix > address.bits) return undefined
+  const hostBits = BigInt(address.bits - prefix)
+  return { address, prefix, base: { ...address, value: (address.value >> hostBits) << hostBits } }
+}
+
+/** Writes `base/prefix`. */
+export function formatSubnet({ base, prefix }: Subnet): string {
+  return `${formatAddress(base)}/${prefix}`
+}
+
+/** Whether `address` lies in `subnet`; families never match. */
+export function contains({ base, prefix }: Subnet, address: Address): boolean {
+  const hostBits = BigInt(base.bits - prefix)
+  return address.bits === base.bits && address.value >> hostBits === base.value >> hostBits
+}
+
+/** The address `offset` after this one. */
+export function offsetAddress(address: Address, offset: bigint): Address {
+  return { ...address, value: address.value + offset }
+}
+
+/** The last address of a subnet (the broadcast address of an IPv4 one). */
+export function lastAddress({ base, prefix }: Subnet): Address {
+  return { ...base, value: base.value | ((1n << BigInt(base.bits - prefix)) - 1n) }
+}
+
+/**
+ * The hardware address of the holder of `address`. Because it follows from the
+ * address alone, neighbours' caches stay right when an address changes hands.
+ */
+export function hardwareAddress({ value, bits }: Address): string {
+  const low = bits === 32 ? value : value & 0xffffffffn
+  const bytes = [24n, 16n, 8n, 0n].map((shift) => ((low >> shift) & 255n).toString(16).padStart(2, '0'))
+  return `0a:${bits === 32 ? '58' : '59'}:${bytes.join(':')}`
+}
