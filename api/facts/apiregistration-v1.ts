@@ -39,7 +39,7 @@ export const apiregistrationV1 = {
     fields: {
       namespace: '1 string',
       name: '2 string',
-      port: '3 int32',
+      port: '3 int32 ptr',
     },
   },
 } as const

@@ -35,7 +35,7 @@ export const appsV1 = {
       template: '2! core.v1.PodTemplateSpec ={}',
       updateStrategy: '3 apps.v1.DaemonSetUpdateStrategy ={}',
       minReadySeconds: '4 int32',
-      revisionHistoryLimit: '6 int32',
+      revisionHistoryLimit: '6 int32 ptr',
     },
   },
   'apps.v1.DaemonSetStatus': {
@@ -48,7 +48,7 @@ export const appsV1 = {
       updatedNumberScheduled: '6 int32',
       numberAvailable: '7 int32',
       numberUnavailable: '8 int32',
-      collisionCount: '9 int32',
+      collisionCount: '9 int32 ptr',
       conditions: '10 []apps.v1.DaemonSetCondition list=map keys=type patch=merge mergeKey=type',
     },
   },
@@ -80,14 +80,14 @@ export const appsV1 = {
   },
   'apps.v1.DeploymentSpec': {
     fields: {
-      replicas: '1 int32',
+      replicas: '1 int32 ptr',
       selector: '2! meta.v1.LabelSelector',
       template: '3! core.v1.PodTemplateSpec ={}',
       strategy: '4 apps.v1.DeploymentStrategy patch=retainKeys ={}',
       minReadySeconds: '5 int32',
-      revisionHistoryLimit: '6 int32',
+      revisionHistoryLimit: '6 int32 ptr',
       paused: '7 bool',
-      progressDeadlineSeconds: '9 int32',
+      progressDeadlineSeconds: '9 int32 ptr',
     },
   },
   'apps.v1.DeploymentStatus': {
@@ -99,8 +99,8 @@ export const appsV1 = {
       unavailableReplicas: '5 int32',
       conditions: '6 []apps.v1.DeploymentCondition list=map keys=type patch=merge mergeKey=type',
       readyReplicas: '7 int32',
-      collisionCount: '8 int32',
-      terminatingReplicas: '9 int32',
+      collisionCount: '8 int32 ptr',
+      terminatingReplicas: '9 int32 ptr',
     },
   },
   'apps.v1.DeploymentStrategy': {
@@ -130,7 +130,7 @@ export const appsV1 = {
   },
   'apps.v1.ReplicaSetSpec': {
     fields: {
-      replicas: '1 int32',
+      replicas: '1 int32 ptr',
       selector: '2! meta.v1.LabelSelector',
       template: '3 core.v1.PodTemplateSpec ={}',
       minReadySeconds: '4 int32',
@@ -144,25 +144,25 @@ export const appsV1 = {
       readyReplicas: '4 int32',
       availableReplicas: '5 int32',
       conditions: '6 []apps.v1.ReplicaSetCondition list=map keys=type patch=merge mergeKey=type',
-      terminatingReplicas: '7 int32',
+      terminatingReplicas: '7 int32 ptr',
     },
   },
   'apps.v1.RollingUpdateDaemonSet': {
     fields: {
-      maxUnavailable: '1 intOrString',
-      maxSurge: '2 intOrString',
+      maxUnavailable: '1 intOrString ptr',
+      maxSurge: '2 intOrString ptr',
     },
   },
   'apps.v1.RollingUpdateDeployment': {
     fields: {
-      maxUnavailable: '1 intOrString',
-      maxSurge: '2 intOrString',
+      maxUnavailable: '1 intOrString ptr',
+      maxSurge: '2 intOrString ptr',
     },
   },
   'apps.v1.RollingUpdateStatefulSetStrategy': {
     fields: {
-      partition: '1 int32',
-      maxUnavailable: '2 intOrString',
+      partition: '1 int32 ptr',
+      maxUnavailable: '2 intOrString ptr',
     },
   },
   'apps.v1.StatefulSet': {
@@ -197,14 +197,14 @@ export const appsV1 = {
   },
   'apps.v1.StatefulSetSpec': {
     fields: {
-      replicas: '1 int32',
+      replicas: '1 int32 ptr',
       selector: '2! meta.v1.LabelSelector',
       template: '3! core.v1.PodTemplateSpec ={}',
       volumeClaimTemplates: '4 []core.v1.PersistentVolumeClaim list=atomic',
       serviceName: '5 string =""',
       podManagementPolicy: '6 string',
       updateStrategy: '7 apps.v1.StatefulSetUpdateStrategy ={}',
-      revisionHistoryLimit: '8 int32',
+      revisionHistoryLimit: '8 int32 ptr',
       minReadySeconds: '9 int32',
       persistentVolumeClaimRetentionPolicy: '10 apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy',
       ordinals: '11 apps.v1.StatefulSetOrdinals',
@@ -219,7 +219,7 @@ export const appsV1 = {
       updatedReplicas: '5 int32',
       currentRevision: '6 string',
       updateRevision: '7 string',
-      collisionCount: '9 int32',
+      collisionCount: '9 int32 ptr',
       conditions: '10 []apps.v1.StatefulSetCondition list=map keys=type patch=merge mergeKey=type',
       availableReplicas: '11 int32 =0',
     },

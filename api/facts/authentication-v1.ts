@@ -34,9 +34,9 @@ export const authenticationV1 = {
   },
   'authentication.v1.TokenRequestSpec': {
     fields: {
-      audiences: '1 []string list=atomic',
+      audiences: '1 []string list=atomic =[]',
       boundObjectRef: '3 authentication.v1.BoundObjectReference',
-      expirationSeconds: '4 int64',
+      expirationSeconds: '4 int64 ptr',
     },
   },
   'authentication.v1.TokenRequestStatus': {

@@ -30,7 +30,7 @@ export const authorizationV1 = {
   },
   'authorization.v1.NonResourceRule': {
     fields: {
-      verbs: '1! []string list=atomic',
+      verbs: '1! []string list=atomic =[]',
       nonResourceURLs: '2 []string list=atomic',
     },
   },
@@ -49,7 +49,7 @@ export const authorizationV1 = {
   },
   'authorization.v1.ResourceRule': {
     fields: {
-      verbs: '1! []string list=atomic',
+      verbs: '1! []string list=atomic =[]',
       apiGroups: '2 []string list=atomic',
       resources: '3 []string list=atomic',
       resourceNames: '4 []string list=atomic',
@@ -116,8 +116,8 @@ export const authorizationV1 = {
   },
   'authorization.v1.SubjectRulesReviewStatus': {
     fields: {
-      resourceRules: '1! []authorization.v1.ResourceRule list=atomic',
-      nonResourceRules: '2! []authorization.v1.NonResourceRule list=atomic',
+      resourceRules: '1! []authorization.v1.ResourceRule list=atomic =[]',
+      nonResourceRules: '2! []authorization.v1.NonResourceRule list=atomic =[]',
       incomplete: '3! bool =false',
       evaluationError: '4 string',
     },

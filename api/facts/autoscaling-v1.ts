@@ -21,18 +21,18 @@ export const autoscalingV1 = {
   'autoscaling.v1.HorizontalPodAutoscalerSpec': {
     fields: {
       scaleTargetRef: '1! autoscaling.v1.CrossVersionObjectReference ={}',
-      minReplicas: '2 int32',
+      minReplicas: '2 int32 ptr',
       maxReplicas: '3! int32 =0',
-      targetCPUUtilizationPercentage: '4 int32',
+      targetCPUUtilizationPercentage: '4 int32 ptr',
     },
   },
   'autoscaling.v1.HorizontalPodAutoscalerStatus': {
     fields: {
-      observedGeneration: '1 int64',
-      lastScaleTime: '2 time',
+      observedGeneration: '1 int64 ptr',
+      lastScaleTime: '2 time ptr',
       currentReplicas: '3! int32 =0',
       desiredReplicas: '4! int32 =0',
-      currentCPUUtilizationPercentage: '5 int32',
+      currentCPUUtilizationPercentage: '5 int32 ptr',
     },
   },
   'autoscaling.v1.Scale': {

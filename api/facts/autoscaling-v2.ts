@@ -42,9 +42,9 @@ export const autoscalingV2 = {
   },
   'autoscaling.v2.HPAScalingRules': {
     fields: {
-      selectPolicy: '1 string',
+      selectPolicy: '1 string ptr',
       policies: '2 []autoscaling.v2.HPAScalingPolicy list=atomic',
-      stabilizationWindowSeconds: '3 int32',
+      stabilizationWindowSeconds: '3 int32 ptr',
       tolerance: '4 quantity',
     },
   },
@@ -76,7 +76,7 @@ export const autoscalingV2 = {
   'autoscaling.v2.HorizontalPodAutoscalerSpec': {
     fields: {
       scaleTargetRef: '1! autoscaling.v2.CrossVersionObjectReference ={}',
-      minReplicas: '2 int32',
+      minReplicas: '2 int32 ptr',
       maxReplicas: '3! int32 =0',
       metrics: '4 []autoscaling.v2.MetricSpec list=atomic',
       behavior: '5 autoscaling.v2.HorizontalPodAutoscalerBehavior',
@@ -84,11 +84,11 @@ export const autoscalingV2 = {
   },
   'autoscaling.v2.HorizontalPodAutoscalerStatus': {
     fields: {
-      observedGeneration: '1 int64',
-      lastScaleTime: '2 time',
+      observedGeneration: '1 int64 ptr',
+      lastScaleTime: '2 time ptr',
       currentReplicas: '3 int32',
       desiredReplicas: '4! int32 =0',
-      currentMetrics: '5 []autoscaling.v2.MetricStatus list=atomic',
+      currentMetrics: '5 []autoscaling.v2.MetricStatus list=atomic =[]',
       conditions: '6 []autoscaling.v2.HorizontalPodAutoscalerCondition list=map keys=type patch=merge mergeKey=type',
     },
   },
@@ -123,14 +123,14 @@ export const autoscalingV2 = {
       type: '1! string =""',
       value: '2 quantity',
       averageValue: '3 quantity',
-      averageUtilization: '4 int32',
+      averageUtilization: '4 int32 ptr',
     },
   },
   'autoscaling.v2.MetricValueStatus': {
     fields: {
       value: '1 quantity',
       averageValue: '2 quantity',
-      averageUtilization: '3 int32',
+      averageUtilization: '3 int32 ptr',
     },
   },
   'autoscaling.v2.ObjectMetricSource': {

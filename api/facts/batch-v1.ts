@@ -13,20 +13,20 @@ export const batchV1 = {
   'batch.v1.CronJobSpec': {
     fields: {
       schedule: '1! string =""',
-      startingDeadlineSeconds: '2 int64',
+      startingDeadlineSeconds: '2 int64 ptr',
       concurrencyPolicy: '3 string',
-      suspend: '4 bool',
+      suspend: '4 bool ptr',
       jobTemplate: '5! batch.v1.JobTemplateSpec ={}',
-      successfulJobsHistoryLimit: '6 int32',
-      failedJobsHistoryLimit: '7 int32',
-      timeZone: '8 string',
+      successfulJobsHistoryLimit: '6 int32 ptr',
+      failedJobsHistoryLimit: '7 int32 ptr',
+      timeZone: '8 string ptr',
     },
   },
   'batch.v1.CronJobStatus': {
     fields: {
       active: '1 []core.v1.ObjectReference list=atomic',
-      lastScheduleTime: '4 time',
-      lastSuccessfulTime: '5 time',
+      lastScheduleTime: '4 time ptr',
+      lastSuccessfulTime: '5 time ptr',
     },
   },
   'batch.v1.Job': {
@@ -51,37 +51,37 @@ export const batchV1 = {
   },
   'batch.v1.JobSpec': {
     fields: {
-      parallelism: '1 int32',
-      completions: '2 int32',
-      activeDeadlineSeconds: '3 int64',
+      parallelism: '1 int32 ptr',
+      completions: '2 int32 ptr',
+      activeDeadlineSeconds: '3 int64 ptr',
       selector: '4 meta.v1.LabelSelector',
-      manualSelector: '5 bool',
+      manualSelector: '5 bool ptr',
       template: '6! core.v1.PodTemplateSpec ={}',
-      backoffLimit: '7 int32',
-      ttlSecondsAfterFinished: '8 int32',
-      completionMode: '9 string',
-      suspend: '10 bool',
+      backoffLimit: '7 int32 ptr',
+      ttlSecondsAfterFinished: '8 int32 ptr',
+      completionMode: '9 string ptr',
+      suspend: '10 bool ptr',
       podFailurePolicy: '11 batch.v1.PodFailurePolicy',
-      backoffLimitPerIndex: '12 int32',
-      maxFailedIndexes: '13 int32',
-      podReplacementPolicy: '14 string',
-      managedBy: '15 string',
+      backoffLimitPerIndex: '12 int32 ptr',
+      maxFailedIndexes: '13 int32 ptr',
+      podReplacementPolicy: '14 string ptr',
+      managedBy: '15 string ptr',
       successPolicy: '16 batch.v1.SuccessPolicy',
     },
   },
   'batch.v1.JobStatus': {
     fields: {
       conditions: '1 []batch.v1.JobCondition list=atomic patch=merge mergeKey=type',
-      startTime: '2 time',
-      completionTime: '3 time',
+      startTime: '2 time ptr',
+      completionTime: '3 time ptr',
       active: '4 int32',
       succeeded: '5 int32',
       failed: '6 int32',
       completedIndexes: '7 string',
       uncountedTerminatedPods: '8 batch.v1.UncountedTerminatedPods',
-      ready: '9 int32',
-      failedIndexes: '10 string',
-      terminating: '11 int32',
+      ready: '9 int32 ptr',
+      failedIndexes: '10 string ptr',
+      terminating: '11 int32 ptr',
     },
   },
   'batch.v1.JobTemplateSpec': {
@@ -92,14 +92,14 @@ export const batchV1 = {
   },
   'batch.v1.PodFailurePolicy': {
     fields: {
-      rules: '1! []batch.v1.PodFailurePolicyRule list=atomic',
+      rules: '1! []batch.v1.PodFailurePolicyRule list=atomic =[]',
     },
   },
   'batch.v1.PodFailurePolicyOnExitCodesRequirement': {
     fields: {
-      containerName: '1 string',
+      containerName: '1 string ptr',
       operator: '2! string =""',
-      values: '3! []int32 list=set',
+      values: '3! []int32 list=set =[]',
     },
   },
   'batch.v1.PodFailurePolicyOnPodConditionsPattern': {
@@ -117,13 +117,13 @@ export const batchV1 = {
   },
   'batch.v1.SuccessPolicy': {
     fields: {
-      rules: '1! []batch.v1.SuccessPolicyRule list=atomic',
+      rules: '1! []batch.v1.SuccessPolicyRule list=atomic =[]',
     },
   },
   'batch.v1.SuccessPolicyRule': {
     fields: {
-      succeededIndexes: '1 string',
-      succeededCount: '2 int32',
+      succeededIndexes: '1 string ptr',
+      succeededCount: '2 int32 ptr',
     },
   },
   'batch.v1.UncountedTerminatedPods': {

@@ -29,7 +29,7 @@ export const certificatesV1 = {
       usages: '5 []string list=atomic',
       extra: '6 map<[]string>',
       signerName: '7! string =""',
-      expirationSeconds: '8 int32',
+      expirationSeconds: '8 int32 ptr',
     },
   },
   'certificates.v1.CertificateSigningRequestStatus': {

@@ -11,13 +11,13 @@ export const coordinationV1 = {
   },
   'coordination.v1.LeaseSpec': {
     fields: {
-      holderIdentity: '1 string',
-      leaseDurationSeconds: '2 int32',
-      acquireTime: '3 microTime',
-      renewTime: '4 microTime',
-      leaseTransitions: '5 int32',
-      strategy: '6 string',
-      preferredHolder: '7 string',
+      holderIdentity: '1 string ptr',
+      leaseDurationSeconds: '2 int32 ptr',
+      acquireTime: '3 microTime ptr',
+      renewTime: '4 microTime ptr',
+      leaseTransitions: '5 int32 ptr',
+      strategy: '6 string ptr',
+      preferredHolder: '7 string ptr',
     },
   },
 } as const

@@ -18,7 +18,7 @@ export const coreV1 = {
   'core.v1.AppArmorProfile': {
     fields: {
       type: '1! string =""',
-      localhostProfile: '2 string',
+      localhostProfile: '2 string ptr',
     },
   },
   'core.v1.AttachedVolume': {
@@ -31,10 +31,10 @@ export const coreV1 = {
     fields: {
       diskName: '1! string =""',
       diskURI: '2! string =""',
-      cachingMode: '3 string ="ReadWrite"',
-      fsType: '4 string ="ext4"',
-      readOnly: '5 bool =false',
-      kind: '6 string ="Shared"',
+      cachingMode: '3 string ptr ="ReadWrite"',
+      fsType: '4 string ptr ="ext4"',
+      readOnly: '5 bool ptr =false',
+      kind: '6 string ptr ="Shared"',
     },
   },
   'core.v1.AzureFilePersistentVolumeSource': {
@@ -42,7 +42,7 @@ export const coreV1 = {
       secretName: '1! string =""',
       shareName: '2! string =""',
       readOnly: '3 bool',
-      secretNamespace: '4 string',
+      secretNamespace: '4 string ptr',
     },
   },
   'core.v1.AzureFileVolumeSource': {
@@ -78,8 +78,8 @@ export const coreV1 = {
   'core.v1.CSIVolumeSource': {
     fields: {
       driver: '1! string =""',
-      readOnly: '2 bool',
-      fsType: '3 string',
+      readOnly: '2 bool ptr',
+      fsType: '3 string ptr',
       volumeAttributes: '4 map<string>',
       nodePublishSecretRef: '5 core.v1.LocalObjectReference',
     },
@@ -92,7 +92,7 @@ export const coreV1 = {
   },
   'core.v1.CephFSPersistentVolumeSource': {
     fields: {
-      monitors: '1! []string list=atomic',
+      monitors: '1! []string list=atomic =[]',
       path: '2 string',
       user: '3 string',
       secretFile: '4 string',
@@ -102,7 +102,7 @@ export const coreV1 = {
   },
   'core.v1.CephFSVolumeSource': {
     fields: {
-      monitors: '1! []string list=atomic',
+      monitors: '1! []string list=atomic =[]',
       path: '2 string',
       user: '3 string',
       secretFile: '4 string',
@@ -128,16 +128,16 @@ export const coreV1 = {
   },
   'core.v1.ClientIPConfig': {
     fields: {
-      timeoutSeconds: '1 int32',
+      timeoutSeconds: '1 int32 ptr',
     },
   },
   'core.v1.ClusterTrustBundleProjection': {
     fields: {
-      name: '1 string',
-      signerName: '2 string',
+      name: '1 string ptr',
+      signerName: '2 string ptr',
       labelSelector: '3 meta.v1.LabelSelector',
       path: '4! string =""',
-      optional: '5 bool',
+      optional: '5 bool ptr',
     },
   },
   'core.v1.ComponentCondition': {
@@ -165,13 +165,13 @@ export const coreV1 = {
       metadata: '1 meta.v1.ObjectMeta ={}',
       data: '2 map<string>',
       binaryData: '3 map<bytes>',
-      immutable: '4 bool',
+      immutable: '4 bool ptr',
     },
   },
   'core.v1.ConfigMapEnvSource': {
     fields: {
       name: '1.1 string =""',
-      optional: '2 bool',
+      optional: '2 bool ptr',
     },
   },
   'core.v1.ConfigMapKeySelector': {
@@ -179,7 +179,7 @@ export const coreV1 = {
     fields: {
       name: '1.1 string =""',
       key: '2! string =""',
-      optional: '3 bool',
+      optional: '3 bool ptr',
     },
   },
   'core.v1.ConfigMapNodeConfigSource': {
@@ -195,15 +195,15 @@ export const coreV1 = {
     fields: {
       name: '1.1 string =""',
       items: '2 []core.v1.KeyToPath list=atomic',
-      optional: '4 bool',
+      optional: '4 bool ptr',
     },
   },
   'core.v1.ConfigMapVolumeSource': {
     fields: {
       name: '1.1 string =""',
       items: '2 []core.v1.KeyToPath list=atomic',
-      defaultMode: '3 int32',
-      optional: '4 bool',
+      defaultMode: '3 int32 ptr',
+      optional: '4 bool ptr',
     },
   },
   'core.v1.Container': {
@@ -231,7 +231,7 @@ export const coreV1 = {
       volumeDevices: '21 []core.v1.VolumeDevice list=map keys=devicePath patch=merge mergeKey=devicePath',
       startupProbe: '22 core.v1.Probe',
       resizePolicy: '23 []core.v1.ContainerResizePolicy list=atomic',
-      restartPolicy: '24 string',
+      restartPolicy: '24 string ptr',
       restartPolicyRules: '25 []core.v1.ContainerRestartRule list=atomic',
     },
   },
@@ -244,7 +244,7 @@ export const coreV1 = {
   },
   'core.v1.ContainerImage': {
     fields: {
-      names: '1 []string list=atomic',
+      names: '1 []string list=atomic =[]',
       sizeBytes: '2 int64',
     },
   },
@@ -314,13 +314,13 @@ export const coreV1 = {
       image: '6! string =""',
       imageID: '7! string =""',
       containerID: '8 string',
-      started: '9 bool',
+      started: '9 bool ptr',
       allocatedResources: '10 map<quantity>',
       resources: '11 core.v1.ResourceRequirements',
       volumeMounts: '12 []core.v1.VolumeMountStatus list=map keys=mountPath patch=merge mergeKey=mountPath',
       user: '13 core.v1.ContainerUser',
       allocatedResourcesStatus: '14 []core.v1.ResourceStatus list=map keys=name patch=merge mergeKey=name',
-      stopSignal: '15 string',
+      stopSignal: '15 string ptr',
     },
   },
   'core.v1.ContainerUser': {
@@ -343,13 +343,13 @@ export const coreV1 = {
       path: '1! string =""',
       fieldRef: '2 core.v1.ObjectFieldSelector',
       resourceFieldRef: '3 core.v1.ResourceFieldSelector',
-      mode: '4 int32',
+      mode: '4 int32 ptr',
     },
   },
   'core.v1.DownwardAPIVolumeSource': {
     fields: {
       items: '1 []core.v1.DownwardAPIVolumeFile list=atomic',
-      defaultMode: '2 int32',
+      defaultMode: '2 int32 ptr',
     },
   },
   'core.v1.EmptyDirVolumeSource': {
@@ -364,7 +364,7 @@ export const coreV1 = {
       ip: '1! string =""',
       targetRef: '2 core.v1.ObjectReference',
       hostname: '3 string',
-      nodeName: '4 string',
+      nodeName: '4 string ptr',
     },
   },
   'core.v1.EndpointPort': {
@@ -373,7 +373,7 @@ export const coreV1 = {
       name: '1 string',
       port: '2! int32 =0',
       protocol: '3 string',
-      appProtocol: '4 string',
+      appProtocol: '4 string ptr',
     },
   },
   'core.v1.EndpointSubset': {
@@ -492,7 +492,7 @@ export const coreV1 = {
   'core.v1.FCVolumeSource': {
     fields: {
       targetWWNs: '1 []string list=atomic',
-      lun: '2 int32',
+      lun: '2 int32 ptr',
       fsType: '3 string',
       readOnly: '4 bool',
       wwids: '5 []string list=atomic',
@@ -504,7 +504,7 @@ export const coreV1 = {
       volumeName: '1! string =""',
       path: '2! string =""',
       key: '3! string =""',
-      optional: '4 bool =false',
+      optional: '4 bool ptr =false',
     },
   },
   'core.v1.FlexPersistentVolumeSource': {
@@ -542,7 +542,7 @@ export const coreV1 = {
   'core.v1.GRPCAction': {
     fields: {
       port: '1! int32 =0',
-      service: '2 string =""',
+      service: '2 string ptr =""',
     },
   },
   'core.v1.GitRepoVolumeSource': {
@@ -557,7 +557,7 @@ export const coreV1 = {
       endpoints: '1! string =""',
       path: '2! string =""',
       readOnly: '3 bool',
-      endpointsNamespace: '4 string',
+      endpointsNamespace: '4 string ptr',
     },
   },
   'core.v1.GlusterfsVolumeSource': {
@@ -596,7 +596,7 @@ export const coreV1 = {
   'core.v1.HostPathVolumeSource': {
     fields: {
       path: '1! string =""',
-      type: '2 string',
+      type: '2 string ptr',
     },
   },
   'core.v1.ISCSIPersistentVolumeSource': {
@@ -611,7 +611,7 @@ export const coreV1 = {
       chapAuthDiscovery: '8 bool',
       secretRef: '10 core.v1.SecretReference',
       chapAuthSession: '11 bool',
-      initiatorName: '12 string',
+      initiatorName: '12 string ptr',
     },
   },
   'core.v1.ISCSIVolumeSource': {
@@ -626,7 +626,7 @@ export const coreV1 = {
       chapAuthDiscovery: '8 bool',
       secretRef: '10 core.v1.LocalObjectReference',
       chapAuthSession: '11 bool',
-      initiatorName: '12 string',
+      initiatorName: '12 string ptr',
     },
   },
   'core.v1.ImageVolumeSource': {
@@ -644,14 +644,14 @@ export const coreV1 = {
     fields: {
       key: '1! string =""',
       path: '2! string =""',
-      mode: '3 int32',
+      mode: '3 int32 ptr',
     },
   },
   'core.v1.Lifecycle': {
     fields: {
       postStart: '1 core.v1.LifecycleHandler',
       preStop: '2 core.v1.LifecycleHandler',
-      stopSignal: '3 string',
+      stopSignal: '3 string ptr',
     },
   },
   'core.v1.LifecycleHandler': {
@@ -683,7 +683,7 @@ export const coreV1 = {
   },
   'core.v1.LimitRangeSpec': {
     fields: {
-      limits: '1! []core.v1.LimitRangeItem list=atomic',
+      limits: '1! []core.v1.LimitRangeItem list=atomic =[]',
     },
   },
   'core.v1.LinuxContainerUser': {
@@ -697,7 +697,7 @@ export const coreV1 = {
     fields: {
       ip: '1 string',
       hostname: '2 string',
-      ipMode: '3 string',
+      ipMode: '3 string ptr',
       ports: '4 []core.v1.PortStatus list=atomic',
     },
   },
@@ -715,7 +715,7 @@ export const coreV1 = {
   'core.v1.LocalVolumeSource': {
     fields: {
       path: '1! string =""',
-      fsType: '2 string',
+      fsType: '2 string ptr',
     },
   },
   'core.v1.ModifyVolumeStatus': {
@@ -820,7 +820,7 @@ export const coreV1 = {
   },
   'core.v1.NodeFeatures': {
     fields: {
-      supplementalGroupsPolicy: '1 bool',
+      supplementalGroupsPolicy: '1 bool ptr',
     },
   },
   'core.v1.NodeRuntimeHandler': {
@@ -831,14 +831,14 @@ export const coreV1 = {
   },
   'core.v1.NodeRuntimeHandlerFeatures': {
     fields: {
-      recursiveReadOnlyMounts: '1 bool',
-      userNamespaces: '2 bool',
+      recursiveReadOnlyMounts: '1 bool ptr',
+      userNamespaces: '2 bool ptr',
     },
   },
   'core.v1.NodeSelector': {
     atomic: true,
     fields: {
-      nodeSelectorTerms: '1! []core.v1.NodeSelectorTerm list=atomic',
+      nodeSelectorTerms: '1! []core.v1.NodeSelectorTerm list=atomic =[]',
     },
   },
   'core.v1.NodeSelectorRequirement': {
@@ -886,7 +886,7 @@ export const coreV1 = {
   },
   'core.v1.NodeSwapStatus': {
     fields: {
-      capacity: '1 int64',
+      capacity: '1 int64 ptr',
     },
   },
   'core.v1.NodeSystemInfo': {
@@ -959,11 +959,11 @@ export const coreV1 = {
       resources: '2 core.v1.VolumeResourceRequirements ={}',
       volumeName: '3 string',
       selector: '4 meta.v1.LabelSelector',
-      storageClassName: '5 string',
-      volumeMode: '6 string',
+      storageClassName: '5 string ptr',
+      volumeMode: '6 string ptr',
       dataSource: '7 core.v1.TypedLocalObjectReference',
       dataSourceRef: '8 core.v1.TypedObjectReference',
-      volumeAttributesClassName: '9 string',
+      volumeAttributesClassName: '9 string ptr',
     },
   },
   'core.v1.PersistentVolumeClaimStatus': {
@@ -974,7 +974,7 @@ export const coreV1 = {
       conditions: '4 []core.v1.PersistentVolumeClaimCondition list=map keys=type patch=merge mergeKey=type',
       allocatedResources: '5 map<quantity>',
       allocatedResourceStatuses: '7 map<string> map=granular',
-      currentVolumeAttributesClassName: '8 string',
+      currentVolumeAttributesClassName: '8 string ptr',
       modifyVolumeStatus: '9 core.v1.ModifyVolumeStatus',
     },
   },
@@ -1020,9 +1020,9 @@ export const coreV1 = {
       persistentVolumeReclaimPolicy: '5 string',
       storageClassName: '6 string',
       mountOptions: '7 []string list=atomic',
-      volumeMode: '8 string',
+      volumeMode: '8 string ptr',
       nodeAffinity: '9 core.v1.VolumeNodeAffinity',
-      volumeAttributesClassName: '10 string',
+      volumeAttributesClassName: '10 string ptr',
     },
   },
   'core.v1.PersistentVolumeStatus': {
@@ -1030,7 +1030,7 @@ export const coreV1 = {
       phase: '1 string',
       message: '2 string',
       reason: '3 string',
-      lastPhaseTransitionTime: '4 time',
+      lastPhaseTransitionTime: '4 time ptr',
     },
   },
   'core.v1.PhotonPersistentDiskVolumeSource': {
@@ -1075,7 +1075,7 @@ export const coreV1 = {
     fields: {
       signerName: '1! string',
       keyType: '2! string',
-      maxExpirationSeconds: '3 int32',
+      maxExpirationSeconds: '3 int32 ptr',
       credentialBundlePath: '4 string',
       keyPath: '5 string',
       certificateChainPath: '6 string',
@@ -1103,12 +1103,12 @@ export const coreV1 = {
   'core.v1.PodDNSConfigOption': {
     fields: {
       name: '1 string',
-      value: '2 string',
+      value: '2 string ptr',
     },
   },
   'core.v1.PodExtendedResourceClaimStatus': {
     fields: {
-      requestMappings: '1! []core.v1.ContainerExtendedResourceRequest list=atomic',
+      requestMappings: '1! []core.v1.ContainerExtendedResourceRequest list=atomic =[]',
       resourceClaimName: '2! string =""',
     },
   },
@@ -1130,14 +1130,14 @@ export const coreV1 = {
   'core.v1.PodResourceClaim': {
     fields: {
       name: '1! string =""',
-      resourceClaimName: '3 string',
-      resourceClaimTemplateName: '4 string',
+      resourceClaimName: '3 string ptr',
+      resourceClaimTemplateName: '4 string ptr',
     },
   },
   'core.v1.PodResourceClaimStatus': {
     fields: {
       name: '1! string =""',
-      resourceClaimName: '2 string',
+      resourceClaimName: '2 string ptr',
     },
   },
   'core.v1.PodSchedulingGate': {
@@ -1147,33 +1147,33 @@ export const coreV1 = {
   },
   'core.v1.PodSchedulingGroup': {
     fields: {
-      podGroupName: '1 string',
+      podGroupName: '1 string ptr',
     },
   },
   'core.v1.PodSecurityContext': {
     fields: {
       seLinuxOptions: '1 core.v1.SELinuxOptions',
-      runAsUser: '2 int64',
-      runAsNonRoot: '3 bool',
+      runAsUser: '2 int64 ptr',
+      runAsNonRoot: '3 bool ptr',
       supplementalGroups: '4 []int64 list=atomic',
-      fsGroup: '5 int64',
-      runAsGroup: '6 int64',
+      fsGroup: '5 int64 ptr',
+      runAsGroup: '6 int64 ptr',
       sysctls: '7 []core.v1.Sysctl list=atomic',
       windowsOptions: '8 core.v1.WindowsSecurityContextOptions',
-      fsGroupChangePolicy: '9 string',
+      fsGroupChangePolicy: '9 string ptr',
       seccompProfile: '10 core.v1.SeccompProfile',
       appArmorProfile: '11 core.v1.AppArmorProfile',
-      supplementalGroupsPolicy: '12 string',
-      seLinuxChangePolicy: '13 string',
+      supplementalGroupsPolicy: '12 string ptr',
+      seLinuxChangePolicy: '13 string ptr',
     },
   },
   'core.v1.PodSpec': {
     fields: {
       volumes: '1 []core.v1.Volume list=map keys=name patch=merge,retainKeys mergeKey=name',
-      containers: '2! []core.v1.Container list=map keys=name patch=merge mergeKey=name',
+      containers: '2! []core.v1.Container list=map keys=name patch=merge mergeKey=name =[]',
       restartPolicy: '3 string',
-      terminationGracePeriodSeconds: '4 int64',
-      activeDeadlineSeconds: '5 int64',
+      terminationGracePeriodSeconds: '4 int64 ptr',
+      activeDeadlineSeconds: '5 int64 ptr',
       dnsPolicy: '6 string',
       nodeSelector: '7 map<string> map=atomic',
       serviceAccountName: '8 string',
@@ -1189,27 +1189,27 @@ export const coreV1 = {
       affinity: '18 core.v1.Affinity',
       schedulerName: '19 string',
       initContainers: '20 []core.v1.Container list=map keys=name patch=merge mergeKey=name',
-      automountServiceAccountToken: '21 bool',
+      automountServiceAccountToken: '21 bool ptr',
       tolerations: '22 []core.v1.Toleration list=atomic',
       hostAliases: '23 []core.v1.HostAlias list=map keys=ip patch=merge mergeKey=ip',
       priorityClassName: '24 string',
-      priority: '25 int32',
+      priority: '25 int32 ptr',
       dnsConfig: '26 core.v1.PodDNSConfig',
-      shareProcessNamespace: '27 bool',
+      shareProcessNamespace: '27 bool ptr',
       readinessGates: '28 []core.v1.PodReadinessGate list=atomic',
-      runtimeClassName: '29 string',
-      enableServiceLinks: '30 bool',
-      preemptionPolicy: '31 string',
+      runtimeClassName: '29 string ptr',
+      enableServiceLinks: '30 bool ptr',
+      preemptionPolicy: '31 string ptr',
       overhead: '32 map<quantity>',
       topologySpreadConstraints: '33 []core.v1.TopologySpreadConstraint list=map keys=topologyKey,whenUnsatisfiable patch=merge mergeKey=topologyKey',
       ephemeralContainers: '34 []core.v1.EphemeralContainer list=map keys=name patch=merge mergeKey=name',
-      setHostnameAsFQDN: '35 bool',
+      setHostnameAsFQDN: '35 bool ptr',
       os: '36 core.v1.PodOS',
-      hostUsers: '37 bool',
+      hostUsers: '37 bool ptr',
       schedulingGates: '38 []core.v1.PodSchedulingGate list=map keys=name patch=merge mergeKey=name',
       resourceClaims: '39 []core.v1.PodResourceClaim list=map keys=name patch=merge,retainKeys mergeKey=name',
       resources: '40 core.v1.ResourceRequirements',
-      hostnameOverride: '41 string',
+      hostnameOverride: '41 string ptr',
       schedulingGroup: '43 core.v1.PodSchedulingGroup',
     },
   },
@@ -1221,7 +1221,7 @@ export const coreV1 = {
       reason: '4 string',
       hostIP: '5 string',
       podIP: '6 string',
-      startTime: '7 time',
+      startTime: '7 time ptr',
       containerStatuses: '8 []core.v1.ContainerStatus list=atomic',
       qosClass: '9 string',
       initContainerStatuses: '10 []core.v1.ContainerStatus list=atomic',
@@ -1257,7 +1257,7 @@ export const coreV1 = {
     fields: {
       port: '1! int32 =0',
       protocol: '2! string =""',
-      error: '3 string',
+      error: '3 string ptr',
     },
   },
   'core.v1.PortworxVolumeSource': {
@@ -1284,13 +1284,13 @@ export const coreV1 = {
       periodSeconds: '4 int32',
       successThreshold: '5 int32',
       failureThreshold: '6 int32',
-      terminationGracePeriodSeconds: '7 int64',
+      terminationGracePeriodSeconds: '7 int64 ptr',
     },
   },
   'core.v1.ProjectedVolumeSource': {
     fields: {
-      sources: '1 []core.v1.VolumeProjection list=atomic',
-      defaultMode: '2 int32',
+      sources: '1 []core.v1.VolumeProjection list=atomic =[]',
+      defaultMode: '2 int32 ptr',
     },
   },
   'core.v1.QuobyteVolumeSource': {
@@ -1305,7 +1305,7 @@ export const coreV1 = {
   },
   'core.v1.RBDPersistentVolumeSource': {
     fields: {
-      monitors: '1! []string list=atomic',
+      monitors: '1! []string list=atomic =[]',
       image: '2! string =""',
       fsType: '3 string',
       pool: '4 string ="rbd"',
@@ -1317,7 +1317,7 @@ export const coreV1 = {
   },
   'core.v1.RBDVolumeSource': {
     fields: {
-      monitors: '1! []string list=atomic',
+      monitors: '1! []string list=atomic =[]',
       image: '2! string =""',
       fsType: '3 string',
       pool: '4 string ="rbd"',
@@ -1348,7 +1348,7 @@ export const coreV1 = {
   },
   'core.v1.ReplicationControllerSpec': {
     fields: {
-      replicas: '1 int32 =1',
+      replicas: '1 int32 ptr =1',
       selector: '2 map<string> map=atomic',
       template: '3 core.v1.PodTemplateSpec',
       minReadySeconds: '4 int32 =0',
@@ -1382,7 +1382,7 @@ export const coreV1 = {
     fields: {
       resourceID: '1! string =""',
       health: '2 string',
-      message: '6 string',
+      message: '6 string ptr',
     },
   },
   'core.v1.ResourceQuota': {
@@ -1473,7 +1473,7 @@ export const coreV1 = {
   'core.v1.SeccompProfile': {
     fields: {
       type: '1! string =""',
-      localhostProfile: '2 string',
+      localhostProfile: '2 string ptr',
     },
   },
   'core.v1.Secret': {
@@ -1485,13 +1485,13 @@ export const coreV1 = {
       data: '2 map<bytes>',
       type: '3 string',
       stringData: '4 map<string>',
-      immutable: '5 bool',
+      immutable: '5 bool ptr',
     },
   },
   'core.v1.SecretEnvSource': {
     fields: {
       name: '1.1 string =""',
-      optional: '2 bool',
+      optional: '2 bool ptr',
     },
   },
   'core.v1.SecretKeySelector': {
@@ -1499,14 +1499,14 @@ export const coreV1 = {
     fields: {
       name: '1.1 string =""',
       key: '2! string =""',
-      optional: '3 bool',
+      optional: '3 bool ptr',
     },
   },
   'core.v1.SecretProjection': {
     fields: {
       name: '1.1 string =""',
       items: '2 []core.v1.KeyToPath list=atomic',
-      optional: '4 bool',
+      optional: '4 bool ptr',
     },
   },
   'core.v1.SecretReference': {
@@ -1520,21 +1520,21 @@ export const coreV1 = {
     fields: {
       secretName: '1 string',
       items: '2 []core.v1.KeyToPath list=atomic',
-      defaultMode: '3 int32',
-      optional: '4 bool',
+      defaultMode: '3 int32 ptr',
+      optional: '4 bool ptr',
     },
   },
   'core.v1.SecurityContext': {
     fields: {
       capabilities: '1 core.v1.Capabilities',
-      privileged: '2 bool',
+      privileged: '2 bool ptr',
       seLinuxOptions: '3 core.v1.SELinuxOptions',
-      runAsUser: '4 int64',
-      runAsNonRoot: '5 bool',
-      readOnlyRootFilesystem: '6 bool',
-      allowPrivilegeEscalation: '7 bool',
-      runAsGroup: '8 int64',
-      procMount: '9 string',
+      runAsUser: '4 int64 ptr',
+      runAsNonRoot: '5 bool ptr',
+      readOnlyRootFilesystem: '6 bool ptr',
+      allowPrivilegeEscalation: '7 bool ptr',
+      runAsGroup: '8 int64 ptr',
+      procMount: '9 string ptr',
       windowsOptions: '10 core.v1.WindowsSecurityContextOptions',
       seccompProfile: '11 core.v1.SeccompProfile',
       appArmorProfile: '12 core.v1.AppArmorProfile',
@@ -1558,13 +1558,13 @@ export const coreV1 = {
       metadata: '1 meta.v1.ObjectMeta ={}',
       secrets: '2 []core.v1.ObjectReference list=map keys=name patch=merge mergeKey=name',
       imagePullSecrets: '3 []core.v1.LocalObjectReference list=atomic',
-      automountServiceAccountToken: '4 bool',
+      automountServiceAccountToken: '4 bool ptr',
     },
   },
   'core.v1.ServiceAccountTokenProjection': {
     fields: {
       audience: '1 string',
-      expirationSeconds: '2 int64',
+      expirationSeconds: '2 int64 ptr',
       path: '3! string =""',
     },
   },
@@ -1575,7 +1575,7 @@ export const coreV1 = {
       port: '3! int32 =0',
       targetPort: '4 intOrString',
       nodePort: '5 int32',
-      appProtocol: '6 string',
+      appProtocol: '6 string ptr',
     },
   },
   'core.v1.ServiceSpec': {
@@ -1593,13 +1593,13 @@ export const coreV1 = {
       healthCheckNodePort: '12 int32',
       publishNotReadyAddresses: '13 bool',
       sessionAffinityConfig: '14 core.v1.SessionAffinityConfig',
-      ipFamilyPolicy: '17 string',
+      ipFamilyPolicy: '17 string ptr',
       clusterIPs: '18 []string list=atomic',
       ipFamilies: '19 []string list=atomic',
-      allocateLoadBalancerNodePorts: '20 bool',
-      loadBalancerClass: '21 string',
-      internalTrafficPolicy: '22 string',
-      trafficDistribution: '23 string',
+      allocateLoadBalancerNodePorts: '20 bool ptr',
+      loadBalancerClass: '21 string ptr',
+      internalTrafficPolicy: '22 string ptr',
+      trafficDistribution: '23 string ptr',
     },
   },
   'core.v1.ServiceStatus': {
@@ -1653,7 +1653,7 @@ export const coreV1 = {
       key: '1! string =""',
       value: '2 string',
       effect: '3! string =""',
-      timeAdded: '4 time',
+      timeAdded: '4 time ptr',
     },
   },
   'core.v1.Toleration': {
@@ -1662,13 +1662,13 @@ export const coreV1 = {
       operator: '2 string',
       value: '3 string',
       effect: '4 string',
-      tolerationSeconds: '5 int64',
+      tolerationSeconds: '5 int64 ptr',
     },
   },
   'core.v1.TopologySelectorLabelRequirement': {
     fields: {
       key: '1! string =""',
-      values: '2! []string list=atomic',
+      values: '2! []string list=atomic =[]',
     },
   },
   'core.v1.TopologySelectorTerm': {
@@ -1683,26 +1683,26 @@ export const coreV1 = {
       topologyKey: '2! string =""',
       whenUnsatisfiable: '3! string =""',
       labelSelector: '4 meta.v1.LabelSelector',
-      minDomains: '5 int32',
-      nodeAffinityPolicy: '6 string',
-      nodeTaintsPolicy: '7 string',
+      minDomains: '5 int32 ptr',
+      nodeAffinityPolicy: '6 string ptr',
+      nodeTaintsPolicy: '7 string ptr',
       matchLabelKeys: '8 []string list=atomic',
     },
   },
   'core.v1.TypedLocalObjectReference': {
     atomic: true,
     fields: {
-      apiGroup: '1 string',
+      apiGroup: '1 string ptr',
       kind: '2! string =""',
       name: '3! string =""',
     },
   },
   'core.v1.TypedObjectReference': {
     fields: {
-      apiGroup: '1 string',
+      apiGroup: '1 string ptr',
       kind: '2! string =""',
       name: '3! string =""',
-      namespace: '4 string',
+      namespace: '4 string ptr',
     },
   },
   'core.v1.Volume': {
@@ -1752,9 +1752,9 @@ export const coreV1 = {
       readOnly: '2 bool',
       mountPath: '3! string =""',
       subPath: '4 string',
-      mountPropagation: '5 string',
+      mountPropagation: '5 string ptr',
       subPathExpr: '6 string',
-      recursiveReadOnly: '7 string',
+      recursiveReadOnly: '7 string ptr',
     },
   },
   'core.v1.VolumeMountStatus': {
@@ -1762,7 +1762,7 @@ export const coreV1 = {
       name: '1! string =""',
       mountPath: '2! string =""',
       readOnly: '3 bool',
-      recursiveReadOnly: '4 string',
+      recursiveReadOnly: '4 string ptr',
       volumeStatus: '5 core.v1.VolumeStatus',
     },
   },
@@ -1808,10 +1808,10 @@ export const coreV1 = {
   },
   'core.v1.WindowsSecurityContextOptions': {
     fields: {
-      gmsaCredentialSpecName: '1 string',
-      gmsaCredentialSpec: '2 string',
-      runAsUserName: '3 string',
-      hostProcess: '4 bool',
+      gmsaCredentialSpecName: '1 string ptr',
+      gmsaCredentialSpec: '2 string ptr',
+      runAsUserName: '3 string ptr',
+      hostProcess: '4 bool ptr',
     },
   },
 } as const

@@ -2,21 +2,21 @@
 export const discoveryV1 = {
   'discovery.v1.Endpoint': {
     fields: {
-      addresses: '1! []string list=set',
+      addresses: '1! []string list=set =[]',
       conditions: '2 discovery.v1.EndpointConditions ={}',
-      hostname: '3 string',
+      hostname: '3 string ptr',
       targetRef: '4 core.v1.ObjectReference',
       deprecatedTopology: '5 map<string>',
-      nodeName: '6 string',
-      zone: '7 string',
+      nodeName: '6 string ptr',
+      zone: '7 string ptr',
       hints: '8 discovery.v1.EndpointHints',
     },
   },
   'discovery.v1.EndpointConditions': {
     fields: {
-      ready: '1 bool',
-      serving: '2 bool',
-      terminating: '3 bool',
+      ready: '1 bool ptr',
+      serving: '2 bool ptr',
+      terminating: '3 bool ptr',
     },
   },
   'discovery.v1.EndpointHints': {
@@ -28,10 +28,10 @@ export const discoveryV1 = {
   'discovery.v1.EndpointPort': {
     atomic: true,
     fields: {
-      name: '1 string',
-      protocol: '2 string',
-      port: '3 int32',
-      appProtocol: '4 string',
+      name: '1 string ptr',
+      protocol: '2 string ptr',
+      port: '3 int32 ptr',
+      appProtocol: '4 string ptr',
     },
   },
   'discovery.v1.EndpointSlice': {
@@ -40,8 +40,8 @@ export const discoveryV1 = {
       apiVersion: '0 string',
       kind: '0 string',
       metadata: '1 meta.v1.ObjectMeta ={}',
-      endpoints: '2 []discovery.v1.Endpoint list=atomic',
-      ports: '3 []discovery.v1.EndpointPort list=atomic',
+      endpoints: '2 []discovery.v1.Endpoint list=atomic =[]',
+      ports: '3 []discovery.v1.EndpointPort list=atomic =[]',
       addressType: '4! string =""',
     },
   },

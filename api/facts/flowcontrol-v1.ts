@@ -2,8 +2,8 @@
 export const flowcontrolV1 = {
   'flowcontrol.v1.ExemptPriorityLevelConfiguration': {
     fields: {
-      nominalConcurrencyShares: '1 int32',
-      lendablePercent: '2 int32',
+      nominalConcurrencyShares: '1 int32 ptr',
+      lendablePercent: '2 int32 ptr',
     },
   },
   'flowcontrol.v1.FlowDistinguisherMethod': {
@@ -56,21 +56,21 @@ export const flowcontrolV1 = {
   },
   'flowcontrol.v1.LimitedPriorityLevelConfiguration': {
     fields: {
-      nominalConcurrencyShares: '1 int32',
+      nominalConcurrencyShares: '1 int32 ptr',
       limitResponse: '2 flowcontrol.v1.LimitResponse ={}',
-      lendablePercent: '3 int32',
-      borrowingLimitPercent: '4 int32',
+      lendablePercent: '3 int32 ptr',
+      borrowingLimitPercent: '4 int32 ptr',
     },
   },
   'flowcontrol.v1.NonResourcePolicyRule': {
     fields: {
-      verbs: '1! []string list=set',
-      nonResourceURLs: '6! []string list=set',
+      verbs: '1! []string list=set =[]',
+      nonResourceURLs: '6! []string list=set =[]',
     },
   },
   'flowcontrol.v1.PolicyRulesWithSubjects': {
     fields: {
-      subjects: '1! []flowcontrol.v1.Subject list=atomic',
+      subjects: '1! []flowcontrol.v1.Subject list=atomic =[]',
       resourceRules: '2 []flowcontrol.v1.ResourcePolicyRule list=atomic',
       nonResourceRules: '3 []flowcontrol.v1.NonResourcePolicyRule list=atomic',
     },
@@ -120,11 +120,11 @@ export const flowcontrolV1 = {
   },
   'flowcontrol.v1.ResourcePolicyRule': {
     fields: {
-      verbs: '1! []string list=set',
-      apiGroups: '2! []string list=set',
-      resources: '3! []string list=set',
+      verbs: '1! []string list=set =[]',
+      apiGroups: '2! []string list=set =[]',
+      resources: '3! []string list=set =[]',
       clusterScope: '4 bool',
-      namespaces: '5 []string list=set',
+      namespaces: '5 []string list=set =[]',
     },
   },
   'flowcontrol.v1.ServiceAccountSubject': {

@@ -4,12 +4,12 @@ export const networkingV1 = {
     fields: {
       path: '1 string',
       backend: '2! networking.v1.IngressBackend ={}',
-      pathType: '3! string',
+      pathType: '3! string ptr',
     },
   },
   'networking.v1.HTTPIngressRuleValue': {
     fields: {
-      paths: '1! []networking.v1.HTTPIngressPath list=atomic',
+      paths: '1! []networking.v1.HTTPIngressPath list=atomic =[]',
     },
   },
   'networking.v1.IPAddress': {
@@ -59,11 +59,11 @@ export const networkingV1 = {
   },
   'networking.v1.IngressClassParametersReference': {
     fields: {
-      apiGroup: '1 string',
+      apiGroup: '1 string ptr',
       kind: '2! string =""',
       name: '3! string =""',
-      scope: '4 string',
-      namespace: '5 string',
+      scope: '4 string ptr',
+      namespace: '5 string ptr',
     },
   },
   'networking.v1.IngressClassSpec': {
@@ -88,7 +88,7 @@ export const networkingV1 = {
     fields: {
       port: '1! int32 =0',
       protocol: '2! string =""',
-      error: '3 string',
+      error: '3 string ptr',
     },
   },
   'networking.v1.IngressRule': {
@@ -108,7 +108,7 @@ export const networkingV1 = {
       defaultBackend: '1 networking.v1.IngressBackend',
       tls: '2 []networking.v1.IngressTLS list=atomic',
       rules: '3 []networking.v1.IngressRule list=atomic',
-      ingressClassName: '4 string',
+      ingressClassName: '4 string ptr',
     },
   },
   'networking.v1.IngressStatus': {
@@ -152,9 +152,9 @@ export const networkingV1 = {
   },
   'networking.v1.NetworkPolicyPort': {
     fields: {
-      protocol: '1 string',
-      port: '2 intOrString',
-      endPort: '3 int32',
+      protocol: '1 string ptr',
+      port: '2 intOrString ptr',
+      endPort: '3 int32 ptr',
     },
   },
   'networking.v1.NetworkPolicySpec': {

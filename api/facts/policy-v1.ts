@@ -21,10 +21,10 @@ export const policyV1 = {
   },
   'policy.v1.PodDisruptionBudgetSpec': {
     fields: {
-      minAvailable: '1 intOrString',
+      minAvailable: '1 intOrString ptr',
       selector: '2 meta.v1.LabelSelector patch=replace',
-      maxUnavailable: '3 intOrString',
-      unhealthyPodEvictionPolicy: '4 string',
+      maxUnavailable: '3 intOrString ptr',
+      unhealthyPodEvictionPolicy: '4 string ptr',
     },
   },
   'policy.v1.PodDisruptionBudgetStatus': {

@@ -11,7 +11,7 @@ export const rbacV1 = {
       apiVersion: '0 string',
       kind: '0 string',
       metadata: '1 meta.v1.ObjectMeta ={}',
-      rules: '2 []rbac.v1.PolicyRule list=atomic',
+      rules: '2 []rbac.v1.PolicyRule list=atomic =[]',
       aggregationRule: '3 rbac.v1.AggregationRule',
     },
   },
@@ -27,7 +27,7 @@ export const rbacV1 = {
   },
   'rbac.v1.PolicyRule': {
     fields: {
-      verbs: '1! []string list=atomic',
+      verbs: '1! []string list=atomic =[]',
       apiGroups: '2 []string list=atomic',
       resources: '3 []string list=atomic',
       resourceNames: '4 []string list=atomic',
@@ -40,7 +40,7 @@ export const rbacV1 = {
       apiVersion: '0 string',
       kind: '0 string',
       metadata: '1 meta.v1.ObjectMeta ={}',
-      rules: '2 []rbac.v1.PolicyRule list=atomic',
+      rules: '2 []rbac.v1.PolicyRule list=atomic =[]',
     },
   },
   'rbac.v1.RoleBinding': {

@@ -9,7 +9,7 @@ export const schedulingV1 = {
       value: '2 int32 =0',
       globalDefault: '3 bool',
       description: '4 string',
-      preemptionPolicy: '5 string',
+      preemptionPolicy: '5 string ptr',
     },
   },
 } as const

@@ -11,17 +11,17 @@ export const storageV1 = {
   },
   'storage.v1.CSIDriverSpec': {
     fields: {
-      attachRequired: '1 bool',
-      podInfoOnMount: '2 bool',
+      attachRequired: '1 bool ptr',
+      podInfoOnMount: '2 bool ptr',
       volumeLifecycleModes: '3 []string list=set',
-      storageCapacity: '4 bool',
-      fsGroupPolicy: '5 string',
+      storageCapacity: '4 bool ptr',
+      fsGroupPolicy: '5 string ptr',
       tokenRequests: '6 []storage.v1.TokenRequest list=atomic',
-      requiresRepublish: '7 bool',
-      seLinuxMount: '8 bool',
-      nodeAllocatableUpdatePeriodSeconds: '9 int64',
-      serviceAccountTokenInSecrets: '10 bool',
-      preventPodSchedulingIfMissing: '11 bool',
+      requiresRepublish: '7 bool ptr',
+      seLinuxMount: '8 bool ptr',
+      nodeAllocatableUpdatePeriodSeconds: '9 int64 ptr',
+      serviceAccountTokenInSecrets: '10 bool ptr',
+      preventPodSchedulingIfMissing: '11 bool ptr',
     },
   },
   'storage.v1.CSINode': {
@@ -37,13 +37,13 @@ export const storageV1 = {
     fields: {
       name: '1! string =""',
       nodeID: '2! string =""',
-      topologyKeys: '3 []string list=atomic',
+      topologyKeys: '3 []string list=atomic =[]',
       allocatable: '4 storage.v1.VolumeNodeResources',
     },
   },
   'storage.v1.CSINodeSpec': {
     fields: {
-      drivers: '1! []storage.v1.CSINodeDriver list=map keys=name patch=merge mergeKey=name',
+      drivers: '1! []storage.v1.CSINodeDriver list=map keys=name patch=merge mergeKey=name =[]',
     },
   },
   'storage.v1.CSIStorageCapacity': {
@@ -66,17 +66,17 @@ export const storageV1 = {
       metadata: '1 meta.v1.ObjectMeta ={}',
       provisioner: '2! string =""',
       parameters: '3 map<string>',
-      reclaimPolicy: '4 string',
+      reclaimPolicy: '4 string ptr',
       mountOptions: '5 []string list=atomic',
-      allowVolumeExpansion: '6 bool',
-      volumeBindingMode: '7 string',
+      allowVolumeExpansion: '6 bool ptr',
+      volumeBindingMode: '7 string ptr',
       allowedTopologies: '8 []core.v1.TopologySelectorTerm list=atomic',
     },
   },
   'storage.v1.TokenRequest': {
     fields: {
       audience: '1! string =""',
-      expirationSeconds: '2 int64',
+      expirationSeconds: '2 int64 ptr',
     },
   },
   'storage.v1.VolumeAttachment': {
@@ -91,7 +91,7 @@ export const storageV1 = {
   },
   'storage.v1.VolumeAttachmentSource': {
     fields: {
-      persistentVolumeName: '1 string',
+      persistentVolumeName: '1 string ptr',
       inlineVolumeSpec: '2 core.v1.PersistentVolumeSpec',
     },
   },
@@ -124,12 +124,12 @@ export const storageV1 = {
     fields: {
       time: '1 time',
       message: '2 string',
-      errorCode: '3 int32',
+      errorCode: '3 int32 ptr',
     },
   },
   'storage.v1.VolumeNodeResources': {
     fields: {
-      count: '1 int32',
+      count: '1 int32 ptr',
     },
   },
 } as const

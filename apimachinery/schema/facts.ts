@@ -5,8 +5,9 @@
  *   number = protobuf field number; "2.19" is field 19 of the message embedded as field 2; 0 is not on the protobuf wire
  *   "!"    = required by the OpenAPI schema
  *   type   = scalar | definition | "[]" type | "map<" type ">"
- *   flag   = list=atomic|set|map | keys=a,b | map=atomic | patch=merge|replace|retainKeys,merge | mergeKey=name
- *   default = JSON; also Go's zero values that upstream always writes ("", 0, {})
+ *   flag   = list=atomic|set|map | keys=a,b | map=atomic | patch=merge|replace|retainKeys,merge | mergeKey=name | ptr
+ *            ("ptr": a Go pointer, so a zero value that was given is kept; without it Go drops zero values)
+ *   default = JSON; also Go's zero values that upstream always writes ("", 0, {}, [])
  */
 import type { Json } from '../json.ts'
 
