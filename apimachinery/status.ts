@@ -42,6 +42,8 @@ export type CauseReason =
   | 'InternalError'
   | 'UnexpectedServerResponse'
   | 'ResourceVersionTooLarge'
+  | 'NamespaceTerminating'
+  | 'DisruptionBudget'
 
 /** One thing that is wrong: `field` is a path such as `spec.ports[0].port`. `message` carries upstream's words without the path. */
 export type StatusCause = { readonly reason: CauseReason; readonly message: string; readonly field?: string }

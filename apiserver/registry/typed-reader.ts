@@ -1,18 +1,12 @@
 /** Typed reads of built-in kinds from the watch caches. */
-import { type ResourceFacts, resourceFacts } from '../../api/facts/resources.ts'
+import { factsOf, type ResourceFacts } from '../../api/facts/resources.ts'
 import type { DefinitionName, Definitions } from '../../api/facts/table.ts'
+import type { ApiObject } from '../../api/resource.ts'
 import type { ApiType } from '../../apimachinery/schema/facts.ts'
 import type { ObjectReader } from './reader.ts'
 
 /** A built-in resource together with the type of its objects. */
 export type BuiltIn<Name extends DefinitionName> = { readonly facts: ResourceFacts; readonly definition: Name }
-
-/** The built-in resource of this group and plural; throws for one that is not in the table. */
-export function factsOf(group: string, plural: string): ResourceFacts {
-  const facts = resourceFacts.find((one) => one.group === group && one.plural === plural)
-  if (facts === undefined) throw new TypeError(`No built-in resource ${plural}.${group}`)
-  return facts
-}
 
 function builtIn<Name extends DefinitionName>(definition: Name, group: string, plural: string): BuiltIn<Name> {
   return { facts: factsOf(group, plural), definition }
@@ -66,4 +60,28 @@ export function readAll<Name extends DefinitionName>(
   namespace?: string,
 ): readonly ApiType<Definitions, Name>[] {
   return reader.list(kind.facts, namespace) as unknown as readonly ApiType<Definitions, Name>[]
+}
+
+/** Reads from the cache and, where an object may be newer than the cache, from the store. */
+export type Lookup = {
+  readonly reader: ObjectReader
+  readonly live: (
+    facts: ResourceFacts,
+    namespace: string,
+    name: string,
+    signal: AbortSignal,
+  ) => Promise<ApiObject | undefined>
+}
+
+/** One object: from the cache, or from the store when the cache does not have it (yet). */
+export async function find<Name extends DefinitionName>(
+  { reader, live }: Lookup,
+  kind: BuiltIn<Name>,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<ApiType<Definitions, Name> | undefined> {
+  const cached = read(reader, kind, namespace, name)
+  if (cached !== undefined) return cached
+  return (await live(kind.facts, namespace, name, signal)) as ApiType<Definitions, Name> | undefined
 }
