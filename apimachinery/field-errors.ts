@@ -2,7 +2,7 @@
  * What is wrong with one field, in the words of Go's `field.Error`: `Invalid value: "x": must be …`.
  * `invalid()` in `status.ts` puts the path in front.
  */
-import type { Json } from './json.ts'
+import { isJsonObject, type Json, type JsonObject } from './json.ts'
 import type { CauseReason, StatusCause } from './status.ts'
 
 type Value = Json | undefined
@@ -66,8 +66,19 @@ function cause(reason: CauseReason, text: string, field: string, detail: string)
 
 /** Strings as Go's `%q`, numbers and booleans bare, the rest as JSON. */
 export function formatValue(value: Value): string {
-  if (value === undefined) return 'null'
-  return typeof value === 'string' ? goQuote(value) : JSON.stringify(value)
+  // Go puts the text "null" in the place of a nil pointer and quotes it like any text.
+  if (value === undefined || value === null) return '"null"'
+  return typeof value === 'string' ? goQuote(value) : goJson(value)
+}
+
+/** As Go's `json.Marshal`: maps sorted by key, and characters that matter in HTML escaped. */
+function goJson(value: Json): string {
+  const text = JSON.stringify(value, (_, part: unknown) => (isJsonObject(part) ? sortKeys(part) : part))
+  return text.replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026')
+}
+
+function sortKeys(object: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 const escapes: Readonly<Record<string, string>> = {
