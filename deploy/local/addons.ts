@@ -1,0 +1,119 @@
+/** What `npm start` puts into the cluster: the roles of flanneld and DNS, and the DNS Service with the nodes' addresses behind it. */
+import type { Client } from '../../client/rest/client.ts'
+import { dnsServiceAddress, type NodeLayout } from './layout.ts'
+
+type Manifest = {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+  }
+  readonly [field: string]: unknown
+}
+
+const rbac = 'rbac.authorization.k8s.io'
+const plurals: Readonly<Record<string, string>> = {
+  ClusterRole: 'clusterroles',
+  ClusterRoleBinding: 'clusterrolebindings',
+  Service: 'services',
+  EndpointSlice: 'endpointslices',
+}
+
+/** Applies every manifest server-side: what is there already stays as it is. */
+export async function applyManifests(client: Client, nodes: readonly NodeLayout[], signal: AbortSignal): Promise<void> {
+  for (const manifest of manifestsFor(nodes)) {
+    await client.raw(
+      {
+        method: 'PATCH',
+        path: `${pathOf(manifest)}?fieldManager=kubets-local&force=true`,
+        headers: { 'content-type': 'application/apply-patch+yaml' },
+        body: JSON.stringify(manifest),
+      },
+      signal,
+    )
+  }
+}
+
+function pathOf({ apiVersion, kind, metadata }: Manifest): string {
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
+  const scope = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`
+  return `${root}${scope}/${plurals[kind]}/${metadata.name}`
+}
+
+/** Pure. Nodes run DNS themselves, so the Service has no selector and the slice names the nodes' addresses. */
+export function manifestsFor(nodes: readonly NodeLayout[]): readonly Manifest[] {
+  return [...roles, ...(nodes.length === 0 ? [] : [dnsService, dnsEndpoints(nodes)])]
+}
+
+const roles: readonly Manifest[] = [
+  ...role('flannel', 'system:flannel', [
+    { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
+    { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch', 'patch'] },
+    { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
+  ]),
+  ...role('system:coredns', 'system:coredns', [
+    { apiGroups: [''], resources: ['endpoints', 'services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+  ]),
+  // As kubeadm: the certificate by which the API server reaches kubelets is an administrator's.
+  binding('kubeadm:cluster-admins', 'cluster-admin', { kind: 'Group', name: 'kubeadm:cluster-admins' }),
+]
+
+function role(name: string, user: string, rules: readonly unknown[]): readonly Manifest[] {
+  return [
+    { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata: { name }, rules },
+    binding(name, name, { kind: 'User', name: user }),
+  ]
+}
+
+function binding(
+  name: string,
+  clusterRole: string,
+  subject: { readonly kind: string; readonly name: string },
+): Manifest {
+  return {
+    apiVersion: `${rbac}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: { name },
+    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: clusterRole },
+    subjects: [{ apiGroup: rbac, ...subject }],
+  }
+}
+
+const dnsLabels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' }
+const dnsPorts = [
+  { name: 'dns', port: 53, protocol: 'UDP' },
+  { name: 'dns-tcp', port: 53, protocol: 'TCP' },
+  { name: 'metrics', port: 9153, protocol: 'TCP' },
+]
+
+const dnsService: Manifest = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'kube-dns', namespace: 'kube-system', labels: dnsLabels },
+  spec: {
+    clusterIP: dnsServiceAddress,
+    ports: dnsPorts.map((port) => ({ ...port, targetPort: port.port })),
+  },
+}
+
+function dnsEndpoints(nodes: readonly NodeLayout[]): Manifest {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: 'kube-dns-nodes',
+      namespace: 'kube-system',
+      labels: { 'kubernetes.io/service-name': 'kube-dns', 'endpointslice.kubernetes.io/managed-by': 'kubets-local' },
+    },
+    addressType: 'IPv4',
+    ports: dnsPorts,
+    endpoints: nodes.map(({ name, address }) => ({
+      addresses: [address],
+      nodeName: name,
+      conditions: { ready: true },
+    })),
+  }
+}

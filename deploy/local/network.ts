@@ -1,0 +1,83 @@
+/**
+ * The machine's part of the network: one bridge with an address, and per node a network namespace with one link to it.
+ * Removing the bridge and the namespaces removes every route and rule that belongs to the cluster.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { ExecError, run } from '../../component-base/exec.ts'
+import { bridge, hostAddress, type NodeLayout, nodeNetwork, runDir } from './layout.ts'
+
+const forwardFile = '/proc/sys/net/ipv4/ip_forward'
+/** Says that forwarding was off before us. */
+const forwardWasOffFile = `${runDir}/ip-forward-was-off`
+
+/** Makes the bridge. Safe to repeat. */
+export async function makeBridge(signal: AbortSignal): Promise<void> {
+  await tolerate('File exists', run('ip', ['link', 'add', bridge, 'type', 'bridge'], { signal }))
+  await tolerate(
+    'already assigned|File exists',
+    run('ip', ['address', 'add', `${hostAddress}/24`, 'dev', bridge], { signal }),
+  )
+  await run('ip', ['link', 'set', bridge, 'up'], { signal })
+}
+
+/**
+ * Lets nodes reach what the machine reaches, through a table of our own, so that images can be pulled.
+ * The machine's own tables are not touched.
+ */
+export async function makeEgress(signal: AbortSignal): Promise<void> {
+  const { stdout } = await run('ip', ['-4', 'route', 'show', 'default'], { signal })
+  if (stdout.trim() === '') return
+  const script = `add table ip kubets
+delete table ip kubets
+table ip kubets {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${nodeNetwork} oifname != "${bridge}" masquerade
+  }
+}
+`
+  await run('nft', ['-f', '-'], { input: script, signal })
+  if ((await readFile(forwardFile, 'utf8')).trim() === '0') {
+    await writeFile(forwardWasOffFile, '')
+    await writeFile(forwardFile, '1')
+  }
+}
+
+/** Makes a node's network namespace and its link to the bridge. Safe to repeat. */
+export async function makeNodeNetwork(node: NodeLayout, signal: AbortSignal): Promise<void> {
+  await tolerate('File exists', run('ip', ['netns', 'add', node.netns], { signal }))
+  const inNode = ['-netns', node.netns]
+  const peer = ['peer', 'name', 'eth0', 'netns', node.netns]
+  await tolerate('File exists', run('ip', ['link', 'add', node.link, 'type', 'veth', ...peer], { signal }))
+  await run('ip', ['link', 'set', node.link, 'master', bridge, 'up'], { signal })
+  const address = ['address', 'add', `${node.address}/24`, 'dev', 'eth0']
+  await tolerate('already assigned|File exists', run('ip', [...inNode, ...address], { signal }))
+  await run('ip', [...inNode, 'link', 'set', 'lo', 'up'], { signal })
+  await run('ip', [...inNode, 'link', 'set', 'eth0', 'up'], { signal })
+  await run('ip', [...inNode, 'route', 'replace', 'default', 'via', hostAddress], { signal })
+}
+
+/** Removes everything; what is not there is no error. */
+export async function removeNetwork(nodes: readonly NodeLayout[], signal: AbortSignal): Promise<void> {
+  for (const node of nodes) {
+    await tolerate('Cannot find device', run('ip', ['link', 'delete', node.link], { signal }))
+    await tolerate('No such file', run('ip', ['netns', 'delete', node.netns], { signal }))
+  }
+  await tolerate('Cannot find device', run('ip', ['link', 'delete', bridge], { signal }))
+  await tolerate('No such file|not found', run('nft', ['delete', 'table', 'ip', 'kubets'], { signal }))
+  const wasOff = await readFile(forwardWasOffFile).then(
+    () => true,
+    () => false,
+  )
+  if (wasOff) await writeFile(forwardFile, '0')
+}
+
+/** Awaits a command whose failure with this text means that there is nothing to do. */
+export async function tolerate(pattern: string, command: Promise<unknown>): Promise<void> {
+  try {
+    await command
+  } catch (error) {
+    if (error instanceof ExecError && new RegExp(pattern).test(error.stderr)) return
+    throw error
+  }
+}

@@ -1,0 +1,26 @@
+import { defineFlags, FlagError, type FlagValues } from '../../component-base/flags.ts'
+
+export const localFlags = defineFlags({
+  nodes: { type: 'number', default: 2, description: 'How many nodes to run, 1 to 9.' },
+  backend: { type: 'string', default: 'udp', description: 'The pod network between nodes: udp or host-gw.' },
+  'proxy-mode': { type: 'string', default: 'iptables', description: 'How kube-proxy programs Services: iptables.' },
+  'control-plane-only': { type: 'boolean', default: false, description: 'Run etcd and the control plane, no nodes.' },
+})
+
+export type LocalOptions = {
+  readonly nodes: number
+  readonly backend: 'udp' | 'host-gw' | 'vxlan'
+  readonly proxyMode: string
+}
+
+/** Checks the flags of `npm start`. Throws `FlagError`. */
+export function localOptions(flags: FlagValues<typeof localFlags>): LocalOptions {
+  const nodes = flags['control-plane-only'] ? 0 : flags.nodes
+  if (!Number.isInteger(nodes) || nodes < 0 || nodes > 9)
+    throw new FlagError('--nodes must be a whole number from 1 to 9')
+  const { backend } = flags
+  if (backend !== 'udp' && backend !== 'host-gw' && backend !== 'vxlan') {
+    throw new FlagError(`--backend must be udp, host-gw or vxlan, not "${backend}"`)
+  }
+  return { nodes, backend, proxyMode: flags['proxy-mode'] }
+}

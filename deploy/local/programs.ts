@@ -1,0 +1,247 @@
+/** Which processes make up the cluster and with which flags. Pure: options in, a list out. */
+import {
+  apiserverPort,
+  clusterDomain,
+  dnsServiceAddress,
+  etcdClientPort,
+  etcdPeerPort,
+  hostAddress,
+  kubeconfigDir,
+  logDir,
+  type NodeLayout,
+  nodeLayout,
+  pkiDir,
+  podNetwork,
+  serviceNetwork,
+  stateDir,
+} from './layout.ts'
+import type { LocalOptions } from './options.ts'
+
+/** A process that the supervisor keeps running. */
+export type ProgramSpec = {
+  readonly name: string
+  readonly command: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** The node whose namespaces it runs in; absent: the host. */
+  readonly node?: NodeLayout
+  readonly log: string
+}
+
+export type ProgramPaths = {
+  /** The Node.js that runs our programs. */
+  readonly node: string
+  /** Folder of the bundles. */
+  readonly dist: string
+}
+
+/** Everything that runs, in the order in which it is started. */
+export function programsOf(options: LocalOptions, paths: ProgramPaths): readonly ProgramSpec[] {
+  const nodes = Array.from({ length: options.nodes }, (_, index) => nodeLayout(index + 1))
+  return [...controlPlanePrograms(paths), ...nodes.flatMap((node) => nodePrograms(node, options, paths))]
+}
+
+export function controlPlanePrograms(paths: ProgramPaths): readonly ProgramSpec[] {
+  return [
+    program('etcd', etcdCommand()),
+    program('apiserver', ours(paths, 'apiserver', apiserverFlags())),
+    program('controller-manager', ours(paths, 'controller-manager', controllerManagerFlags())),
+    program('scheduler', ours(paths, 'scheduler', [`--kubeconfig=${kubeconfigDir}/scheduler.kubeconfig`])),
+  ]
+}
+
+export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: ProgramPaths): readonly ProgramSpec[] {
+  const kubeconfig = (name: string): string => `--kubeconfig=${kubeconfigDir}/${name}.kubeconfig`
+  const on = (name: string, command: readonly string[]): ProgramSpec => ({
+    ...program(`${node.name}/${name}`, command),
+    node,
+  })
+  return [
+    on('containerd', ['containerd', '--config', `${node.dir}/containerd.toml`]),
+    on(
+      'kubelet',
+      ours(paths, 'kubelet', [
+        kubeconfig(node.name),
+        `--config=${node.dir}/kubelet.json`,
+        `--hostname-override=${node.name}`,
+        `--node-ip=${node.address}`,
+        `--root-dir=${node.dir}/kubelet`,
+        `--container-runtime-endpoint=unix://${node.containerdSocket}`,
+      ]),
+    ),
+    on(
+      'flanneld',
+      ours(paths, 'flanneld', [
+        '--kube-subnet-mgr',
+        `--kubeconfig-file=${kubeconfigDir}/flanneld.kubeconfig`,
+        `--net-config-path=${node.dir}/net-conf.json`,
+        '--subnet-file=/run/flannel/subnet.env',
+        '--iface=eth0',
+        '--ip-masq',
+        `--node-name=${node.name}`,
+      ]),
+    ),
+    on(
+      'kube-proxy',
+      ours(paths, 'kube-proxy', [
+        kubeconfig('kube-proxy'),
+        `--hostname-override=${node.name}`,
+        `--proxy-mode=${options.proxyMode}`,
+        `--cluster-cidr=${podNetwork}`,
+      ]),
+    ),
+    on(
+      'dns',
+      ours(paths, 'dns', [kubeconfig('dns'), `--bind-address=${node.address}`, `--cluster-domain=${clusterDomain}`]),
+    ),
+  ]
+}
+
+function program(name: string, command: readonly string[]): ProgramSpec {
+  return { name, command, env: {}, log: `${logDir}/${name.replace('/', '-')}.log` }
+}
+
+function ours({ node, dist }: ProgramPaths, name: string, flags: readonly string[]): readonly string[] {
+  return [node, '--enable-source-maps', `${dist}/${name}.mjs`, ...flags]
+}
+
+function etcdCommand(): readonly string[] {
+  const client = `https://127.0.0.1:${etcdClientPort}`
+  const peer = `http://127.0.0.1:${etcdPeerPort}`
+  return [
+    'etcd',
+    '--name=kubets',
+    `--data-dir=${stateDir}/etcd`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=kubets=${peer}`,
+    `--cert-file=${pkiDir}/etcd.crt`,
+    `--key-file=${pkiDir}/etcd.key`,
+    '--client-cert-auth',
+    `--trusted-ca-file=${pkiDir}/etcd-ca.crt`,
+    '--quota-backend-bytes=4294967296',
+    '--logger=zap',
+    '--log-level=warn',
+  ]
+}
+
+function apiserverFlags(): readonly string[] {
+  return [
+    `--etcd-servers=https://127.0.0.1:${etcdClientPort}`,
+    `--etcd-cafile=${pkiDir}/etcd-ca.crt`,
+    `--etcd-certfile=${pkiDir}/etcd-client.crt`,
+    `--etcd-keyfile=${pkiDir}/etcd-client.key`,
+    '--bind-address=0.0.0.0',
+    `--advertise-address=${hostAddress}`,
+    `--secure-port=${apiserverPort}`,
+    `--tls-cert-file=${pkiDir}/apiserver.crt`,
+    `--tls-private-key-file=${pkiDir}/apiserver.key`,
+    `--client-ca-file=${pkiDir}/ca.crt`,
+    `--kubelet-client-certificate=${pkiDir}/apiserver-kubelet-client.crt`,
+    `--kubelet-client-key=${pkiDir}/apiserver-kubelet-client.key`,
+    `--kubelet-certificate-authority=${pkiDir}/ca.crt`,
+    `--service-account-key-file=${pkiDir}/sa.pub`,
+    `--service-account-signing-key-file=${pkiDir}/sa.key`,
+    `--service-account-issuer=https://kubernetes.default.svc.${clusterDomain}`,
+    `--service-cluster-ip-range=${serviceNetwork}`,
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
+    '--allow-privileged=true',
+  ]
+}
+
+function controllerManagerFlags(): readonly string[] {
+  return [
+    `--kubeconfig=${kubeconfigDir}/controller-manager.kubeconfig`,
+    '--allocate-node-cidrs=true',
+    `--cluster-cidr=${podNetwork}`,
+    `--service-cluster-ip-range=${serviceNetwork}`,
+    `--root-ca-file=${pkiDir}/ca.crt`,
+    `--service-account-private-key-file=${pkiDir}/sa.key`,
+    `--cluster-signing-cert-file=${pkiDir}/ca.crt`,
+    `--cluster-signing-key-file=${pkiDir}/ca.key`,
+  ]
+}
+
+/** The kubelet's configuration file. Source: `kubelet.config.k8s.io/v1beta1`. */
+export function kubeletConfiguration(node: NodeLayout): Readonly<Record<string, unknown>> {
+  return {
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    address: '0.0.0.0',
+    authentication: {
+      x509: { clientCAFile: `${pkiDir}/ca.crt` },
+      webhook: { enabled: true },
+      anonymous: { enabled: false },
+    },
+    authorization: { mode: 'Webhook' },
+    tlsCertFile: `${pkiDir}/${node.name}-server.crt`,
+    tlsPrivateKeyFile: `${pkiDir}/${node.name}-server.key`,
+    clusterDNS: [dnsServiceAddress],
+    clusterDomain,
+    cgroupDriver: 'cgroupfs',
+    cgroupRoot: node.cgroup,
+    staticPodPath: `${node.dir}/manifests`,
+    podLogsDir: `${node.dir}/log/pods`,
+    maxPods: 110,
+    failSwapOn: false,
+  }
+}
+
+/** containerd's configuration: everything of a node below its own folder. */
+export function containerdConfiguration(
+  node: NodeLayout,
+  facts: {
+    readonly restrictOomScoreAdj: boolean
+    readonly snapshotter: 'overlayfs' | 'native'
+    readonly sandboxImage: string
+  },
+): string {
+  return `version = 2
+root = "${node.dir}/containerd"
+state = "/run/containerd"
+oom_score = 0
+
+[grpc]
+  address = "${node.containerdSocket}"
+
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${facts.sandboxImage}"
+  restrict_oom_score_adj = ${facts.restrictOomScoreAdj}
+  stream_server_address = "127.0.0.1"
+  stream_server_port = "0"
+  max_container_log_line_size = -1
+  enable_unprivileged_ports = true
+  enable_unprivileged_icmp = true
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "${facts.snapshotter}"
+    default_runtime_name = "runc"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+        SystemdCgroup = false
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "${node.dir}/cni/bin"
+    conf_dir = "${node.dir}/cni/net.d"
+    max_conf_num = 1
+`
+}
+
+/** The CNI chain flannel → bridge → host-local → portmap. */
+export function cniConfiguration(node: NodeLayout): unknown {
+  const delegate = { hairpinMode: true, isDefaultGateway: true, ipam: { dataDir: `${node.dir}/cni/networks` } }
+  return {
+    cniVersion: '1.0.0',
+    name: 'cbr0',
+    plugins: [
+      { type: 'flannel', subnetFile: '/run/flannel/subnet.env', dataDir: `${node.dir}/cni/flannel`, delegate },
+      { type: 'portmap', capabilities: { portMappings: true } },
+    ],
+  }
+}
+
+/** flanneld's `net-conf.json`. */
+export function flannelConfiguration(options: LocalOptions): unknown {
+  return { Network: podNetwork, EnableIPv4: true, EnableIPv6: false, Backend: { Type: options.backend } }
+}

@@ -1,0 +1,105 @@
+/**
+ * Keeps the programs of `cluster.json` running: whoever dies is started again, at once the first time and later with a growing
+ * pause. Programs outlive the supervisor: a new one finds them by their pid files and starts only what is missing.
+ */
+import { spawn } from 'node:child_process'
+import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises'
+import type { Clock } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logger.ts'
+import { clusterFile, marker, runDir, stateDir } from './layout.ts'
+import { inNode } from './node-namespace.ts'
+import type { ProgramSpec } from './programs.ts'
+
+const pollMs = 100
+const maxPauseMs = 5_000
+/** A program that ran this long is healthy: its next failure is the first again. */
+const healthyMs = 10_000
+
+/** What is known of a program between two looks. */
+export type Attempt = { readonly startedMs: number; readonly failures: number }
+
+/** Pure. How long to wait before the next start, counted from `nowMs`. */
+export function pauseMs({ startedMs, failures }: Attempt, nowMs: number): number {
+  if (failures === 0) return 0
+  const pause = Math.min(100 * 2 ** (failures - 1), maxPauseMs)
+  return Math.max(0, startedMs + pause - nowMs)
+}
+
+/** Pure. The attempt that a start now is. */
+export function nextAttempt(before: Attempt | undefined, nowMs: number): Attempt {
+  if (before === undefined) return { startedMs: nowMs, failures: 0 }
+  return { startedMs: nowMs, failures: nowMs - before.startedMs >= healthyMs ? 1 : before.failures + 1 }
+}
+
+/** Runs until `signal` aborts. The programs stay. */
+export async function supervise(clock: Clock, logger: Logger, signal: AbortSignal): Promise<void> {
+  const attempts = new Map<string, Attempt>()
+  for (;;) {
+    for (const program of await readPrograms()) {
+      if ((await runningPid(program)) !== undefined) continue
+      const before = attempts.get(program.name)
+      if (before !== undefined && pauseMs(before, clock.now()) > 0) continue
+      const attempt = nextAttempt(before, clock.now())
+      attempts.set(program.name, attempt)
+      const pid = await startProgram(program)
+      logger.info('Started program', { program: program.name, pid, failures: attempt.failures })
+    }
+    await clock.sleep(pollMs, signal)
+  }
+}
+
+/** The programs that are to run; none when the cluster is being removed. */
+export async function readPrograms(): Promise<readonly ProgramSpec[]> {
+  const text = await readFile(clusterFile, 'utf8').catch(() => '[]')
+  return JSON.parse(text) as readonly ProgramSpec[]
+}
+
+/** Replaces the list in one step. */
+export async function writePrograms(programs: readonly ProgramSpec[]): Promise<void> {
+  await writeFile(`${clusterFile}.new`, JSON.stringify(programs, undefined, 1), { mode: 0o600 })
+  await rename(`${clusterFile}.new`, clusterFile)
+}
+
+/** Starts a program in its node, detached, with its log appended, and notes its pid. */
+export async function startProgram(program: ProgramSpec): Promise<number> {
+  const log = await open(program.log, 'a', 0o600)
+  try {
+    const [file = '', ...args] = program.node === undefined ? program.command : inNode(program.node, program.command)
+    const env = { ...process.env, ...program.env, [marker]: stateDir, GOTRACEBACK: 'single' }
+    const child = spawn(file, args, { detached: true, stdio: ['ignore', log.fd, log.fd], env, cwd: '/' })
+    const pid = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('spawn', () => resolve(child.pid ?? 0))
+    })
+    child.unref()
+    await notePid(program, pid)
+    return pid
+  } finally {
+    await log.close()
+  }
+}
+
+async function notePid(program: ProgramSpec, pid: number): Promise<void> {
+  const file = pidFile(program)
+  await mkdir(`${runDir}/pids`, { recursive: true })
+  await writeFile(file, `${pid} ${await startTime(pid)}`)
+}
+
+/** The pid of the program if it runs. A pid that was given to another process since does not count. */
+export async function runningPid(program: Pick<ProgramSpec, 'name'>): Promise<number | undefined> {
+  const text = await readFile(pidFile(program), 'utf8').catch(() => '')
+  const [pid, started] = text.split(' ')
+  if (pid === undefined || pid === '' || started === undefined) return undefined
+  return (await startTime(Number(pid))) === started ? Number(pid) : undefined
+}
+
+function pidFile({ name }: Pick<ProgramSpec, 'name'>): string {
+  return `${runDir}/pids/${name.replace('/', '-')}`
+}
+
+/** Field 22 of `/proc/pid/stat`; '' when the process is gone or a zombie. Source: proc(5). */
+export async function startTime(pid: number): Promise<string> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' ? '' : (fields[19] ?? '')
+}
