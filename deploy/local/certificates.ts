@@ -2,6 +2,7 @@
  * The cluster's certificates and kubeconfig files, with upstream's identities (as kubeadm makes them). Existing files are
  * kept, so that a second start changes nothing; keys are readable by root alone.
  */
+import 'reflect-metadata'
 import { generateKeyPairSync, webcrypto } from 'node:crypto'
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import {
