@@ -23,13 +23,18 @@ export type AdmissionPlugin = {
   readonly name: string
   readonly mutate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<ApiObject> | ApiObject
   readonly validate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<void> | void
+  /** Told how a write ended that was admitted or that a later plugin refused: to give back what was reserved for it. */
+  readonly settled?: (request: AdmissionRequest, outcome: WriteOutcome) => void
 }
+export type WriteOutcome = 'stored' | 'failed'
 
 /** All plugins in their order. Run by the registry's store for each write, and by subresources for CONNECT. */
 export type AdmissionChain = {
   /** Changes the object of a CREATE or UPDATE. */
   readonly mutate: (request: AdmissionRequest, signal: AbortSignal) => Promise<ApiObject | undefined>
   readonly validate: (request: AdmissionRequest, signal: AbortSignal) => Promise<void>
+  /** To be called once for every write that went through `mutate`, in whatever way it ended. */
+  readonly settled: (request: AdmissionRequest, outcome: WriteOutcome) => void
 }
 
 /** Runs the plugins one after the other, each on the object that the one before returned. */
@@ -48,6 +53,9 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
     },
     async validate(request, signal) {
       for (const validate of validating) await validate(request, signal)
+    },
+    settled(request, outcome) {
+      for (const { settled } of plugins) settled?.(request, outcome)
     },
   }
 }

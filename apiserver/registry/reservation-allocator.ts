@@ -1,0 +1,78 @@
+/**
+ * Numbers that must be given out once: Service addresses and node ports. What is taken is what the live Services hold,
+ * plus what was given out a moment ago and does not show in the cache yet.
+ */
+
+/** Who holds a number: `namespace/name` of the Service. */
+export type Holder = string
+
+/** A Service's write shows in the cache, or has failed, long before this. */
+const reservationMs = 15_000
+/** A stored object shows in the cache within this time. */
+const cacheLagMs = 1_000
+
+/** Remembers what was given out until it shows, is released, or is old. */
+export class Reservations {
+  readonly #held = new Map<number, { readonly holder: Holder; untilMs: number }>()
+
+  /** Whether someone else than `holder` has just been given this number. */
+  isHeldByOther(value: number, holder: Holder, nowMs: number): boolean {
+    const held = this.#held.get(value)
+    return held !== undefined && held.untilMs > nowMs && held.holder !== holder
+  }
+
+  hold(value: number, holder: Holder, nowMs: number): void {
+    this.#held.delete(value) // so that the map stays in order of time
+    this.#held.set(value, { holder, untilMs: nowMs + reservationMs })
+    for (const [old, { untilMs }] of this.#held) {
+      if (untilMs > nowMs) break
+      this.#held.delete(old)
+    }
+  }
+
+  /** The Service is stored: from when the cache shows it, the cache alone counts. */
+  settle(holder: Holder, nowMs: number): void {
+    for (const held of this.#held.values()) if (held.holder === holder) held.untilMs = nowMs + cacheLagMs
+  }
+
+  /** Gives everything of a Service back: its write failed, or it is deleted. */
+  release(holder: Holder): void {
+    for (const [value, held] of this.#held) if (held.holder === holder) this.#held.delete(value)
+  }
+}
+
+/** A range of numbers whose lower band is left to explicit wishes as long as the upper band has room. */
+export type Bands = { readonly first: number; readonly size: number; readonly dynamicOffset: number }
+
+/**
+ * The size of the band that is kept for explicit wishes: a sixteenth of the range within limits, nothing of a small
+ * range. Source: KEP-3070 and KEP-3668.
+ */
+export function staticBandSize(rangeSize: number, min: number, max: number, step: number): number {
+  if (rangeSize <= min) return 0
+  return Math.min(max, Math.max(min, Math.floor(rangeSize / step)))
+}
+
+/** A free number, at random from the upper band, else from the lower one; `undefined` when all are taken. */
+export function pickFree(
+  { first, size, dynamicOffset }: Bands,
+  isTaken: (value: number) => boolean,
+  random: () => number,
+): number | undefined {
+  const upper = pickFrom(first + dynamicOffset, size - dynamicOffset, isTaken, random)
+  return upper ?? pickFrom(first, dynamicOffset, isTaken, random)
+}
+
+function pickFrom(
+  first: number,
+  size: number,
+  isTaken: (value: number) => boolean,
+  random: () => number,
+): number | undefined {
+  const start = Math.floor(random() * size)
+  for (let i = 0; i < size; i++) {
+    const value = first + ((start + i) % size)
+    if (!isTaken(value)) return value
+  }
+  return undefined
+}

@@ -1,0 +1,200 @@
+/**
+ * Fills in what the server gives a Service: address families, cluster IPs, node ports, the health-check port. Runs as the
+ * last mutating admission plugin, where upstream's registry does it too: after admission, before validation.
+ */
+import type { Service, ServicePort } from '../../api/core/v1.ts'
+import { goQuote, invalidValue } from '../../apimachinery/field-errors.ts'
+import { invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
+import type { Clock } from '../../component-base/clock.ts'
+import type { AdmissionPlugin } from '../admission/admission.ts'
+import { asApiObject, isAbout, newObject, oldObject, unchanged } from '../admission/request.ts'
+import type { ClusterIpAllocator } from './cluster-ip-allocator.ts'
+import type { NodePortAllocator } from './node-port-allocator.ts'
+import type { ObjectReader } from './reader.ts'
+import { withIpFamilies } from './service-families-allocator.ts'
+import { dropUnneeded, hasClusterIp, hasHealthCheckPort, hasNodePorts, takeOver } from './service-fields-allocator.ts'
+import { kinds, readAll } from './typed-reader.ts'
+
+export type ServiceAllocatorOptions = {
+  readonly reader: ObjectReader
+  readonly clusterIps: ClusterIpAllocator
+  readonly nodePorts: NodePortAllocator
+  readonly clock: Clock
+}
+
+/** The plugin. A dry run is given values that stay free. */
+export function serviceAllocation(options: ServiceAllocatorOptions): AdmissionPlugin {
+  return {
+    name: 'ServiceAllocation',
+    mutate: (request) => {
+      const service = isAbout(request, kinds.services) ? newObject(request, kinds.services) : undefined
+      if (service === undefined || request.operation === 'DELETE') return unchanged(request)
+      const holder = `${request.namespace}/${service.metadata.name}`
+      try {
+        const allocated = allocate(options, holder, service, oldObject(request, kinds.services))
+        if (request.dryRun) releaseAll(options, holder)
+        return asApiObject(allocated)
+      } catch (error) {
+        releaseAll(options, holder)
+        throw error
+      }
+    },
+    settled: (request, outcome) => {
+      if (!isAbout(request, kinds.services)) return
+      const holder = `${request.namespace}/${request.object?.metadata.name ?? request.name}`
+      if (outcome === 'failed' || request.dryRun || request.operation === 'DELETE') releaseAll(options, holder)
+      else settleAll(options, holder)
+    },
+  }
+}
+
+function releaseAll({ clusterIps, nodePorts }: ServiceAllocatorOptions, holder: string): void {
+  clusterIps.release(holder)
+  nodePorts.release(holder)
+}
+
+function settleAll({ clusterIps, nodePorts, clock }: ServiceAllocatorOptions, holder: string): void {
+  clusterIps.settle(holder, clock.now())
+  nodePorts.settle(holder, clock.now())
+}
+
+/** The whole list of steps for one Service. */
+function allocate(
+  options: ServiceAllocatorOptions,
+  holder: string,
+  wanted: Service,
+  old: Service | undefined,
+): Service {
+  const prepared = old === undefined ? wanted : takeOver(dropUnneeded(wanted, old), old)
+  const withFamilies = withIpFamilies(prepared, old)
+  const others = readAll(options.reader, kinds.services).filter(
+    ({ metadata }) => `${metadata.namespace}/${metadata.name}` !== holder,
+  )
+  const addressed = withClusterIps(options, holder, withFamilies, old, others)
+  return withPorts(options, holder, addressed, old, others)
+}
+
+function withClusterIps(
+  { clusterIps, clock }: ServiceAllocatorOptions,
+  holder: string,
+  service: Service,
+  old: Service | undefined,
+  others: readonly Service[],
+): Service {
+  const wanted = service.spec.clusterIPs?.[0] ?? service.spec.clusterIP ?? ''
+  if (!hasClusterIp(service)) return service
+  if (wanted === 'None') return withAddress(service, wanted)
+  if (wanted !== '' && old !== undefined && (old.spec.clusterIPs ?? []).includes(wanted)) return service
+  // What the old object holds is not to be had twice; changing it is for validation to refuse.
+  if (old !== undefined && hasClusterIp(old) && wanted !== '') return service
+  const taken = new Set(others.flatMap(({ spec }) => spec.clusterIPs ?? []))
+  const now = clock.now()
+  if (wanted !== '') {
+    const refusal = clusterIps.allocate(wanted, holder, taken, now)
+    if (refusal !== undefined) throw invalidClusterIp(service, wanted, refusal)
+    return withAddress(service, wanted)
+  }
+  const address = clusterIps.allocateNext(holder, taken, now)
+  if (address === undefined) throw internalError('failed to allocate a serviceIP: range is full')
+  return withAddress(service, address)
+}
+
+function withAddress(service: Service, address: string): Service {
+  return { ...service, spec: { ...service.spec, clusterIP: address, clusterIPs: [address] } }
+}
+
+function invalidClusterIp(service: Service, address: string, refusal: string): StatusError {
+  const shown = `[${(service.spec.clusterIPs ?? [address]).map(goQuote).join(',')}]`
+  return invalidService(service, {
+    reason: 'FieldValueInvalid',
+    field: 'spec.clusterIPs',
+    message: `Invalid value: ${shown}: failed to allocate IP ${address}: ${refusal}`,
+  })
+}
+
+function withPorts(
+  options: ServiceAllocatorOptions,
+  holder: string,
+  service: Service,
+  old: Service | undefined,
+  others: readonly Service[],
+): Service {
+  const taken = new Set(others.flatMap(nodePortsOf))
+  const own = new Set(old === undefined ? [] : nodePortsOf(old))
+  const ports = { ...options, holder, taken, own }
+  const withNodePorts = hasNodePorts(service) ? allocateNodePorts(ports, service) : service
+  if (!hasHealthCheckPort(withNodePorts)) return withNodePorts
+  const wanted = withNodePorts.spec.healthCheckNodePort ?? 0
+  if (wanted !== 0 && own.has(wanted)) return withNodePorts
+  const healthCheckNodePort = givePort(ports, wanted, (refusal) =>
+    internalError(`failed to allocate requested HealthCheck NodePort ${wanted}: ${refusal}`),
+  )
+  return { ...withNodePorts, spec: { ...withNodePorts.spec, healthCheckNodePort } }
+}
+
+type PortRequest = ServiceAllocatorOptions & {
+  readonly holder: string
+  readonly taken: ReadonlySet<number>
+  /** What the stored Service holds already. */
+  readonly own: ReadonlySet<number>
+}
+
+/** One number for all protocols of a port; explicit wishes first, so that a port without one can share it. */
+function allocateNodePorts(request: PortRequest, service: Service): Service {
+  const isAutomatic = service.spec.type === 'NodePort' || service.spec.allocateLoadBalancerNodePorts !== false
+  const given = new Map<number, number>()
+  const granted = new Set<number>()
+  const ports = (service.spec.ports ?? []).map((port, index): ServicePort => {
+    const wanted = port.nodePort ?? 0
+    if (wanted === 0 && !isAutomatic) return port
+    const shared = wanted === 0 ? (given.get(port.port) ?? wish(service, port)) : wanted
+    const isMine = shared !== 0 && (request.own.has(shared) || granted.has(shared))
+    const nodePort = isMine
+      ? shared
+      : givePort(request, shared, (refusal) => invalidPort(service, index, shared, refusal))
+    granted.add(nodePort)
+    if (!given.has(port.port)) given.set(port.port, nodePort)
+    return { ...port, nodePort }
+  })
+  return { ...service, spec: { ...service.spec, ports } }
+}
+
+/** The node port that another protocol of the same port asks for, 0 for none. */
+function wish(service: Service, { port }: ServicePort): number {
+  return service.spec.ports?.find((other) => other.port === port && (other.nodePort ?? 0) !== 0)?.nodePort ?? 0
+}
+
+function givePort(
+  { nodePorts, holder, taken, clock }: PortRequest,
+  wanted: number,
+  toError: (refusal: string) => StatusError,
+): number {
+  const now = clock.now()
+  if (wanted === 0) {
+    const port = nodePorts.allocateNext(holder, taken, now)
+    if (port === undefined) throw internalError('failed to allocate a nodePort: range is full')
+    return port
+  }
+  const refusal = nodePorts.allocate(wanted, holder, taken, now)
+  if (refusal !== undefined) throw toError(refusal)
+  return wanted
+}
+
+function invalidPort(service: Service, index: number, port: number, refusal: string): StatusError {
+  return invalidService(service, invalidValue(`spec.ports[${index}].nodePort`, port, refusal))
+}
+
+function invalidService(service: Service, cause: StatusCause): StatusError {
+  return invalid({ group: '', kind: 'Service' }, service.metadata.name, [cause])
+}
+
+function internalError(message: string): StatusError {
+  return new StatusError('InternalError', `Internal error occurred: ${message}`, {
+    causes: [{ reason: 'InternalError', message }],
+  })
+}
+
+function nodePortsOf({ spec }: Service): readonly number[] {
+  const ports = [...(spec.ports ?? []).map(({ nodePort }) => nodePort ?? 0), spec.healthCheckNodePort ?? 0]
+  return ports.filter((port) => port !== 0)
+}
