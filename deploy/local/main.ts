@@ -6,7 +6,7 @@ import { FlagError, formatUsage, parseFlags } from '../../component-base/flags.t
 import { createLogger } from '../../component-base/logger.ts'
 import { localFlags, localOptions } from './options.ts'
 import { StepError } from './progress.ts'
-import { start } from './start.ts'
+import { install, start } from './start.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
 import { supervise } from './supervisor.ts'
@@ -33,6 +33,9 @@ async function main(command: string, argv: readonly string[], signal: AbortSigna
     }
     case 'stop':
       await stop(systemClock, write, signal)
+      return 0
+    case 'install':
+      await install(process.env['PATH'] ?? '', signal)
       return 0
     case 'status':
       return (await status(write)) ? 0 : 1

@@ -20,6 +20,11 @@ export const controlPlaneRequirements: readonly Requirement[] = [
   { program: 'etcd', debianPackage: 'etcd-server' },
   { program: 'ip', debianPackage: 'iproute2' },
 ]
+/** What only the tests use. */
+export const testRequirements: readonly Requirement[] = [
+  { program: 'kubectl', debianPackage: 'kubernetes-client' },
+  { program: 'dig', debianPackage: 'bind9-dnsutils' },
+]
 
 /** Names the requirements whose program is not on `path`. */
 export async function missing(requirements: readonly Requirement[], path: string): Promise<readonly Requirement[]> {

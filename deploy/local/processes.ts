@@ -1,6 +1,7 @@
 /** Finds the processes of the cluster, whoever started them: programs by a variable of their environment, containers by cgroup. */
 import { readdir, readFile } from 'node:fs/promises'
 import { cgroupRoot, marker, stateDir } from './layout.ts'
+import { startTime } from './supervisor.ts'
 
 /** Pids of everything that belongs to the cluster, this process excepted. */
 export async function clusterProcesses(): Promise<readonly number[]> {
@@ -11,10 +12,13 @@ export async function clusterProcesses(): Promise<readonly number[]> {
 }
 
 async function isOurs(pid: number): Promise<boolean> {
-  const [environment, cgroup] = await Promise.all([
+  const [environment, cgroup, started] = await Promise.all([
     readFile(`/proc/${pid}/environ`, 'utf8').catch(() => ''),
     readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => ''),
+    startTime(pid),
   ])
+  // A zombie holds nothing any more; only its parent can let go of it.
+  if (started === '') return false
   return environment.split('\0').includes(`${marker}=${stateDir}`) || new RegExp(`:/(.*/)?${cgroupRoot}/`).test(cgroup)
 }
 

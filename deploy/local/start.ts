@@ -30,7 +30,7 @@ import {
 import { makeBridge, makeEgress, makeNodeNetwork } from './network.ts'
 import { inNode, makeMountNamespace, makeNamespaceFolder } from './node-namespace.ts'
 import type { LocalOptions } from './options.ts'
-import { controlPlaneRequirements, installPackages, missing, nodeRequirements } from './packages.ts'
+import { controlPlaneRequirements, installPackages, missing, nodeRequirements, testRequirements } from './packages.ts'
 import {
   cniConfiguration,
   containerdConfiguration,
@@ -116,6 +116,12 @@ async function finishNodes(
   await step('Services and DNS answer', async () => await whenDnsAnswers(nodes, clock, signal), {
     log: `${logDir}/${nodes[0]?.name}-dns.log`,
   })
+}
+
+/** Installs the machine's programs that a cluster and its tests need; without apt, names the missing ones and throws. */
+export async function install(searchPath: string, signal: AbortSignal): Promise<void> {
+  const absent = await missing([...controlPlaneRequirements, ...nodeRequirements, ...testRequirements], searchPath)
+  if (absent.length > 0) await installPackages(absent, searchPath, signal)
 }
 
 async function ensurePackages({ options, searchPath }: StartInput, signal: AbortSignal): Promise<void> {
