@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest'
+import { manifestsFor } from './addons.ts'
+import { certificateRequests } from './certificates.ts'
+import { nodeLayout } from './layout.ts'
+import { localFlags, localOptions } from './options.ts'
+import { programsOf } from './programs.ts'
+import { createProgress } from './progress.ts'
+import { formatStatus } from './status.ts'
+import { nextAttempt, pauseMs } from './supervisor.ts'
+
+const paths = { node: '/usr/bin/node', dist: '/opt/kubets/dist' }
+const defaults = { nodes: 2, backend: 'udp', 'proxy-mode': 'iptables', 'control-plane-only': false }
+
+test('programsOf() starts the control plane once and five programs on each node', () => {
+  const names = programsOf({ nodes: 2, backend: 'udp', proxyMode: 'iptables' }, paths).map(({ name }) => name)
+  expect(names.slice(0, 4)).toEqual(['etcd', 'apiserver', 'controller-manager', 'scheduler'])
+  expect(names.filter((name) => name.startsWith('kubets-node-2/')).map((name) => name.split('/')[1])).toEqual([
+    'containerd',
+    'kubelet',
+    'flanneld',
+    'kube-proxy',
+    'dns',
+  ])
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('programsOf() gives no two programs the same log', () => {
+  const logs = programsOf({ nodes: 3, backend: 'udp', proxyMode: 'iptables' }, paths).map(({ log }) => log)
+  expect(new Set(logs).size).toBe(logs.length)
+})
+
+test('localOptions() refuses what cannot be run', () => {
+  expect(() => localOptions({ ...defaults, nodes: 10 })).toThrow('--nodes must be a whole number from 1 to 9')
+  expect(() => localOptions({ ...defaults, backend: 'carrier-pigeon' })).toThrow('--backend must be')
+  expect(localOptions({ ...defaults, 'control-plane-only': true }).nodes).toBe(0)
+  expect(Object.keys(localFlags)).toEqual(Object.keys(defaults))
+})
+
+test('certificateRequests() gives each kubelet the identity of its node', () => {
+  const request = certificateRequests(1).find(({ file }) => file === nodeLayout(1).name)
+  expect(request).toMatchObject({
+    commonName: 'system:node:kubets-node-1',
+    organization: 'system:nodes',
+    usages: ['client'],
+  })
+})
+
+test('manifestsFor() puts every node behind the DNS Service', () => {
+  const slice = manifestsFor([nodeLayout(1), nodeLayout(2)]).find(({ kind }) => kind === 'EndpointSlice')
+  expect(slice).toMatchObject({ endpoints: [{ addresses: ['172.31.240.11'] }, { addresses: ['172.31.240.12'] }] })
+  expect(manifestsFor([]).map(({ kind }) => kind)).not.toContain('Service')
+})
+
+test('the supervisor starts a program again at once, and then with growing pauses', () => {
+  let attempt = nextAttempt(undefined, 0)
+  expect(pauseMs(attempt, 1)).toBe(0)
+  const pauses = []
+  for (let failure = 0; failure < 8; failure++) {
+    attempt = nextAttempt(attempt, 0)
+    pauses.push(pauseMs(attempt, 0))
+  }
+  expect(pauses).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000])
+  expect(nextAttempt(attempt, 60_000).failures).toBe(1)
+})
+
+test('step() says which step failed, why, and where the log is', async () => {
+  const { step } = createProgress(
+    () => {},
+    () => 0,
+  )
+  const failing = step('etcd', async () => await Promise.reject(new Error('wait', { cause: new Error('refused.') })), {
+    log: '/l',
+  })
+  await expect(failing).rejects.toThrow('The step "etcd" failed: wait: refused. Its log: /l')
+})
+
+test('formatStatus() shows what runs and what does not', () => {
+  const text = formatStatus([
+    { name: 'etcd', pid: 7, bytes: 3 * 1024 * 1024, log: '/l/etcd.log' },
+    { name: 'apiserver', pid: undefined, bytes: 0, log: '/l/apiserver.log' },
+  ])
+  expect(text.split('\n').map((line) => line.split(/\s+/).slice(0, 4))).toEqual([
+    ['PROGRAM', 'STATE', 'PID', 'MEMORY'],
+    ['etcd', 'running', '7', '3'],
+    ['apiserver', 'stopped', '-', '-'],
+    [''],
+  ])
+})
