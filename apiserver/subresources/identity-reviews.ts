@@ -1,0 +1,55 @@
+/** "Who is this?": `tokenreviews` for the holder of a token, `selfsubjectreviews` for the caller. */
+import type { TokenReview } from '../../api/authentication/v1.ts'
+import { badRequest } from '../../apimachinery/status.ts'
+import { formatTime } from '../../apimachinery/time.ts'
+import type { TokenVerifier } from '../authn/token.ts'
+import { withAuthenticatedGroup } from '../authn/user.ts'
+import type { UserInfo } from '../http/request-info.ts'
+import { asJson, requiredBody } from './answers.ts'
+import type { SubresourceHandler } from './subresource.ts'
+
+/** Both reviews of `authentication.k8s.io`. */
+export function identityReviewHandlers(verifyToken: TokenVerifier): readonly SubresourceHandler[] {
+  return [
+    {
+      group: 'authentication.k8s.io',
+      plural: 'tokenreviews',
+      subresource: '',
+      verbs: ['create'],
+      handle: async (request, _, context) => {
+        const review = await requiredBody(context, request, 'authentication.v1.TokenReview')
+        if ((review.spec.token ?? '') === '') throw badRequest('token is required for TokenReview in authentication')
+        const status = await reviewToken(review, verifyToken, request.signal)
+        return { code: 201, object: asJson({ ...review, status }) }
+      },
+    },
+    {
+      group: 'authentication.k8s.io',
+      plural: 'selfsubjectreviews',
+      subresource: '',
+      verbs: ['create'],
+      handle: async (request, _, { clock }) => {
+        const metadata = { creationTimestamp: formatTime(clock.now()) }
+        const status = { userInfo: userInfo(request.user) }
+        const object = { kind: 'SelfSubjectReview', apiVersion: 'authentication.k8s.io/v1', metadata, status }
+        return { code: 201, object: asJson(object) }
+      },
+    },
+  ]
+}
+
+async function reviewToken({ spec }: TokenReview, verify: TokenVerifier, signal: AbortSignal): Promise<object> {
+  const found = await verify(spec.token, spec.audiences ?? [], signal)
+  if (found === undefined) return { user: {}, error: 'invalid bearer token' }
+  const audiences = (spec.audiences ?? []).length === 0 ? {} : { audiences: found.audiences }
+  return { authenticated: true, user: userInfo(withAuthenticatedGroup(found.user)), ...audiences }
+}
+
+function userInfo({ name, uid, groups, extra }: UserInfo): object {
+  return {
+    username: name,
+    ...(uid === undefined || uid === '' ? {} : { uid }),
+    groups,
+    ...(extra === undefined ? {} : { extra }),
+  }
+}
