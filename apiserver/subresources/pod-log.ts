@@ -1,0 +1,134 @@
+/** `pods/log`: the kubelet's answer, streamed on. */
+import type { IncomingMessage } from 'node:http'
+import type { Pod } from '../../api/core/v1.ts'
+import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts'
+import { badRequest, invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
+import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
+import { served } from './answers.ts'
+import { type KubeletClientOptions, openRequest } from './kubelet-client.ts'
+import { chooseContainer } from './kubelet-location.ts'
+import { kubeletBackend } from './pod-backend.ts'
+import { relay } from './relay.ts'
+import type { SubresourceContext, SubresourceHandler } from './subresource.ts'
+
+/** A kubelet's refusal is a sentence, not a document. */
+const maxErrorBytes = 64 * 1024
+
+/** The handler. */
+export function podLogHandler(kubelet: KubeletClientOptions): SubresourceHandler {
+  return {
+    group: '',
+    plural: 'pods',
+    subresource: 'log',
+    verbs: ['get'],
+    handle: async (request, response, context) => {
+      await streamLog(request, response, context, kubelet)
+      return undefined
+    },
+  }
+}
+
+async function streamLog(
+  request: ApiRequest,
+  response: ApiResponse,
+  context: SubresourceContext,
+  kubelet: KubeletClientOptions,
+): Promise<void> {
+  const { namespace, name } = request.info
+  const causes = logOptionCauses(request.query)
+  if (causes.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, name, causes)
+  const key = { namespace, name }
+  const pod = (await context.store.get(served(context.store, '', 'pods'), key, request.signal)) as unknown as Pod
+  const container = chooseContainer(pod, request.query.get('container') ?? '')
+  const headers = { 'content-type': 'text/plain' }
+  if ((pod.spec.nodeName ?? '') === '') {
+    // Not scheduled: there is no log yet, which is not an error.
+    response.writeHead(200, headers)
+    response.end()
+    return
+  }
+  const query = kubeletLogQuery(request.query)
+  const path = `/containerLogs/${namespace}/${name}/${container}${query === '' ? '' : `?${query}`}`
+  const verifies = !isTrue(request.query.get('insecureSkipTLSVerifyBackend'))
+  const backend = kubeletBackend(context.reader, pod, verifies ? kubelet : withoutAuthority(kubelet))
+  const opened = openRequest(backend, { method: 'GET', path, headers: {} }, request.signal)
+  opened.request.end()
+  const answer = await opened.response
+  if (answer.statusCode !== 200) throw await refusal(answer)
+  response.writeHead(200, headers)
+  await relay(answer, response, request.signal)
+}
+
+function withoutAuthority({ ca: _ca, ...rest }: KubeletClientOptions): KubeletClientOptions {
+  return rest
+}
+
+async function refusal(answer: IncomingMessage): Promise<StatusError> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of answer) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > maxErrorBytes) break
+  }
+  const text = Buffer.concat(chunks).toString().trimEnd()
+  const code = answer.statusCode ?? 500
+  if (code === 400) return badRequest(text)
+  if (code === 500) {
+    const message = `Internal error occurred: ${text}`
+    return new StatusError('InternalError', message, { causes: [{ reason: 'InternalError', message: text }] })
+  }
+  return kubeletStatus(code, text)
+}
+
+const reasons: Readonly<Record<number, string>> = { 401: 'Unauthorized', 403: 'Forbidden', 404: 'NotFound' }
+
+function kubeletStatus(code: number, text: string): StatusError {
+  const start: Readonly<Record<number, string>> = {
+    401: 'the server has asked for the client to provide credentials',
+    403: 'the server does not allow access to the requested resource',
+    404: 'the server could not find the requested resource',
+  }
+  const message = start[code] ?? `the server responded with the status code ${code} but did not return more information`
+  const cause = { reason: 'UnexpectedServerResponse', message: text } as const
+  return new StatusError(reasons[code] ?? '', message, { causes: [cause] }, code)
+}
+
+/** What is wrong with the options, in upstream's words. */
+export function logOptionCauses(query: URLSearchParams): readonly StatusCause[] {
+  const causes: StatusCause[] = []
+  const atLeast = (field: string, minimum: number, words: string): void => {
+    const text = query.get(field)
+    if (text === null) return
+    if (!/^-?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
+    if (Number(text) < minimum) causes.push(invalidValue(field, Number(text), words))
+  }
+  atLeast('tailLines', 0, 'must be greater than or equal to 0')
+  atLeast('limitBytes', 1, 'must be greater than 0')
+  if (query.has('sinceSeconds') && query.has('sinceTime')) {
+    causes.push(forbiddenField('', 'at most one of `sinceTime` or `sinceSeconds` may be specified'))
+  } else atLeast('sinceSeconds', 1, 'must be greater than 0')
+  const stream = query.get('stream') ?? ''
+  if (stream !== '' && !['All', 'Stdout', 'Stderr'].includes(stream)) {
+    const message = `Unsupported value: ${JSON.stringify(stream)}: supported values: "All", "Stderr", "Stdout"`
+    causes.push({ reason: 'FieldValueNotSupported', field: 'stream', message })
+  } else if (stream !== '' && stream !== 'All' && query.has('tailLines')) {
+    causes.push(forbiddenField('', '`tailLines` and specific `stream` are mutually exclusive for now'))
+  }
+  return causes
+}
+
+/** The options that a kubelet knows, in upstream's form. */
+export function kubeletLogQuery(query: URLSearchParams): string {
+  const result = new URLSearchParams()
+  for (const flag of ['follow', 'previous', 'timestamps']) if (isTrue(query.get(flag))) result.set(flag, 'true')
+  for (const field of ['limitBytes', 'sinceSeconds', 'sinceTime', 'stream', 'tailLines']) {
+    const value = query.get(field)
+    if (value !== null && value !== '') result.set(field, value)
+  }
+  return result.toString()
+}
+
+function isTrue(text: string | null): boolean {
+  return text !== null && (text === '' || ['true', '1', 't'].includes(text.toLowerCase()))
+}

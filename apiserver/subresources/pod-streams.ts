@@ -1,0 +1,125 @@
+/**
+ * `pods/exec`, `pods/attach`, `pods/portforward`: after authorization the client's connection is joined with the
+ * kubelet's, byte for byte. The kubelet speaks both protocols, SPDY/3.1 and WebSocket; nothing is translated here.
+ */
+import type { Duplex } from 'node:stream'
+import type { Pod } from '../../api/core/v1.ts'
+import { badRequest } from '../../apimachinery/status.ts'
+import { forbiddenRequest } from '../authz/forbidden.ts'
+import type { ApiRequest } from '../http/api-request.ts'
+import { served } from './answers.ts'
+import { type Backend, type KubeletClientOptions, openConnection } from './kubelet-client.ts'
+import { chooseContainer } from './kubelet-location.ts'
+import { kubeletBackend } from './pod-backend.ts'
+import { join } from './relay.ts'
+import type { SubresourceContext, SubresourceHandler } from './subresource.ts'
+
+type StreamKind = 'exec' | 'attach' | 'portforward'
+
+/** One handler for each of the three. */
+export function podStreamHandlers(kubelet: KubeletClientOptions): readonly SubresourceHandler[] {
+  return (['exec', 'attach', 'portforward'] as const).map((subresource) => ({
+    group: '',
+    plural: 'pods',
+    subresource,
+    verbs: ['get', 'create'],
+    handle: async (request, _, context) => {
+      await locate(request, context, subresource, kubelet)
+      throw badRequest('Upgrade request required')
+    },
+    upgrade: async (request, socket, head, context) => {
+      await requireCreate(request, context)
+      const { backend, path } = await locate(request, context, subresource, kubelet)
+      await tunnel({ request, socket, head, backend, path })
+    },
+  }))
+}
+
+/** A WebSocket begins with a GET; it must not open what `get` alone may not do. */
+async function requireCreate({ user, info }: ApiRequest, { authorizer }: SubresourceContext): Promise<void> {
+  if (info.verb === 'create') return
+  const attributes = { user, info: { ...info, verb: 'create' } }
+  const decision = await authorizer(attributes)
+  if (decision.type !== 'allow') throw forbiddenRequest(attributes, decision.reason)
+}
+
+async function locate(
+  request: ApiRequest,
+  { store, reader, admission }: SubresourceContext,
+  kind: StreamKind,
+  kubelet: KubeletClientOptions,
+): Promise<{ readonly backend: Backend; readonly path: string }> {
+  const { namespace, name } = request.info
+  const resource = served(store, '', 'pods')
+  const pod = (await store.get(resource, { namespace, name }, request.signal)) as unknown as Pod
+  const target = { resource, subresource: kind, namespace, name, user: request.user, dryRun: false }
+  await admission.validate({ operation: 'CONNECT', ...target }, request.signal)
+  const path = kubeletPath(kind, pod, request.query)
+  if ((pod.spec.nodeName ?? '') === '') throw badRequest(`pod ${name} does not have a host assigned`)
+  return { backend: kubeletBackend(reader, pod, kubelet), path }
+}
+
+const kubeletFlags = { stdin: 'input', stdout: 'output', stderr: 'error', tty: 'tty' } as const
+
+/** The kubelet's URL for a stream, with its own names for the flags. */
+export function kubeletPath(kind: StreamKind, pod: Pod, query: URLSearchParams): string {
+  const { namespace = '', name } = pod.metadata
+  const result = new URLSearchParams()
+  if (kind === 'portforward') {
+    const ports = query.getAll('ports').flatMap((list) => list.split(','))
+    if (ports.length > 0) result.set('port', ports.join(','))
+    return withQuery(`/portForward/${namespace}/${name}`, result)
+  }
+  const container = chooseContainer(pod, query.get('container') ?? '')
+  // Upstream's options default to standard output and error.
+  for (const [option, flag] of Object.entries(kubeletFlags)) {
+    const isDefault = kind === 'attach' && (option === 'stdout' || option === 'stderr')
+    if (isTrue(query.get(option), isDefault)) result.set(flag, '1')
+  }
+  if (kind === 'exec') for (const word of query.getAll('command')) result.append('command', word)
+  return withQuery(`/${kind}/${namespace}/${name}/${container}`, result)
+}
+
+function withQuery(path: string, query: URLSearchParams): string {
+  const text = query.toString()
+  return text === '' ? path : `${path}?${text}`
+}
+
+function isTrue(text: string | null, absent: boolean): boolean {
+  return text === null ? absent : text === '' || ['true', '1', 't'].includes(text.toLowerCase())
+}
+
+/** What the backend must not see: it is about this connection, or about who the client is. */
+const hiddenHeaders = new Set(['authorization', 'host', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'])
+
+export type Tunnel = {
+  readonly request: ApiRequest
+  readonly socket: Duplex
+  /** What the client has sent after its request's head. */
+  readonly head: Buffer
+  readonly backend: Backend
+  readonly path: string
+}
+
+/** Sends the client's request on to the backend and joins the two connections, answer included. */
+export async function tunnel({ request, socket, head, backend, path }: Tunnel): Promise<void> {
+  const connection = await openConnection(backend, path, request.signal)
+  connection.write(requestHead(request, backend, path))
+  if (head.length > 0) connection.write(head)
+  await join(socket, connection, request.signal)
+}
+
+/** The first lines of the request, as the backend sees it. */
+export function requestHead({ incoming }: Pick<ApiRequest, 'incoming'>, backend: Backend, path: string): string {
+  const lines = [`${incoming.method} ${path} HTTP/1.1`, `Host: ${backend.host}:${backend.port}`]
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value === undefined || isHidden(name)) continue
+    for (const one of typeof value === 'string' ? [value] : value) lines.push(`${name}: ${one}`)
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+/** Whether a header stays with the API server. */
+export function isHidden(name: string): boolean {
+  return name.startsWith(':') || hiddenHeaders.has(name) || name.startsWith('impersonate-')
+}
