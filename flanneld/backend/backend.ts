@@ -1,0 +1,32 @@
+/** One way of carrying packets between hosts. */
+
+import type { Clock } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logger.ts'
+import type { NetworkConfig } from '../config.ts'
+import type { HostInterface } from '../interface.ts'
+import type { Lease, LeaseAttributes } from '../subnet/lease.ts'
+
+/** What every backend is given. */
+export type BackendOptions = {
+  readonly config: NetworkConfig
+  readonly external: HostInterface
+  readonly publicIp: string
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** A backend before it has a subnet. */
+export type Backend = {
+  /** The largest packet that a pod may send. */
+  readonly mtu: number
+  /** What other hosts must know. May prepare a device whose address is part of it. */
+  readonly attributes: (signal: AbortSignal) => Promise<LeaseAttributes>
+  /** Makes this host's end ready. Safe to repeat on what an earlier run has left. */
+  readonly start: (own: Lease, signal: AbortSignal) => Promise<RunningBackend>
+}
+
+/** A backend that carries packets. */
+export type RunningBackend = {
+  /** Carries packets until `signal` aborts; follows the other hosts' leases. */
+  readonly run: (leases: AsyncIterable<readonly Lease[]>, signal: AbortSignal) => Promise<void>
+}

@@ -1,0 +1,111 @@
+/** Flags of flanneld, upstream's names; each may also be given as an environment variable `FLANNELD_…`. */
+import { defineFlags, FlagError, type FlagValues, parseFlags } from '../component-base/flags.ts'
+
+/** The table of flags. */
+export const flags = defineFlags({
+  'etcd-endpoints': {
+    type: 'strings',
+    default: ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'],
+    description: 'a comma-delimited list of etcd endpoints',
+  },
+  'etcd-prefix': { type: 'string', default: '/coreos.com/network', description: 'etcd prefix' },
+  'etcd-keyfile': { type: 'string', default: '', description: 'SSL key file used to secure etcd communication' },
+  'etcd-certfile': {
+    type: 'string',
+    default: '',
+    description: 'SSL certification file used to secure etcd communication',
+  },
+  'etcd-cafile': {
+    type: 'string',
+    default: '',
+    description: 'SSL Certificate Authority file used to secure etcd communication',
+  },
+  'etcd-username': { type: 'string', default: '', description: 'username for BasicAuth to etcd' },
+  'etcd-password': { type: 'string', default: '', description: 'password for BasicAuth to etcd' },
+  iface: { type: 'strings', default: [], description: 'interface to use (IP or name) for inter-host communication' },
+  'iface-regex': { type: 'strings', default: [], description: 'regex expression to match the first interface to use' },
+  'subnet-file': {
+    type: 'string',
+    default: '/run/flannel/subnet.env',
+    description: 'filename where env variables (subnet, MTU, ... ) will be written to',
+  },
+  'public-ip': {
+    type: 'string',
+    default: '',
+    description: 'IP accessible by other nodes for inter-host communication',
+  },
+  'subnet-lease-renew-margin': {
+    type: 'number',
+    default: 60,
+    description: 'subnet lease renewal margin, in minutes, ranging from 1 to 1439',
+  },
+  'ip-masq': {
+    type: 'boolean',
+    default: false,
+    description: 'setup IP masquerade rule for traffic destined outside of overlay network',
+  },
+  'kube-subnet-mgr': {
+    type: 'boolean',
+    default: false,
+    description: 'contact the Kubernetes API for subnet assignment instead of etcd',
+  },
+  'kube-api-url': { type: 'string', default: '', description: 'Kubernetes API server URL' },
+  'kube-annotation-prefix': {
+    type: 'string',
+    default: 'flannel.alpha.coreos.com',
+    description: 'Kubernetes annotation prefix',
+  },
+  'kubeconfig-file': { type: 'string', default: '', description: 'kubeconfig file location' },
+  'node-name': {
+    type: 'string',
+    default: '',
+    description: 'name of this node; default: $NODE_NAME, then the host name',
+  },
+  'healthz-ip': { type: 'string', default: '0.0.0.0', description: 'the IP address for healthz server to listen' },
+  'healthz-port': { type: 'number', default: 0, description: 'the port for healthz server to listen (0 to disable)' },
+  'iptables-resync': { type: 'number', default: 5, description: 'resync period for iptables rules, in seconds' },
+  'iptables-forward-rules': {
+    type: 'boolean',
+    default: true,
+    description: 'add default accept rules to FORWARD chain in iptables',
+  },
+  'net-config-path': {
+    type: 'string',
+    default: '/etc/kube-flannel/net-conf.json',
+    description: 'path to the network configuration file',
+  },
+  'set-node-network-unavailable': {
+    type: 'boolean',
+    default: true,
+    description: 'set NodeNetworkUnavailable after ready',
+  },
+})
+
+/** The values of all flags. */
+export type Flags = FlagValues<typeof flags>
+
+/** Takes what the command line leaves open from `FLANNELD_…` variables; a wrong one is an error that names the variable. */
+export function withEnvironment(
+  values: Flags,
+  given: ReadonlySet<string>,
+  environment: Readonly<Record<string, string | undefined>>,
+): Flags {
+  const found = Object.keys(flags).flatMap((name) => {
+    const text = environment[variableOf(name)]
+    return text === undefined || given.has(name) ? [] : [{ name, text }]
+  })
+  // Each flag is parsed alone, so that one variable cannot speak for another flag.
+  const parsed = found.map(({ name, text }) => {
+    try {
+      return [name, Object.entries(parseFlags(flags, [`--${name}=${text}`]).values).find(([key]) => key === name)?.[1]]
+    } catch (error) {
+      throw new FlagError(`${variableOf(name)}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  })
+  return { ...values, ...Object.fromEntries(parsed) }
+}
+
+/** The environment variable of a flag. */
+export function variableOf(flag: string): string {
+  return `FLANNELD_${flag.toUpperCase().replaceAll('-', '_')}`
+}

@@ -1,0 +1,163 @@
+import type { ChildProcess } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Testbed, until } from './testbed.ts'
+
+const oneReply = '1 packets received'
+
+for (const type of ['udp', 'host-gw']) {
+  describe(`flanneld with backend ${type}`, () => {
+    let bed: Testbed
+    let address2 = ''
+    let second: ChildProcess
+
+    beforeAll(async () => {
+      bed = await Testbed.open()
+      await bed.startEtcd({ Network: '10.244.0.0/16', Backend: { Type: type } })
+      ;[, second] = await Promise.all([bed.startFlanneld(1), bed.startFlanneld(2)])
+      await bed.addPod(1)
+      await bed.addPod(2)
+      address2 = await bed.podAddress(2)
+    })
+    afterAll(async () => {
+      await bed.close()
+    })
+
+    const ping = async (target: string): Promise<string> => {
+      return await bed.inPod(1, 'busybox', 'ping', '-c', '1', '-W', '1', target)
+    }
+
+    test('leases are in etcd in the form that upstream writes', async () => {
+      const text = await bed.etcdctl('get', '--prefix', '/coreos.com/network/subnets/')
+      const lines = text.trim().split('\n')
+      expect(lines).toHaveLength(4)
+      expect(lines[0]).toMatch(/^\/coreos\.com\/network\/subnets\/10\.244\.\d+\.0-24$/)
+      expect(lines.filter((_, index) => index % 2 === 1).map((line) => JSON.parse(line))).toContainEqual({
+        PublicIP: bed.address(1),
+        PublicIPv6: null,
+        BackendType: type,
+      })
+    })
+
+    test('subnet.env names network, subnet, MTU and masquerading', async () => {
+      const text = await readFile(bed.subnetFile(1), 'utf8')
+      expect(text).toMatch(
+        /^FLANNEL_NETWORK=10\.244\.0\.0\/16\nFLANNEL_SUBNET=10\.244\.\d+\.1\/24\nFLANNEL_MTU=\d+\nFLANNEL_IPMASQ=true\n$/,
+      )
+      expect(text).toContain(`FLANNEL_MTU=${type === 'udp' ? 1472 : 1500}\n`)
+    })
+
+    test('a pod reaches a pod of the other host, with its own address', async () => {
+      await until('a reply', async () => (await ping(address2)).includes(oneReply))
+      const server = bed.inPod(
+        2,
+        'busybox',
+        'timeout',
+        '5',
+        'busybox',
+        'nc',
+        '-l',
+        '-p',
+        '7000',
+        '-e',
+        'busybox',
+        'env',
+      )
+      await until('a listener', async () => (await bed.inPod(2, 'ss', '-ltn')).includes(':7000'))
+      const client = bed.inPod(1, 'busybox', 'nc', '-w', '3', address2, '7000')
+      const peers: string[] = []
+      await Promise.all([server, client, watchPeers(bed, peers)])
+      expect(peers.join('\n')).not.toContain(bed.address(1))
+    })
+
+    test('large packets are fragmented and arrive', async () => {
+      const text = await bed.inPod(1, 'busybox', 'ping', '-c', '1', '-W', '1', '-s', '4000', address2)
+      expect(text).toContain(oneReply)
+    })
+
+    test('8 MB over TCP arrive unchanged', async () => {
+      const bytes = "require('crypto').createHash('sha256').update('x').digest().toString('hex').repeat(131072)"
+      const serve = `require('net').createServer((s)=>{s.end(${bytes});s.on('close',()=>process.exit())}).listen(7001)`
+      const fetch = `const h=require('crypto').createHash('md5');require('net').connect(7001,'${address2}').on('data',(d)=>h.update(d)).on('end',()=>console.log(h.digest('hex')))`
+      const server = bed.inPod(2, process.execPath, '-e', serve)
+      await until('a listener', async () => (await bed.inPod(2, 'ss', '-ltn')).includes(':7001'))
+      const received = await bed.inPod(1, 'timeout', '20', process.execPath, '-e', fetch)
+      await server
+      const pattern = createHash('sha256').update('x').digest('hex').repeat(131_072)
+      expect(received.trim()).toBe(createHash('md5').update(pattern).digest('hex'))
+    }, 60_000)
+
+    test('a host reaches a pod of the other host', async () => {
+      const text = await bed.onHost(1, 'busybox', 'ping', '-c', '1', '-W', '1', address2)
+      expect(text).toContain(oneReply)
+    })
+
+    test('masquerade and forward rules stand, and come back when somebody flushes them', async () => {
+      const nat = async (): Promise<string> => await bed.onHost(1, 'iptables', '-t', 'nat', '-S', 'FLANNEL-POSTRTG')
+      expect(await nat()).toContain(
+        '-s 10.244.0.0/16 ! -d 224.0.0.0/4 -m comment --comment "flanneld masq" -j MASQUERADE',
+      )
+      expect(await bed.onHost(1, 'iptables', '-S', 'FLANNEL-FWD')).toContain('-s 10.244.0.0/16')
+      await bed.onHost(1, 'iptables', '-t', 'nat', '-F')
+      await until('the rules', async () => (await nat()).includes('MASQUERADE'))
+      const jumps = await bed.onHost(1, 'iptables', '-t', 'nat', '-S', 'POSTROUTING')
+      expect(jumps.match(/FLANNEL-POSTRTG/g)).toHaveLength(1)
+    })
+
+    if (type === 'udp') {
+      test('flannel0 is a TUN device with the route to the network, and its counters rise', async () => {
+        expect(await bed.onHost(1, 'ip', '-d', 'link', 'show', 'flannel0')).toMatch(/mtu 1472[\s\S]*tun type tun/)
+        expect(await bed.onHost(1, 'ip', 'route')).toMatch(/10\.244\.0\.0\/16 dev flannel0 .*src 10\.244\.\d+\.0/)
+        const sent = async (): Promise<number> => {
+          const [device] = JSON.parse(await bed.onHost(1, 'ip', '-json', '-s', 'link', 'show', 'flannel0'))
+          return device.stats64.tx.packets
+        }
+        const before = await sent()
+        await ping(address2)
+        expect(await sent()).toBeGreaterThan(before)
+      })
+
+      test('a destination that no host leases is answered with net unreachable', async () => {
+        expect(
+          await bed.inPod(1, 'busybox', 'traceroute', '-n', '-q', '1', '-w', '1', '-m', '4', '10.244.250.9'),
+        ).toMatch(/!N/)
+      })
+
+      test('a packet whose time to live ends in the tunnel is answered', async () => {
+        const text = await bed.inPod(1, 'busybox', 'traceroute', '-n', '-q', '1', '-w', '1', '-m', '6', address2)
+        expect(text).toMatch(new RegExp(`10\\.244\\.\\d+\\.0 [\\s\\S]*${address2.replaceAll('.', '\\.')}`))
+      })
+
+      test('datagrams of hosts without a lease are dropped', async () => {
+        const [before] = JSON.parse(await bed.onHost(2, 'ip', '-json', '-s', 'link', 'show', 'flannel0'))
+        const sender =
+          "require('dgram').createSocket('udp4').send(Buffer.alloc(28,0x45),8285,process.argv[1],()=>process.exit())"
+        const { execFileSync } = await import('node:child_process')
+        execFileSync(process.execPath, ['-e', sender, bed.address(2)])
+        const [after] = JSON.parse(await bed.onHost(2, 'ip', '-json', '-s', 'link', 'show', 'flannel0'))
+        expect(after.stats64.rx.packets).toBe(before.stats64.rx.packets)
+      })
+    }
+
+    test('a flanneld that is killed and started again keeps its subnet, and traffic goes on', async () => {
+      const before = await readFile(bed.subnetFile(2), 'utf8')
+      await bed.stop(second, 'SIGKILL')
+      await rm(bed.subnetFile(2))
+      await bed.startFlanneld(2)
+      expect(await readFile(bed.subnetFile(2), 'utf8')).toBe(before)
+      await until('a reply', async () => (await ping(address2)).includes(oneReply))
+    })
+
+    test('a host whose lease is gone is forgotten', async () => {
+      const key = `/coreos.com/network/subnets/${address2.replace(/\.9$/, '.0')}-24`
+      await bed.etcdctl('del', key)
+      await until('no reply', async () => !(await ping(address2)).includes(oneReply))
+    })
+  })
+}
+
+/** Notes who is connected to the listener of host 2's pod. */
+async function watchPeers(bed: Testbed, peers: string[]): Promise<void> {
+  for (let i = 0; i < 10; i += 1) peers.push(await bed.inPod(2, 'ss', '-tn'))
+}

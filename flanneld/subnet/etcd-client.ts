@@ -1,0 +1,230 @@
+/**
+ * The part of etcd's API that leases need, over its JSON gateway (`/v3/…`), which every etcd since 3.3
+ * serves on its client port. Keys and values are base64 on that wire, numbers are texts.
+ */
+import { request as httpRequest, type RequestOptions } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+
+/** How to reach etcd. PEM texts, not file names. */
+export type EtcdConfig = {
+  readonly endpoints: readonly string[]
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly username?: string
+  readonly password?: string
+}
+
+/** One key with its value. */
+export type KeyValue = {
+  readonly key: string
+  readonly value: string
+  readonly modRevision: string
+  readonly lease: string
+}
+
+/** A range of keys at one revision. */
+export type Range = { readonly revision: string; readonly items: readonly KeyValue[] }
+
+/** A change of a watched key. */
+export type Event = { readonly type: 'put' | 'delete'; readonly key: string; readonly value: string }
+
+/** An answer of etcd that is not a result; `code` is gRPC's. */
+export class EtcdError extends Error {
+  override readonly name = 'EtcdError'
+  readonly code: number
+
+  constructor(message: string, code: number, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** The watched revision is compacted: read everything again. */
+export class CompactedError extends Error {
+  override readonly name = 'CompactedError'
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const requestLimitMs = 10_000
+
+/** etcd through its JSON gateway. */
+export class EtcdClient {
+  readonly #config: EtcdConfig
+  #token: string | undefined
+  #endpoint = 0
+
+  constructor(config: EtcdConfig) {
+    this.#config = config
+  }
+
+  /** All keys that start with `prefix`, or one key. */
+  async range(key: string, isPrefix: boolean, signal: AbortSignal): Promise<Range> {
+    const end = isPrefix ? { range_end: base64(prefixEnd(key)) } : {}
+    const answer = await this.#call('/v3/kv/range', { key: base64(key), ...end }, signal)
+    const header = fieldsOf(answer['header'])
+    return { revision: textOf(header['revision']), items: listOf(answer['kvs']).map(readKeyValue) }
+  }
+
+  /** Creates a key unless it exists; false when it does. */
+  async create(key: string, value: string, lease: string, signal: AbortSignal): Promise<boolean> {
+    const body = {
+      compare: [{ key: base64(key), target: 'VERSION', result: 'EQUAL', version: '0' }],
+      success: [{ requestPut: { key: base64(key), value: base64(value), lease } }],
+    }
+    return (await this.#call('/v3/kv/txn', body, signal))['succeeded'] === true
+  }
+
+  /** Replaces a key that has not changed since `modRevision`; false when it has. */
+  async replace(key: string, value: string, lease: string, modRevision: string, signal: AbortSignal): Promise<boolean> {
+    const body = {
+      compare: [{ key: base64(key), target: 'MOD', result: 'EQUAL', modRevision }],
+      success: [{ requestPut: { key: base64(key), value: base64(value), lease } }],
+    }
+    return (await this.#call('/v3/kv/txn', body, signal))['succeeded'] === true
+  }
+
+  /** A lease of `ttlSeconds`; its id. */
+  async grantLease(ttlSeconds: number, signal: AbortSignal): Promise<string> {
+    return textOf((await this.#call('/v3/lease/grant', { TTL: String(ttlSeconds) }, signal))['ID'])
+  }
+
+  /** Renews a lease; its remaining seconds, 0 when it is gone. */
+  async renewLease(id: string, signal: AbortSignal): Promise<number> {
+    const answer = await this.#call('/v3/lease/keepalive', { ID: id }, signal)
+    return Number(fieldsOf(answer['result'])['TTL'] ?? 0)
+  }
+
+  /** Remaining seconds of a lease; -1 when it is gone. */
+  async leaseSeconds(id: string, signal: AbortSignal): Promise<number> {
+    return Number((await this.#call('/v3/lease/timetolive', { ID: id }, signal))['TTL'] ?? 0)
+  }
+
+  /** Changes under a prefix after `revision`. Throws `CompactedError` when they are not kept any more. */
+  async *watch(prefix: string, revision: string, signal: AbortSignal): AsyncGenerator<readonly Event[]> {
+    const start = String(BigInt(revision) + 1n)
+    const create = { key: base64(prefix), range_end: base64(prefixEnd(prefix)), start_revision: start }
+    const response = await this.#open('/v3/watch', { create_request: create }, signal)
+    let rest = ''
+    for await (const chunk of response) {
+      const lines = (rest + String(chunk)).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) if (line !== '') yield readEvents(line)
+    }
+  }
+
+  async #call(path: string, body: Fields, signal: AbortSignal): Promise<Fields> {
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(requestLimitMs)])
+    const response = await this.#open(path, body, limited)
+    let text = ''
+    for await (const chunk of response) text += String(chunk)
+    const answer = fieldsOf(JSON.parse(text.split('\n')[0] ?? '{}'))
+    if (answer['error'] === undefined) return answer
+    const error = fieldsOf(answer['error'])
+    const code = Number(answer['code'] ?? error['grpc_code'] ?? 2)
+    throw new EtcdError(`etcd: ${textOf(error['message']) || textOf(answer['error'])}`, code)
+  }
+
+  /** Tries every endpoint once, beginning with the one that worked last. */
+  async #open(path: string, body: Fields, signal: AbortSignal): Promise<AsyncIterable<unknown>> {
+    const { endpoints } = this.#config
+    let failure: unknown = new Error('no etcd endpoints')
+    for (let attempt = 0; attempt < endpoints.length; attempt += 1) {
+      const index = (this.#endpoint + attempt) % endpoints.length
+      try {
+        const response = await this.#send(`${endpoints[index]}${path}`, body, signal)
+        this.#endpoint = index
+        return response
+      } catch (error) {
+        if (signal.aborted) throw error
+        failure = error
+      }
+    }
+    throw new EtcdError(`etcd at ${endpoints.join(', ')} cannot be reached`, 14, { cause: failure })
+  }
+
+  async #send(url: string, body: Fields, signal: AbortSignal): Promise<AsyncIterable<unknown>> {
+    const { ca, cert, key, username } = this.#config
+    if (username !== undefined && this.#token === undefined && !url.endsWith('/authenticate'))
+      await this.#signIn(url, signal)
+    const options: RequestOptions = {
+      method: 'POST',
+      signal,
+      headers: { 'Content-Type': 'application/json', ...(this.#token !== undefined && { Authorization: this.#token }) },
+    }
+    const tls = {
+      ...(ca !== undefined && { ca }),
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+    }
+    return await new Promise((resolve, reject) => {
+      const isTls = url.startsWith('https:')
+      const outgoing = isTls ? httpsRequest(url, { ...options, ...tls }) : httpRequest(url, options)
+      outgoing.once('response', (response) => resolve(response.setEncoding('utf8')))
+      outgoing.once('error', reject)
+      outgoing.end(JSON.stringify(body))
+    })
+  }
+
+  async #signIn(url: string, signal: AbortSignal): Promise<void> {
+    const { username = '', password = '' } = this.#config
+    const response = await this.#send(
+      `${new URL(url).origin}/v3/auth/authenticate`,
+      { name: username, password },
+      signal,
+    )
+    let text = ''
+    for await (const chunk of response) text += String(chunk)
+    this.#token = textOf(fieldsOf(JSON.parse(text))['token'])
+  }
+}
+
+function readEvents(line: string): readonly Event[] {
+  const answer = fieldsOf(JSON.parse(line))
+  if (answer['error'] !== undefined) throw new EtcdError(`etcd: ${textOf(fieldsOf(answer['error'])['message'])}`, 2)
+  const result = fieldsOf(answer['result'])
+  if (result['canceled'] === true || Number(result['compact_revision'] ?? 0) > 0) {
+    throw new CompactedError(`watch cancelled: ${textOf(result['cancel_reason'])}`)
+  }
+  return listOf(result['events']).map((event) => {
+    const { key, value } = readKeyValue(fieldsOf(event['kv']))
+    return { type: event['type'] === 'DELETE' ? 'delete' : 'put', key, value }
+  })
+}
+
+function readKeyValue(item: Fields): KeyValue {
+  return {
+    key: fromBase64(item['key']),
+    value: fromBase64(item['value']),
+    modRevision: textOf(item['mod_revision']),
+    lease: textOf(item['lease']) || '0',
+  }
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64')
+}
+
+function fromBase64(value: unknown): string {
+  return Buffer.from(textOf(value), 'base64').toString('utf8')
+}
+
+/** The first key behind all that start with `prefix`, which ends in an ASCII character. */
+function prefixEnd(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
+}
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value))
+    : {}
+}
+
+function listOf(value: unknown): readonly Fields[] {
+  return Array.isArray(value) ? value.map(fieldsOf) : []
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}

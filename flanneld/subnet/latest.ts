@@ -1,0 +1,29 @@
+/** Hands the newest value to a slower reader: what came in between is skipped, the last one never. */
+export class Latest<T> {
+  #value: { readonly value: T } | undefined
+  #wake: (() => void) | undefined
+
+  /** Replaces the value that the reader has not taken yet. */
+  set(value: T): void {
+    this.#value = { value }
+    this.#wake?.()
+  }
+
+  /** Yields values as they come until `signal` aborts. One reader only. */
+  async *values(signal: AbortSignal): AsyncGenerator<T> {
+    while (!signal.aborted) {
+      const taken = this.#value
+      this.#value = undefined
+      if (taken === undefined) await this.#next(signal)
+      else yield taken.value
+    }
+  }
+
+  async #next(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    this.#wake = undefined
+  }
+}
