@@ -100,6 +100,8 @@ export type Resource<T extends ApiObject = ApiObject> = {
     readonly toStored: (object: T) => ApiObject
     readonly fromStored: (object: ApiObject) => T
   }
+  /** Sent as a `Warning:` header with every request for this kind, reads too. Source: API lifecycle, `APIDeprecated`. */
+  readonly deprecation?: string
   /** Warnings for deprecated use, as `Warning:` headers. */
   readonly warnings?: (object: T, old: T | undefined) => readonly string[]
 }

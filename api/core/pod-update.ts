@@ -1,0 +1,212 @@
+/** What may change in a pod that exists. Source: `ValidatePodUpdate`, `ValidatePodStatusUpdate`. */
+import { forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { isIpAddress } from '../../apimachinery/names.ts'
+import { type Causes, each, invalidValues, sameJson, when } from '../meta/causes.ts'
+import { validatePodSpec } from './pod-spec.ts'
+import { specDiff } from './spec-diff.ts'
+import type { Container, ContainerStatus, Pod, PodSpec } from './v1.ts'
+
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
+const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost'
+const maxInt32 = 2147483647
+const updatable = [
+  '`spec.containers[*].image`',
+  '`spec.initContainers[*].image`',
+  '`spec.activeDeadlineSeconds`',
+  '`spec.tolerations` (only additions to existing tolerations)',
+  '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+]
+
+/** Annotations that mean something to Kubernetes. */
+export function validatePodAnnotations({ metadata, spec }: Pod): Causes {
+  const { [mirrorAnnotation]: mirror, [deletionCostAnnotation]: cost } = metadata.annotations ?? {}
+  return [
+    ...when(
+      mirror !== undefined && (spec.nodeName ?? '') === '',
+      invalidValue(
+        `metadata.annotations[${mirrorAnnotation}]`,
+        mirror,
+        'must set spec.nodeName if mirror pod annotation is set',
+      ),
+    ),
+    ...when(
+      cost !== undefined && !isInt32(cost),
+      invalidValue(`metadata.annotations[${deletionCostAnnotation}]`, cost, 'must be a 32bit integer'),
+    ),
+  ]
+}
+
+function isInt32(text: string): boolean {
+  return /^(0|-?[1-9]\d*)$/.test(text) && Math.abs(Number(text)) <= maxInt32
+}
+
+/** Images, deadline, tolerations and gates may change, within limits; nothing else. */
+export function validatePodUpdate(pod: Pod, old: Pod): Causes {
+  const structure = [
+    ...validateImages(pod.spec.containers, old.spec.containers, 'spec.containers', 'containers'),
+    ...validateImages(pod.spec.initContainers, old.spec.initContainers, 'spec.initContainers', 'init containers'),
+  ]
+  return [
+    ...validatePodAnnotations(pod),
+    ...validatePodSpec(pod.spec, 'spec', pod.metadata.name),
+    ...validateMirror(pod, old),
+    ...structure,
+    ...(structure.some(({ reason }) => reason === 'FieldValueForbidden') ? [] : validateSpecChange(pod.spec, old.spec)),
+  ]
+}
+
+function validateMirror(pod: Pod, old: Pod): Causes {
+  const now = pod.metadata.annotations?.[mirrorAnnotation]
+  const before = old.metadata.annotations?.[mirrorAnnotation]
+  if (now === before) return []
+  const message =
+    before === undefined ? 'may not add mirror pod annotation' : 'may not remove or update mirror pod annotation'
+  return [forbiddenField(`metadata.annotations[${mirrorAnnotation}]`, message)]
+}
+
+function validateImages(now: Containers, before: Containers, field: string, what: string): Causes {
+  if ((now ?? []).length !== (before ?? []).length) {
+    return [forbiddenField(field, `pod updates may not add or remove ${what}`)]
+  }
+  return each(field, now, ({ image = '' }, path) => [
+    ...when(image === '', required(`${path}.image`)),
+    ...when(
+      image !== image.trim(),
+      invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'),
+    ),
+  ])
+}
+type Containers = readonly Container[] | undefined
+
+function validateSpecChange(spec: PodSpec, old: PodSpec): Causes {
+  const deadline = validateDeadline(spec.activeDeadlineSeconds, old.activeDeadlineSeconds)
+  if (deadline.length > 0) return deadline
+  return [
+    ...validateTolerationsGrow(spec, old),
+    ...validateGatesShrink(spec, old),
+    ...validateGatedScheduling(spec, old),
+    ...validateRest(spec, old),
+  ]
+}
+
+function validateDeadline(now: number | undefined, before: number | undefined): Causes {
+  const field = 'spec.activeDeadlineSeconds'
+  if (now === undefined) {
+    return when(before !== undefined, invalidValue(field, now, 'must not update from a positive integer to nil value'))
+  }
+  if (now < 0 || now > maxInt32) return [invalidValue(field, now, `must be between 0 and ${maxInt32}, inclusive`)]
+  return when(
+    before !== undefined && before < now,
+    invalidValue(field, now, 'must be less than or equal to previous value'),
+  )
+}
+
+function validateTolerationsGrow(spec: PodSpec, old: PodSpec): Causes {
+  const bare = ({ tolerationSeconds: _, ...rest }: NonNullable<PodSpec['tolerations']>[number]) => rest
+  const now = (spec.tolerations ?? []).map(bare)
+  const lost = (old.tolerations ?? []).map(bare).some((one) => !now.some((other) => sameJson(one, other)))
+  return when(
+    lost,
+    forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'),
+  )
+}
+
+function validateGatesShrink(spec: PodSpec, old: PodSpec): Causes {
+  const before = new Set((old.schedulingGates ?? []).map(({ name }) => name))
+  return each('spec.schedulingGates', spec.schedulingGates, ({ name }, path) =>
+    when(
+      !before.has(name),
+      forbiddenField(`${path}.name`, `only deletion is allowed, but found new scheduling gate '${name}'`),
+    ),
+  )
+}
+
+/** While a pod is gated, its node selector may become stricter. */
+function validateGatedScheduling(spec: PodSpec, old: PodSpec): Causes {
+  if ((old.schedulingGates ?? []).length === 0) return []
+  const now = spec.nodeSelector ?? {}
+  const changed = Object.entries(old.nodeSelector ?? {}).some(([key, value]) => now[key] !== value)
+  return when(
+    changed,
+    invalidValue(
+      'spec.nodeSelector',
+      now,
+      'only additions are allowed to spec.nodeSelector (no mutations or deletions)',
+    ),
+  )
+}
+
+function validateRest(spec: PodSpec, old: PodSpec): Causes {
+  const munged = munge(spec, old)
+  return when(
+    !sameJson(munged, old),
+    forbiddenField(
+      'spec',
+      `pod updates may not change fields other than ${updatable.join(',')}\n${specDiff(munged, old)}`,
+    ),
+  )
+}
+
+/** The new spec with everything that may change put back. */
+function munge(spec: PodSpec, old: PodSpec): PodSpec {
+  const gated = (old.schedulingGates ?? []).length > 0
+  const { terminationGracePeriodSeconds: grace = 0 } = old
+  const back: (keyof PodSpec)[] = ['activeDeadlineSeconds', 'tolerations', 'schedulingGates', 'serviceAccount']
+  if (gated) back.push('nodeSelector', 'affinity')
+  if (grace < 0 && spec.terminationGracePeriodSeconds === 1) back.push('terminationGracePeriodSeconds')
+  const restored = Object.fromEntries(back.map((key) => [key, old[key]]))
+  const { containers, initContainers } = spec
+  return {
+    ...spec,
+    ...restored,
+    containers: withImages(containers, old.containers),
+    ...(initContainers === undefined ? {} : { initContainers: withImages(initContainers, old.initContainers) }),
+  }
+}
+
+function withImages(now: readonly Container[], before: Containers): readonly Container[] {
+  return (now ?? []).map((container, index) => {
+    const image = before?.[index]?.image
+    return image === undefined ? container : { ...container, image }
+  })
+}
+
+/** What a kubelet may report. */
+export function validatePodStatusUpdate(pod: Pod, old: Pod): Causes {
+  const { status } = pod
+  const qos = status.qosClass ?? ''
+  return [
+    ...validateTransitions(
+      status.containerStatuses,
+      old.status.containerStatuses,
+      pod.spec,
+      'status.containerStatuses',
+    ),
+    ...each('status.podIPs', status.podIPs, ({ ip }, path) => invalidValues(path, ip, isIpAddress(ip))),
+    ...each('status.hostIPs', status.hostIPs, ({ ip }, path) => invalidValues(path, ip, isIpAddress(ip))),
+    ...when(
+      old.status.qosClass !== undefined && qos !== '' && qos !== old.status.qosClass,
+      invalidValue('status.qosClass', qos, 'field is immutable'),
+    ),
+  ]
+}
+
+function validateTransitions(
+  now: readonly ContainerStatus[] | undefined,
+  before: readonly ContainerStatus[] | undefined,
+  spec: PodSpec,
+  field: string,
+): Causes {
+  if (spec.restartPolicy === 'Always') return []
+  return each(field, before, (old, _path, index) => {
+    const ended = old.state?.terminated
+    const status = (now ?? []).find(({ name }) => name === old.name)
+    const ownPolicy = spec.containers.find(({ name }) => name === old.name)?.restartPolicy
+    if (ended === undefined || status === undefined || ownPolicy !== undefined) return []
+    if (ended.exitCode !== 0 && spec.restartPolicy === 'OnFailure') return []
+    return when(
+      status.state?.terminated === undefined,
+      forbiddenField(`${field}[${index}].state`, 'may not be transitioned to non-terminated state'),
+    )
+  })
+}
