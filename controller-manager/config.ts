@@ -108,6 +108,7 @@ export type Config = {
   readonly nodeMonitorPeriodMs: number
   readonly nodeGracePeriodMs: number
   readonly nodeStartupGracePeriodMs: number
+  readonly garbageCollection: boolean
   readonly terminatedPodThreshold: number
   readonly maxEndpointsPerSlice: number
   readonly autoscalerPeriodMs: number
@@ -159,6 +160,7 @@ export function configOf(flags: Flags, files: ConfigFiles): Config {
     nodeMonitorPeriodMs: flags['node-monitor-period'],
     nodeGracePeriodMs: flags['node-monitor-grace-period'],
     nodeStartupGracePeriodMs: flags['node-startup-grace-period'],
+    garbageCollection: flags['enable-garbage-collector'],
     terminatedPodThreshold: flags['terminated-pod-gc-threshold'],
     maxEndpointsPerSlice: flags['max-endpoints-per-slice'],
     autoscalerPeriodMs: flags['horizontal-pod-autoscaler-sync-period'],
