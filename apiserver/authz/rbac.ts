@@ -2,6 +2,8 @@
  * The RBAC authorizer: bindings name subjects and a role, the role's rules allow. Nothing ever denies; what no rule
  * allows is denied at the end of the chain.
  */
+import type { ClusterRole } from '../../api/rbac/v1.ts'
+import { matches, selectorFromLabelSelector } from '../../apimachinery/selector/labels.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, read, readAll } from '../registry/typed-reader.ts'
@@ -95,10 +97,24 @@ export function isSubject(user: UserInfo, subject: Subject, bindingNamespace: st
 export function rulesOf(reader: ObjectReader, roleRef: RoleRef, namespace: string): readonly PolicyRule[] | undefined {
   if (roleRef.kind === 'ClusterRole') {
     const role = read(reader, kinds.clusterRoles, '', roleRef.name)
-    return role === undefined ? undefined : (role.rules ?? [])
+    return role === undefined ? undefined : clusterRoleRules(reader, role, new Set())
   }
   const role = read(reader, kinds.roles, namespace, roleRef.name)
   return role === undefined ? undefined : (role.rules ?? [])
+}
+
+/**
+ * The role's own rules, or the sum of the roles it aggregates as they are now: a role that was just labelled counts
+ * before the controller that writes the sum down has run.
+ */
+function clusterRoleRules(reader: ObjectReader, role: ClusterRole, seen: Set<string>): readonly PolicyRule[] {
+  const { aggregationRule, rules } = role
+  if (aggregationRule?.clusterRoleSelectors === undefined) return rules ?? []
+  seen.add(role.metadata.name)
+  const selectors = aggregationRule.clusterRoleSelectors.map(selectorFromLabelSelector)
+  return readAll(reader, kinds.clusterRoles)
+    .filter(({ metadata }) => !seen.has(metadata.name) && selectors.some((one) => matches(one, metadata.labels)))
+    .flatMap((part) => clusterRoleRules(reader, part, seen))
 }
 
 function missingRole({ kind, name }: RoleRef): string {

@@ -1,0 +1,126 @@
+/**
+ * Who writes roles and bindings may not grant more than they have, unless RBAC grants them the verbs `escalate` or `bind`.
+ * Upstream does this in the storage of the four kinds; here it is one plugin among the others.
+ */
+import { forbidden, StatusError } from '../../apimachinery/status.ts'
+import type { Attributes, Authorizer } from '../authz/authorizer.ts'
+import { appliedRules, rulesOf } from '../authz/rbac.ts'
+import { compactRules, describeRule, type PolicyRule, quotedList, uncoveredRules } from '../authz/rbac-rules.ts'
+import type { RequestInfo } from '../http/request-info.ts'
+import type { ObjectReader } from '../registry/reader.ts'
+import { kinds } from '../registry/typed-reader.ts'
+import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
+import { isAbout, newObject, oldObject } from './request.ts'
+
+type Options = { readonly reader: ObjectReader; readonly authorizer: Authorizer }
+
+const rbacGroup = 'rbac.authorization.k8s.io'
+const fullAuthority: readonly PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+]
+
+/** The plugin. */
+export function rbacEscalation(options: Options): AdmissionPlugin {
+  return {
+    name: 'RbacEscalation',
+    validate: async (request) => {
+      if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
+      if (request.user.groups.includes('system:masters')) return
+      if (isAbout(request, kinds.roles) || isAbout(request, kinds.clusterRoles)) await checkRole(options, request)
+      if (isAbout(request, kinds.roleBindings) || isAbout(request, kinds.clusterRoleBindings)) {
+        await checkBinding(options, request)
+      }
+    },
+  }
+}
+
+async function checkRole(options: Options, request: AdmissionRequest): Promise<void> {
+  const role = newObject(request, kinds.clusterRoles)
+  const old = oldObject(request, kinds.clusterRoles)
+  if (
+    role === undefined ||
+    (old !== undefined && isSame([role.rules, role.aggregationRule], [old.rules, old.aggregationRule]))
+  )
+    return
+  const { plural } = request.resource.facts
+  if (await may(options, request, 'escalate', plural, role.metadata.name, request.namespace)) return
+  const missing = missingRules(options, request, role.rules ?? [])
+  if (missing.length > 0) throw escalation(request, missing)
+  if (role.aggregationRule === undefined || missingRules(options, request, fullAuthority).length === 0) return
+  const message = 'must have cluster-admin privileges to use an aggregationRule'
+  throw forbidden(request.resource.facts, role.metadata.name, message)
+}
+
+async function checkBinding(options: Options, request: AdmissionRequest): Promise<void> {
+  const binding = newObject(request, kinds.roleBindings)
+  const old = oldObject(request, kinds.roleBindings)
+  if (
+    binding === undefined ||
+    (old !== undefined && isSame([binding.roleRef, binding.subjects], [old.roleRef, old.subjects]))
+  )
+    return
+  const { roleRef } = binding
+  const plural = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles'
+  if (await may(options, request, 'bind', plural, roleRef.name, request.namespace)) return
+  const rules = rulesOf(options.reader, roleRef, request.namespace)
+  if (rules === undefined) {
+    const message = `${roleRef.kind.toLowerCase()}.${rbacGroup} ${JSON.stringify(roleRef.name)} not found`
+    throw new StatusError('NotFound', message, {
+      name: roleRef.name,
+      group: rbacGroup,
+      kind: roleRef.kind.toLowerCase(),
+    })
+  }
+  const missing = missingRules(options, request, rules)
+  if (missing.length > 0) throw escalation(request, missing)
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+async function may(
+  { authorizer }: Options,
+  { user }: AdmissionRequest,
+  verb: string,
+  resource: string,
+  name: string,
+  namespace: string,
+): Promise<boolean> {
+  const info: RequestInfo = {
+    isResourceRequest: true,
+    verb,
+    apiPrefix: 'apis',
+    group: rbacGroup,
+    version: 'v1',
+    namespace,
+    resource,
+    subresource: '',
+    name,
+    parts: [],
+    path: '',
+  }
+  const attributes: Attributes = { user, info }
+  return (await authorizer(attributes)).type === 'allow'
+}
+
+function missingRules(
+  { reader }: Options,
+  request: AdmissionRequest,
+  wanted: readonly PolicyRule[],
+): readonly PolicyRule[] {
+  const owned = [...appliedRules(reader, request.user, request.namespace, [])].map(({ rule }) => rule)
+  return uncoveredRules(owned, wanted)
+}
+
+function escalation(request: AdmissionRequest, missing: readonly PolicyRule[]): StatusError {
+  const { user, resource } = request
+  const rules = compactRules(missing).map(describeRule).toSorted()
+  const who = `user ${JSON.stringify(user.name)} (groups=${quotedList(user.groups)})`
+  return forbidden(
+    resource.facts,
+    request.object?.metadata.name ?? request.name,
+    `${who} is attempting to grant RBAC permissions not currently held:\n${rules.join('\n')}`,
+  )
+}
