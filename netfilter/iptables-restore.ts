@@ -1,0 +1,60 @@
+/** The text that `iptables-restore --noflush` takes in one transaction, and the text that `iptables-save` gives. */
+import type { Chains, Change, Table } from './ruleset.ts'
+
+/** Rules to put at the top of chains that are not ours, by table and chain. */
+export type Jumps = ReadonlyMap<Table, Chains>
+
+/**
+ * Renders a change. Naming a chain in the header empties it (or makes it), so a chain is always rewritten whole; chains
+ * that are not named stay as they are.
+ */
+export function renderRestore(change: Change, jumps: Jumps = new Map()): string {
+  const tables = [...new Set([...change.keys(), ...jumps.keys()])].sort()
+  const lines: string[] = []
+  for (const table of tables) {
+    const { write, remove } = change.get(table) ?? { write: new Map<string, readonly string[]>(), remove: [] }
+    lines.push(`*${table}`)
+    for (const chain of write.keys()) lines.push(`:${chain} - [0:0]`)
+    for (const chain of remove) lines.push(`:${chain} - [0:0]`)
+    for (const [chain, rules] of jumps.get(table) ?? []) {
+      for (const rule of rules.toReversed()) lines.push(`-I ${chain} 1 ${rule}`)
+    }
+    for (const [chain, rules] of write) for (const rule of rules) lines.push(`-A ${chain} ${rule}`)
+    for (const chain of remove) lines.push(`-X ${chain}`)
+    lines.push('COMMIT')
+  }
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+}
+
+/** Reads what `iptables-save` printed for all tables it printed. */
+export function parseSave(text: string): ReadonlyMap<Table, Chains> {
+  const tables = new Map<Table, Map<string, string[]>>()
+  let chains = new Map<string, string[]>()
+  for (const line of text.split('\n')) {
+    if (line.startsWith('*')) {
+      chains = new Map()
+      // The boundary to the tool: it prints names of tables only.
+      tables.set(line.slice(1).trim() as Table, chains)
+    } else if (line.startsWith(':')) chains.set(line.slice(1).split(' ', 1)[0] ?? '', [])
+    else if (line.startsWith('-A ')) {
+      const [, chain = '', rule = ''] = /^-A (\S+) ?(.*)$/.exec(line) ?? []
+      chains.get(chain)?.push(rule.trimEnd())
+    }
+  }
+  return tables
+}
+
+/** Jumps of `wanted` that the chains do not have yet. */
+export function missingJumps(wanted: Jumps, present: ReadonlyMap<Table, Chains>): Jumps {
+  const missing = new Map<Table, Map<string, readonly string[]>>()
+  for (const [table, chains] of wanted) {
+    for (const [chain, rules] of chains) {
+      const there = new Set(present.get(table)?.get(chain) ?? [])
+      const absent = rules.filter((rule) => !there.has(rule))
+      if (absent.length === 0) continue
+      const byChain = missing.get(table) ?? new Map<string, readonly string[]>()
+      missing.set(table, byChain.set(chain, absent))
+    }
+  }
+  return missing
+}

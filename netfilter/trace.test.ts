@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import type { Chains, Table } from './ruleset.ts'
+import { isInside, type Packet, tracePacket } from './trace.ts'
+
+const tables = (
+  rules: Partial<Record<Table, Readonly<Record<string, readonly string[]>>>>,
+): ReadonlyMap<Table, Chains> =>
+  new Map(Object.entries(rules).map(([table, chains]) => [table as Table, new Map(Object.entries(chains))]))
+
+const packet: Packet = { protocol: 'tcp', sourceIp: '10.1.0.5', destinationIp: '10.96.0.1', destinationPort: 443 }
+
+test('tracePacket() follows jumps, translation and marks', () => {
+  const trace = tracePacket(packet, {
+    localAddresses: [],
+    tables: tables({
+      nat: {
+        PREROUTING: ['-j S'],
+        S: ['-m comment --comment "a b" -m tcp -p tcp -d 10.96.0.1 --dport 443 -j E'],
+        E: ['! -s 10.2.0.0/16 -j M', '-m tcp -p tcp -j DNAT --to-destination 10.1.0.9:6443'],
+        M: ['-j MARK --or-mark 0x4000'],
+        POSTROUTING: ['-m mark ! --mark 0x4000/0x4000 -j RETURN', '-j MASQUERADE --random-fully'],
+      },
+    }),
+  })
+  expect(trace).toMatchObject({
+    verdict: 'ACCEPT',
+    destinationIp: '10.1.0.9',
+    destinationPort: 6443,
+    isMasqueraded: true,
+  })
+  expect(trace.path).toEqual(['nat/PREROUTING', 'nat/S', 'nat/E', 'nat/M', 'nat/POSTROUTING'])
+})
+
+test('tracePacket() stops at a verdict of the filter table', () => {
+  const rules = tables({ filter: { FORWARD: ['-d 10.96.0.0/12 -j REJECT'] } })
+  expect(tracePacket(packet, { tables: rules, localAddresses: [] }).verdict).toBe('REJECT')
+})
+
+test('tracePacket() refuses a match it does not know', () => {
+  const rules = tables({ filter: { FORWARD: ['-m ttl --ttl-eq 1 -j DROP'] } })
+  expect(() => tracePacket(packet, { tables: rules, localAddresses: [] })).toThrow('cannot trace match --ttl-eq')
+})
+
+test.each([
+  ['10.1.2.3', '10.1.0.0/16', true],
+  ['10.2.2.3', '10.1.0.0/16', false],
+  ['10.1.2.3', '10.1.2.3', true],
+  ['fd00::1:2', 'fd00::/64', true],
+  ['fd01::1', 'fd00::/16', false],
+  ['10.0.0.1', '0.0.0.0/0', true],
+  ['fd00::1', '0.0.0.0/0', false],
+])('isInside() says of %s in %s: %s', (ip, cidr, expected) => {
+  expect(isInside(ip, cidr)).toBe(expected)
+})

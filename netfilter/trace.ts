@@ -1,0 +1,238 @@
+/**
+ * Follows a packet through rendered rules: what a test wants to know is where the packet ends, not how the rules read.
+ * Understands the matches and targets that this project writes; anything else is an error, never a silent match.
+ */
+import { isIP } from 'node:net'
+import type { Chains, Table } from './ruleset.ts'
+
+export type Packet = {
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  readonly sourceIp: string
+  readonly destinationIp: string
+  readonly destinationPort: number
+  readonly inInterface?: string
+}
+
+export type TraceOptions = {
+  readonly tables: ReadonlyMap<Table, Chains>
+  /** Addresses of the node: packets to them go to INPUT, packets from them come from OUTPUT. */
+  readonly localAddresses: readonly string[]
+  /** For `-m statistic`: a rule matches when the number is below its probability. */
+  readonly random?: () => number
+  /** Lists of `-m recent`, as `list` → source addresses. */
+  readonly recent?: Map<string, Set<string>>
+  readonly ctstate?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID'
+}
+
+export type Trace = {
+  readonly verdict: 'ACCEPT' | 'DROP' | 'REJECT'
+  readonly destinationIp: string
+  readonly destinationPort: number
+  readonly isMasqueraded: boolean
+  /** Chains entered, in order, as `nat/KUBE-SERVICES`. */
+  readonly path: readonly string[]
+}
+
+type Flow = {
+  destinationIp: string
+  destinationPort: number
+  isTranslated: boolean
+  isMasqueraded: boolean
+  mark: number
+  readonly path: string[]
+}
+
+/** The fate of the packet. */
+export function tracePacket(packet: Packet, options: TraceOptions): Trace {
+  const flow: Flow = {
+    destinationIp: packet.destinationIp,
+    destinationPort: packet.destinationPort,
+    isTranslated: false,
+    isMasqueraded: false,
+    mark: 0,
+    path: [],
+  }
+  const isLocal = (ip: string) => options.localAddresses.includes(ip) || ip.startsWith('127.')
+  const walk = (table: Table, chain: string) => walkChain(table, chain, { packet, options, flow, isLocal })
+  const isFromHere = isLocal(packet.sourceIp) && packet.inInterface === undefined
+  const end = (verdict: Trace['verdict']): Trace => ({
+    verdict,
+    destinationIp: flow.destinationIp,
+    destinationPort: flow.destinationPort,
+    isMasqueraded: flow.isMasqueraded,
+    path: flow.path,
+  })
+  walk('nat', isFromHere ? 'OUTPUT' : 'PREROUTING')
+  const hooks = isFromHere ? ['OUTPUT'] : [isLocal(flow.destinationIp) ? 'INPUT' : 'FORWARD']
+  for (const hook of hooks) {
+    const verdict = walk('filter', hook)
+    if (verdict === 'DROP' || verdict === 'REJECT') return end(verdict)
+  }
+  walk('nat', 'POSTROUTING')
+  return end('ACCEPT')
+}
+
+type Walk = {
+  readonly packet: Packet
+  readonly options: TraceOptions
+  readonly flow: Flow
+  readonly isLocal: (ip: string) => boolean
+}
+type Verdict = 'ACCEPT' | 'DROP' | 'REJECT' | 'RETURN' | undefined
+
+function walkChain(table: Table, chain: string, walk: Walk): Verdict {
+  const rules = walk.options.tables.get(table)?.get(chain)
+  if (rules === undefined) {
+    if (chain === chain.toUpperCase() && !chain.includes('-')) return undefined
+    throw new Error(`no chain ${chain} in table ${table}`)
+  }
+  walk.flow.path.push(`${table}/${chain}`)
+  for (const rule of rules) {
+    const verdict = applyRule(table, parseRule(rule), walk)
+    if (verdict === 'RETURN') return undefined
+    if (verdict !== undefined) return verdict
+  }
+  return undefined
+}
+
+type Rule = { readonly matches: readonly Match[]; readonly target: string | undefined; readonly options: Options }
+type Match = { readonly name: string; readonly values: readonly string[]; readonly isNegated: boolean }
+type Options = ReadonlyMap<string, string>
+
+/** Options that take no value. */
+const bare = new Set(['--rcheck', '--set', '--reap', '--random-fully', '--rsource'])
+
+function parseRule(text: string): Rule {
+  const words = [...text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
+  const matches: Match[] = []
+  const options = new Map<string, string>()
+  let target: string | undefined
+  let isNegated = false
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] ?? ''
+    if (word === '!') {
+      isNegated = true
+      continue
+    }
+    const value = bare.has(word) ? '' : (words[++at] ?? '')
+    if (word === '-j') target = value
+    else if (target !== undefined) options.set(word, value)
+    else if (word !== '-m' && word !== '--comment') matches.push({ name: word, values: [value], isNegated })
+    isNegated = false
+  }
+  return { matches, target, options }
+}
+
+function applyRule(table: Table, rule: Rule, walk: Walk): Verdict {
+  if (!rule.matches.every((match) => holds(match, rule, walk) !== match.isNegated)) return undefined
+  recordRecent(rule, walk)
+  const { flow } = walk
+  switch (rule.target) {
+    case undefined:
+      return undefined
+    case 'ACCEPT':
+    case 'DROP':
+    case 'REJECT':
+    case 'RETURN':
+      return rule.target
+    case 'MARK':
+      flow.mark = markedBy(rule.options, flow.mark)
+      return undefined
+    case 'MASQUERADE':
+      flow.isMasqueraded = true
+      return 'ACCEPT'
+    case 'DNAT':
+      translate(rule.options, flow)
+      return 'ACCEPT'
+    default:
+      return walkChain(table, rule.target, walk)
+  }
+}
+
+function holds({ name, values: [value = ''] }: Match, rule: Rule, { packet, options, flow, isLocal }: Walk): boolean {
+  switch (name) {
+    case '-p':
+      return packet.protocol === value
+    case '-s':
+      return isInside(packet.sourceIp, value)
+    case '-d':
+      return isInside(flow.destinationIp, value)
+    case '--dport':
+      return flow.destinationPort === Number(value)
+    case '-i':
+      return value.endsWith('+')
+        ? (packet.inInterface ?? '').startsWith(value.slice(0, -1))
+        : packet.inInterface === value
+    case '--dst-type':
+      return isLocal(flow.destinationIp)
+    case '--src-type':
+      return isLocal(packet.sourceIp)
+    case '--ctstate':
+      return value
+        .split(',')
+        .some((state) => state === (options.ctstate ?? 'NEW') || (state === 'DNAT' && flow.isTranslated))
+    case '--mark': {
+      const [mark = 0, mask = 0xffffffff] = value.split('/').map(Number)
+      return (flow.mark & mask) === mark
+    }
+    case '--mode':
+      return true
+    case '--probability':
+      return (options.random ?? (() => 0))() < Number(value)
+    case '--rcheck':
+      return options.recent?.get(optionOf(rule, '--name'))?.has(packet.sourceIp) ?? false
+    case '--name':
+    case '--seconds':
+    case '--reap':
+    case '--set':
+    case '--rsource':
+    case '--mask':
+      return true
+    default:
+      throw new Error(`cannot trace match ${name}`)
+  }
+}
+
+function optionOf({ matches }: Rule, name: string): string {
+  return matches.find((match) => match.name === name)?.values[0] ?? ''
+}
+
+function recordRecent(rule: Rule, { packet, options }: Walk): void {
+  if (options.recent === undefined || !rule.matches.some(({ name }) => name === '--set')) return
+  const list = optionOf(rule, '--name')
+  options.recent.set(list, (options.recent.get(list) ?? new Set()).add(packet.sourceIp))
+}
+
+function markedBy(options: Options, mark: number): number {
+  const bitsOf = (name: string) => Number(options.get(name)?.split('/')[0] ?? 0)
+  if (options.has('--or-mark')) return mark | bitsOf('--or-mark')
+  if (options.has('--xor-mark')) return mark ^ bitsOf('--xor-mark')
+  throw new Error(`cannot trace MARK ${[...options.keys()].join(' ')}`)
+}
+
+function translate(options: Options, flow: Flow): void {
+  const destination = options.get('--to-destination') ?? ''
+  const colon = destination.lastIndexOf(':')
+  flow.destinationIp = destination.slice(0, colon).replace(/^\[|\]$/g, '')
+  flow.destinationPort = Number(destination.slice(colon + 1))
+  flow.isTranslated = true
+}
+
+/** Whether the address lies in the CIDR (or is the address). */
+export function isInside(ip: string, cidr: string): boolean {
+  const [network = '', prefixText] = cidr.split('/')
+  const family = isIP(network)
+  if (isIP(ip) !== family) return false
+  const bits = family === 4 ? 32 : 128
+  const shift = BigInt(bits - (prefixText === undefined ? bits : Number(prefixText)))
+  return numberOf(ip) >> shift === numberOf(network) >> shift
+}
+
+function numberOf(ip: string): bigint {
+  if (isIP(ip) === 4) return ip.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n)
+  const [head = '', tail] = ip.split('::')
+  const groups = (text: string) => (text === '' ? [] : text.split(':'))
+  const [left, right] = [groups(head), groups(tail ?? '')]
+  const middle = tail === undefined ? [] : Array.from({ length: 8 - left.length - right.length }, () => '0')
+  return [...left, ...middle, ...right].reduce((sum, group) => sum * 65_536n + BigInt(`0x${group}`), 0n)
+}
