@@ -4,7 +4,7 @@
  * The result is what Go would encode after it had decoded the same bytes; messages are those of Go's decoder.
  * Source: `sigs.k8s.io/json`, apimachinery `runtime/serializer/json`.
  */
-import { isJsonObject, type Json, type JsonObject } from '../json.ts'
+import { isDeeperThan, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts'
 import { canonicalQuantity } from '../quantity.ts'
 import { badRequest, type StatusError } from '../status.ts'
 import { base64Problem, canonicalMicroTime, canonicalTime, timeProblem } from './scalars.ts'
@@ -213,9 +213,9 @@ class Decoder {
         return this.#bytes(value)
       case 'rawExtension':
       case 'json':
-        return value
+        return this.#raw(value)
       case 'fieldsV1':
-        return isJsonObject(value) ? value : this.#wrongScalar(value, scalar)
+        return isJsonObject(value) ? this.#raw(value) : this.#wrongScalar(value, scalar)
       case 'schemaOrArray':
       case 'schemaOrBool':
       case 'schemaOrStrings':
@@ -246,6 +246,10 @@ class Decoder {
     if (typeof value !== 'string') return this.#wrongScalar(value, 'bytes')
     const problem = base64Problem(value)
     return problem === undefined ? value : this.#fail(problem)
+  }
+
+  #raw(value: Json): Json | undefined {
+    return isDeeperThan(value, maxDepth) ? this.#fail('exceeded max depth') : value
   }
 
   /** A JSON schema, or something simpler in its place (`additionalProperties: true`). */
@@ -319,13 +323,6 @@ const zeroScalars: Partial<Record<ScalarName, Json>> = {
   double: 0,
   quantity: '0',
   intOrString: 0,
-}
-
-/** Assignment that cannot reach a prototype: `__proto__` is a legal key of a ConfigMap. */
-function setOwn(target: Record<string, Json>, key: string, value: Json): void {
-  if (key === '__proto__') {
-    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
-  } else target[key] = value
 }
 
 function goKind(value: unknown): string {
