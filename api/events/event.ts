@@ -1,10 +1,59 @@
+/** Event of events.k8s.io: the same objects as core events, with newer names. Source: pkg/apis/events/v1/conversion.go. */
+import { eventColumns, eventTtlSeconds, validateNewStyle } from '../core/event.ts'
+import type { Event as CoreEvent } from '../core/v1.ts'
 import { factsOf } from '../facts/resources.ts'
-import { defineResource } from '../resource.ts'
+import { subdomainName } from '../meta/validation.ts'
+import { type ApiObject, defineResource } from '../resource.ts'
 import type { Event } from './v1.ts'
 
-/** Event. */
 export const events = defineResource<Event>({
   facts: factsOf('events.k8s.io', 'events'),
   definition: 'events.v1.Event',
   hasGeneration: false,
+  allowCreateOnUpdate: true,
+  ttlSeconds: eventTtlSeconds,
+  validateName: subdomainName,
+  validate: (event) => validateNewStyle(toCore(event)),
+  validateUpdate: (event) => validateNewStyle(toCore(event)),
+  columns: eventColumns().map((column) => ({ ...column, cell: (event, nowMs) => column.cell(toCore(event), nowMs) })),
+  selectableFields: {
+    'regarding.kind': (event) => event.regarding?.kind ?? '',
+    'regarding.namespace': (event) => event.regarding?.namespace ?? '',
+    'regarding.name': (event) => event.regarding?.name ?? '',
+    'regarding.uid': (event) => event.regarding?.uid ?? '',
+    'regarding.apiVersion': (event) => event.regarding?.apiVersion ?? '',
+    'regarding.resourceVersion': (event) => event.regarding?.resourceVersion ?? '',
+    'regarding.fieldPath': (event) => event.regarding?.fieldPath ?? '',
+    reason: (event) => event.reason ?? '',
+    reportingController: (event) => event.reportingController ?? '',
+    type: (event) => event.type ?? '',
+  },
+  storedAs: { facts: factsOf('', 'events'), definition: 'core.v1.Event', toStored: toCore, fromStored: fromCore },
 })
+
+/** Newer name, older name; the rest is called the same. */
+const renamed = [
+  ['regarding', 'involvedObject'],
+  ['note', 'message'],
+  ['reportingController', 'reportingComponent'],
+  ['deprecatedSource', 'source'],
+  ['deprecatedFirstTimestamp', 'firstTimestamp'],
+  ['deprecatedLastTimestamp', 'lastTimestamp'],
+  ['deprecatedCount', 'count'],
+] as const
+const toOld = new Map<string, string>(renamed)
+const toNew = new Map<string, string>(renamed.map(([newer, older]) => [older, newer]))
+
+function rename(object: object, names: ReadonlyMap<string, string>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [names.get(key) ?? key, value]))
+}
+
+// The two casts below are the boundary between two versions of one kind: the names are mapped one by one.
+function toCore(event: Event): CoreEvent {
+  const fields = { involvedObject: {}, source: {}, reportingComponent: '', reportingInstance: '' }
+  return { ...fields, ...rename(event, toOld), apiVersion: 'v1' } as unknown as CoreEvent
+}
+
+function fromCore(event: ApiObject): Event {
+  return { ...rename(event, toNew), apiVersion: 'events.k8s.io/v1' } as unknown as Event
+}
