@@ -2,6 +2,7 @@
  * Fills in what the server gives a Service: address families, cluster IPs, node ports, the health-check port. Runs as the
  * last mutating admission plugin, where upstream's registry does it too: after admission, before validation.
  */
+import { keepAllocated, mirrorClusterIp, needsClusterIp, needsHealthPort } from '../../api/core/service-allocated.ts'
 import type { Service, ServicePort } from '../../api/core/v1.ts'
 import { goQuote, invalidValue } from '../../apimachinery/field-errors.ts'
 import { invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
@@ -12,7 +13,6 @@ import type { ClusterIpAllocator } from './cluster-ip-allocator.ts'
 import type { NodePortAllocator } from './node-port-allocator.ts'
 import type { ObjectReader } from './reader.ts'
 import { withIpFamilies } from './service-families-allocator.ts'
-import { dropUnneeded, hasClusterIp, hasHealthCheckPort, hasNodePorts, takeOver } from './service-fields-allocator.ts'
 import { kinds, readAll } from './typed-reader.ts'
 
 export type ServiceAllocatorOptions = {
@@ -65,7 +65,8 @@ function allocate(
   wanted: Service,
   old: Service | undefined,
 ): Service {
-  const prepared = old === undefined ? wanted : takeOver(dropUnneeded(wanted, old), old)
+  const spec = old === undefined ? mirrorClusterIp(wanted.spec) : keepAllocated(wanted.spec, old.spec)
+  const prepared = { ...wanted, spec }
   const withFamilies = withIpFamilies(prepared, old)
   const others = readAll(options.reader, kinds.services).filter(
     ({ metadata }) => `${metadata.namespace}/${metadata.name}` !== holder,
@@ -82,11 +83,11 @@ function withClusterIps(
   others: readonly Service[],
 ): Service {
   const wanted = service.spec.clusterIPs?.[0] ?? service.spec.clusterIP ?? ''
-  if (!hasClusterIp(service)) return service
+  if (!needsClusterIp(service.spec)) return service
   if (wanted === 'None') return withAddress(service, wanted)
   if (wanted !== '' && old !== undefined && (old.spec.clusterIPs ?? []).includes(wanted)) return service
   // What the old object holds is not to be had twice; changing it is for validation to refuse.
-  if (old !== undefined && hasClusterIp(old) && wanted !== '') return service
+  if (old !== undefined && needsClusterIp(old.spec) && wanted !== '') return service
   const taken = new Set(others.flatMap(({ spec }) => spec.clusterIPs ?? []))
   const now = clock.now()
   if (wanted !== '') {
@@ -123,7 +124,7 @@ function withPorts(
   const own = new Set(old === undefined ? [] : nodePortsOf(old))
   const ports = { ...options, holder, taken, own }
   const withNodePorts = hasNodePorts(service) ? allocateNodePorts(ports, service) : service
-  if (!hasHealthCheckPort(withNodePorts)) return withNodePorts
+  if (!needsHealthPort(withNodePorts.spec)) return withNodePorts
   const wanted = withNodePorts.spec.healthCheckNodePort ?? 0
   if (wanted !== 0 && own.has(wanted)) return withNodePorts
   const healthCheckNodePort = givePort(ports, wanted, (refusal) =>
@@ -192,6 +193,11 @@ function internalError(message: string): StatusError {
   return new StatusError('InternalError', `Internal error occurred: ${message}`, {
     causes: [{ reason: 'InternalError', message }],
   })
+}
+
+/** Explicit wishes count even where ports are not given out by themselves. */
+function hasNodePorts({ spec }: Service): boolean {
+  return spec.type === 'NodePort' || spec.type === 'LoadBalancer'
 }
 
 function nodePortsOf({ spec }: Service): readonly number[] {
