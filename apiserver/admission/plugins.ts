@@ -6,7 +6,7 @@ import { serviceAllocation } from '../registry/service-allocator.ts'
 import type { Lookup } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin } from './admission.ts'
 import { defaultIngressClass, defaultStorageClass, storageObjectInUseProtection } from './default-classes.ts'
-import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
+import { defaultTolerationSeconds, type TolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { priorityAdmission } from './priority.ts'
@@ -21,13 +21,14 @@ export type AdmissionOptions = {
   readonly services: Omit<ServiceAllocatorOptions, 'reader' | 'clock'>
   readonly clock: Clock
   readonly random: () => number
+  readonly tolerationSeconds: TolerationSeconds
   /** `--disable-admission-plugins`. */
   readonly disabled?: readonly string[]
 }
 
 /** The plugins that run; what belongs to storage upstream (escalation, allocation) cannot be disabled. */
 export function admissionPlugins(options: AdmissionOptions): readonly AdmissionPlugin[] {
-  const { lookup, authorizer, services, clock, random, disabled = [] } = options
+  const { lookup, authorizer, services, clock, random, tolerationSeconds, disabled = [] } = options
   const { reader } = lookup
   const plugins = [
     namespaceLifecycle(lookup),
@@ -35,7 +36,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     serviceAccountAdmission({ lookup, clock, random }),
     taintNodesByCondition,
     priorityAdmission(reader),
-    defaultTolerationSeconds(),
+    defaultTolerationSeconds(tolerationSeconds),
     defaultStorageClass(reader),
     storageObjectInUseProtection,
     runtimeClassAdmission(reader),
