@@ -1,0 +1,23 @@
+/** `kubelet`: makes the pods of one node run and reports on them. */
+import { hostname, networkInterfaces } from 'node:os'
+import { readConfigFile } from '../component-base/config-file.ts'
+import { runMain } from '../component-base/main.ts'
+import { parseConfig } from './config.ts'
+import { kubeletFlags } from './flags.ts'
+import { runKubelet } from './kubelet.ts'
+
+await runMain({
+  name: 'kubelet',
+  purpose: 'The kubelet is the agent of a node: it makes the pods that are bound to the node run, and reports on them.',
+  flags: kubeletFlags,
+  work: async ({ flags, given, logger }, signal) => {
+    const file = flags.config === '' ? undefined : await readConfigFile(flags.config)
+    const addresses = Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .filter(({ internal, family }) => !internal && family === 'IPv4')
+      .map(({ address }) => address)
+    const config = parseConfig(flags, given, file, { hostName: hostname(), addresses })
+    logger.info('Started', { node: config.nodeName, runtime: config.containerRuntimeEndpoint })
+    await runKubelet(config, logger, signal)
+  },
+})

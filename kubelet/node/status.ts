@@ -1,0 +1,39 @@
+/** The status of the node, put together from what was measured. Pure. */
+import type { ContainerImage, NodeAddress, NodeStatus } from '../../api/core/v1.ts'
+import type { Config } from '../config.ts'
+import { nodeAllocatable, nodeCapacity } from './capacity.ts'
+import { type NodeHealth, nodeConditions } from './conditions.ts'
+import type { Machine } from './machine.ts'
+
+export type NodeFacts = {
+  readonly config: Config
+  readonly machine: Machine
+  readonly diskBytes: number
+  readonly health: NodeHealth
+  readonly images: readonly ContainerImage[]
+  readonly nowMs: number
+}
+
+/** What the kubelet writes; `before` keeps the times of conditions. */
+export function nodeStatus(before: NodeStatus, facts: NodeFacts): NodeStatus {
+  const { config, machine, health, images, nowMs } = facts
+  const capacity = nodeCapacity(machine, facts.diskBytes, config.maxPods)
+  return {
+    capacity,
+    allocatable: nodeAllocatable(capacity, config.reserved, config.evictionHard),
+    conditions: nodeConditions(health, before.conditions ?? [], nowMs),
+    addresses: nodeAddresses(config),
+    daemonEndpoints: { kubeletEndpoint: { Port: config.port } },
+    nodeInfo: machine.info,
+    images,
+    runtimeHandlers: [{ name: '' }, { name: 'runc' }].map((handler) => ({
+      ...handler,
+      features: { recursiveReadOnlyMounts: false, userNamespaces: false },
+    })),
+    features: { supplementalGroupsPolicy: false },
+  }
+}
+
+function nodeAddresses({ nodeIps, nodeName }: Config): readonly NodeAddress[] {
+  return [...nodeIps.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: nodeName }]
+}

@@ -1,0 +1,59 @@
+/**
+ * The cgroup of each pod: `/kubepods/burstable/pod<uid>` below `--cgroup-root`, on cgroup v1 and v2. The runtime makes the
+ * containers' cgroups inside; the kubelet gives the pod its share and removes what is empty.
+ */
+import { mkdir, readdir, rmdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Pod } from '../../api/core/v1.ts'
+import { podQosClass } from './qos.ts'
+import { cpuQuota, cpuShares, podCgroupResources } from './resources.ts'
+
+const mountPoint = '/sys/fs/cgroup'
+
+/** The cgroup path that the runtime is told, such as `/node-1/kubepods/besteffort/pod1234`. */
+export function podCgroup(cgroupRoot: string, pod: Pod): string {
+  const qos = podQosClass(pod)
+  const tier = qos === 'Guaranteed' ? '' : qos.toLowerCase()
+  return join('/', cgroupRoot, 'kubepods', tier, `pod${pod.metadata.uid}`)
+}
+
+/** Makes the pod's cgroup with its weight and limits. Where cgroups cannot be written, the containers' own limits must do. */
+export async function createPodCgroup(cgroupRoot: string, pod: Pod): Promise<void> {
+  const path = podCgroup(cgroupRoot, pod)
+  const { milliCpu, limits } = podCgroupResources(pod)
+  const v1: readonly (readonly [string, string, number | undefined])[] = [
+    ['cpu', 'cpu.shares', cpuShares(milliCpu)],
+    ['cpu', 'cpu.cfs_quota_us', limits.milliCpu === undefined ? undefined : cpuQuota(limits.milliCpu)],
+    ['memory', 'memory.limit_in_bytes', limits.memoryBytes],
+  ]
+  for (const [controller, file, value] of v1) {
+    const directory = join(mountPoint, controller, path)
+    if (!(await exists(join(mountPoint, controller)))) continue
+    await mkdir(directory, { recursive: true }).catch(() => undefined)
+    if (value !== undefined) await writeFile(join(directory, file), String(value)).catch(() => undefined)
+  }
+}
+
+/** Removes the cgroup of a pod that has no process any more; what is busy stays for the next round. */
+export async function removePodCgroup(cgroupRoot: string, podUid: string): Promise<void> {
+  const controllers = await readdir(mountPoint).catch(() => [])
+  for (const controller of ['', ...controllers]) {
+    for (const tier of ['', 'burstable', 'besteffort']) {
+      await removeTree(join(mountPoint, controller, cgroupRoot, 'kubepods', tier, `pod${podUid}`))
+    }
+  }
+}
+
+async function removeTree(directory: string): Promise<void> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => undefined)
+  if (entries === undefined) return
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(directory, entry.name))
+  await rmdir(directory).catch(() => undefined)
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  )
+}

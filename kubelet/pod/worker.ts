@@ -1,0 +1,511 @@
+/**
+ * One pod's loop: read the runtime, plan, act, report; again when something changes. One step at a time per pod.
+ *
+ *   running ──(deleted, finished, rejected, gone)──▶ terminating ──(containers ended)──▶ terminated ──▶ cleaned up
+ *
+ * A change that cannot wait (deletion, a shorter grace period) aborts the step that is being done; the next step sees what
+ * is true then. Nothing here survives a restart and nothing needs to.
+ */
+import type { Pod } from '../../api/core/v1.ts'
+import { parseTime } from '../../apimachinery/time.ts'
+import { ImageError } from '../images/pull.ts'
+import type { ResolvConf } from '../network/resolv-conf.ts'
+import type { Prober } from '../probes/prober.ts'
+import type { CriDraft } from '../runtime/cri.ts'
+import { isNotFound } from '../runtime/cri.ts'
+import { type RuntimePod, readRuntimePod } from '../runtime/runtime-pod.ts'
+import { MountError, type MountedVolumes, type Volumes } from '../volumes/volumes.ts'
+import { type BackoffEntry, nextBackoff } from './backoff.ts'
+import { createPodCgroup, podCgroup, removePodCgroup } from './cgroup.ts'
+import { graceSecondsOf, killContainer, killContainers } from './kill.ts'
+import { isAlive, isUsable, type PodAction, planPod, type Waiting } from './plan.ts'
+import { containersOf, isFinished } from './pods.ts'
+import { sandboxConfig } from './sandbox-config.ts'
+import { containerFieldPath, type StartContext, StartError, startContainer } from './start-container.ts'
+import { podStatus } from './status.ts'
+import type { StatusWriter } from './status-writer.ts'
+
+export type WorkerContext = StartContext & {
+  readonly volumes: Volumes
+  readonly probes: Prober
+  readonly statuses: StatusWriter
+  readonly cgroupRoot: string
+  readonly syncFrequencyMs: number
+  readonly resolvConf: (pod: Pod) => Promise<ResolvConf>
+  readonly logDirectory: (pod: Pod) => string
+  readonly removeLogs: (pod: Pod) => Promise<void>
+  /** Why the node cannot take the pod; undefined: it can. */
+  readonly admit: (pod: Pod) => Verdict | undefined
+  /** Why containers cannot be started yet: the pod network is not ready. */
+  readonly networkProblem: () => string | undefined
+}
+export type Verdict = { readonly reason: string; readonly message: string }
+
+const sandboxRetryMs = 10_000
+const volumeRetryInitialMs = 500
+const volumeRetryMaxMs = 122_000
+const errorRetryMs = 2_000
+/** Steps in a row without waiting for anything; more would be a plan that does not settle. */
+const maxStepsInRow = 50
+
+export class PodWorker {
+  readonly #context: WorkerContext
+  #pod: Pod
+  #stage: 'running' | 'terminating' | 'terminated' | 'cleaned' = 'running'
+  #gone = false
+  #admitted = false
+  #verdict: Verdict | undefined
+  #volumes: MountedVolumes | undefined
+  #volumesCheckedAtMs = 0
+  #volumeFailures = 0
+  readonly #backoffs = new Map<string, BackoffEntry>()
+  readonly #startErrors = new Map<string, Waiting & { readonly retryAtMs?: number }>()
+  readonly #announcedBackoffs = new Map<string, number>()
+  #isDirty = true
+  #wakeUp: (() => void) | undefined
+  #step = new AbortController()
+
+  constructor(context: WorkerContext, pod: Pod) {
+    this.#context = context
+    this.#pod = pod
+  }
+
+  get pod(): Pod {
+    return this.#pod
+  }
+
+  /** True once containers and volumes of the pod are gone for good. */
+  get isCleaned(): boolean {
+    return this.#stage === 'cleaned'
+  }
+
+  /** False once everything of the pod has ended: it uses nothing of the node any more. */
+  get isActive(): boolean {
+    return (this.#stage === 'running' || this.#stage === 'terminating') && !isFinished(this.#pod)
+  }
+
+  /** True once the node has taken the pod in: it counts against the node's resources. */
+  get isAdmitted(): boolean {
+    return this.#admitted && this.#verdict === undefined
+  }
+
+  wake(): void {
+    this.#isDirty = true
+    this.#wakeUp?.()
+  }
+
+  /** A new version of the pod. */
+  update(pod: Pod): void {
+    const before = this.#pod
+    this.#pod = pod
+    const isDeleted = pod.metadata.deletionTimestamp !== undefined
+    const wasDeleted = before.metadata.deletionTimestamp !== undefined
+    if (isDeleted && (!wasDeleted || graceSecondsOf(pod) < graceSecondsOf(before))) this.#interrupt()
+    this.wake()
+  }
+
+  /** The pod has vanished from its source: end it and keep nothing. */
+  remove(): void {
+    this.#gone = true
+    this.#interrupt()
+    this.wake()
+  }
+
+  /** Ends the pod by the kubelet's own decision, such as an eviction. */
+  fail(verdict: Verdict): void {
+    if (this.#verdict !== undefined || isFinished(this.#pod)) return
+    this.#verdict = verdict
+    this.#interrupt()
+    this.wake()
+  }
+
+  #interrupt(): void {
+    this.#step.abort(new Error('superseded'))
+    this.#step = new AbortController()
+  }
+
+  /** Works until the pod is cleaned up or `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    let inRow = 0
+    while (!signal.aborted && this.#stage !== 'cleaned') {
+      this.#isDirty = false
+      const step = AbortSignal.any([signal, this.#step.signal])
+      let waitMs: number
+      try {
+        waitMs = await this.#sync(step)
+      } catch (error) {
+        if (signal.aborted) break
+        if (!step.aborted) {
+          this.#context.logger.error('Pod sync ended early', { pod: this.#pod.metadata.name, error })
+        }
+        waitMs = step.aborted ? 0 : errorRetryMs
+      }
+      inRow = waitMs > 0 ? 0 : inRow + 1
+      await this.#wait(inRow > maxStepsInRow ? errorRetryMs : waitMs, signal)
+    }
+  }
+
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#isDirty || ms <= 0) return
+    const stop = new AbortController()
+    const awake = new Promise<void>((resolve) => {
+      this.#wakeUp = resolve
+    })
+    const slept = this.#context.clock.sleep(ms, AbortSignal.any([signal, stop.signal])).catch(() => undefined)
+    await Promise.race([awake, slept])
+    this.#wakeUp = undefined
+    stop.abort()
+  }
+
+  /** One step. Resolves with how long to wait for the next unless something changes. */
+  async #sync(signal: AbortSignal): Promise<number> {
+    const runtimePod = await readRuntimePod(this.#context.runtime, this.#pod.metadata.uid, signal)
+    if (this.#shouldTerminate()) return await this.#terminate(runtimePod, signal)
+    return await this.#keepRunning(runtimePod, signal)
+  }
+
+  #shouldTerminate(): boolean {
+    if (!this.#admitted && this.#verdict === undefined && !isFinished(this.#pod)) this.#admit()
+    this.#verdict ??= this.#deadlineVerdict()
+    return (
+      this.#stage !== 'running' ||
+      this.#gone ||
+      this.#verdict !== undefined ||
+      this.#pod.metadata.deletionTimestamp !== undefined ||
+      isFinished(this.#pod)
+    )
+  }
+
+  #admit(): void {
+    if (this.#pod.metadata.deletionTimestamp !== undefined || this.#gone) return
+    this.#admitted = true
+    // A pod that this node has started before was admitted before; a restarted kubelet does not ask again.
+    if (this.#pod.status.startTime !== undefined) return
+    const verdict = this.#context.admit(this.#pod)
+    if (verdict === undefined) return
+    this.#verdict = verdict
+    this.#context.recorder.event(this.#pod, 'Warning', verdict.reason, verdict.message)
+  }
+
+  #deadlineVerdict(): Verdict | undefined {
+    const { activeDeadlineSeconds } = this.#pod.spec
+    const { startTime } = this.#pod.status
+    if (activeDeadlineSeconds === undefined || startTime === undefined || isFinished(this.#pod)) return undefined
+    if (this.#context.clock.now() < parseTime(startTime) + activeDeadlineSeconds * 1000) return undefined
+    const message = 'Pod was active on the node longer than the specified deadline'
+    this.#context.recorder.event(this.#pod, 'Normal', 'DeadlineExceeded', message)
+    return { reason: 'DeadlineExceeded', message }
+  }
+
+  async #keepRunning(runtimePod: RuntimePod, signal: AbortSignal): Promise<number> {
+    const { clock, probes } = this.#context
+    this.#watchProbes(runtimePod)
+    this.#report(runtimePod, false)
+    const volumesWaitMs = await this.#keepVolumes(signal)
+    if (volumesWaitMs !== undefined) return volumesWaitMs
+    const plan = planPod({
+      pod: this.#pod,
+      runtime: runtimePod,
+      nowMs: clock.now(),
+      backoffs: this.#backoffs,
+      probes: probes.results(),
+    })
+    this.#noteWaiting(plan.waiting)
+    let requeueAtMs = plan.requeueAtMs ?? Number.POSITIVE_INFINITY
+    let acted = false
+    for (const action of plan.actions) {
+      const blockedUntil = this.#blockedUntil(action)
+      if (blockedUntil !== undefined) {
+        requeueAtMs = Math.min(requeueAtMs, blockedUntil)
+        continue
+      }
+      const retryAtMs = await this.#apply(action, runtimePod, signal)
+      if (retryAtMs === undefined) acted = true
+      else requeueAtMs = Math.min(requeueAtMs, retryAtMs)
+    }
+    if (acted) return 0
+    this.#report(await readRuntimePod(this.#context.runtime, this.#pod.metadata.uid, signal), plan.actions.length === 0)
+    return Math.max(1, Math.min(requeueAtMs - clock.now(), this.#nextResyncMs()))
+  }
+
+  /** Failed starts wait for their time; the plan does not know of them. */
+  #blockedUntil(action: PodAction): number | undefined {
+    if (action.type !== 'startContainer') return undefined
+    const retryAtMs = this.#startErrors.get(action.container.name)?.retryAtMs
+    return retryAtMs !== undefined && this.#context.clock.now() < retryAtMs ? retryAtMs : undefined
+  }
+
+  #nextResyncMs(): number {
+    const { activeDeadlineSeconds } = this.#pod.spec
+    const { startTime } = this.#pod.status
+    const resyncMs = this.#context.syncFrequencyMs
+    if (activeDeadlineSeconds === undefined) return resyncMs
+    const startMs = startTime === undefined ? this.#context.clock.now() : parseTime(startTime)
+    return Math.min(resyncMs, Math.max(1, startMs + activeDeadlineSeconds * 1000 - this.#context.clock.now()))
+  }
+
+  /** Resolves with the time to wait when the volumes are not there. */
+  async #keepVolumes(signal: AbortSignal): Promise<number | undefined> {
+    const { clock, volumes, recorder, syncFrequencyMs, hostIps } = this.#context
+    const isCurrent = clock.now() - this.#volumesCheckedAtMs < syncFrequencyMs - 1000
+    if (this.#volumes !== undefined && isCurrent) return undefined
+    const facts = { podIps: [], hostIps, allocatable: this.#context.allocatable() }
+    try {
+      this.#volumes = await volumes.setUp(this.#pod, facts, signal)
+      this.#volumesCheckedAtMs = clock.now()
+      this.#volumeFailures = 0
+      return undefined
+    } catch (error) {
+      if (!(error instanceof MountError)) throw error
+      recorder.event(this.#pod, 'Warning', 'FailedMount', error.message)
+      this.#volumesCheckedAtMs = clock.now()
+      // What runs already goes on with what it has.
+      if (this.#volumes !== undefined) return undefined
+      const waitMs = Math.min(volumeRetryInitialMs * 2 ** this.#volumeFailures, volumeRetryMaxMs)
+      this.#volumeFailures += 1
+      return waitMs
+    }
+  }
+
+  /** Does one action. Resolves with the time of the next try when it failed in an expected way. */
+  async #apply(action: PodAction, runtimePod: RuntimePod, signal: AbortSignal): Promise<number | undefined> {
+    switch (action.type) {
+      case 'createSandbox':
+        return await this.#createSandbox(action.attempt, runtimePod, signal)
+      case 'stopPod':
+        await this.#stopEverything(runtimePod, signal)
+        return undefined
+      case 'killContainer': {
+        const run = { id: action.id, name: action.container.name }
+        const { pod } = this
+        const graceSeconds = probeGrace(action) ?? graceSecondsOf(pod)
+        this.#context.probes.forget(action.id)
+        await killContainer(this.#context, { ...action, pod, run, graceSeconds }, signal)
+        return undefined
+      }
+      case 'startContainer':
+        return await this.#startContainer(action, runtimePod, signal)
+    }
+  }
+
+  async #createSandbox(attempt: number, runtimePod: RuntimePod, signal: AbortSignal): Promise<number | undefined> {
+    const { runtime, recorder, clock, networkProblem, cgroupRoot } = this.#context
+    const problem = this.#pod.spec.hostNetwork === true ? undefined : networkProblem()
+    if (problem !== undefined) {
+      recorder.event(this.#pod, 'Warning', 'NetworkNotReady', `network is not ready: ${problem}`)
+      return clock.now() + errorRetryMs
+    }
+    if (attempt > 0 && runtimePod.containers.length > 0) {
+      recorder.event(this.#pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+    }
+    await createPodCgroup(cgroupRoot, this.#pod)
+    const config = await this.#sandboxConfig(attempt)
+    try {
+      await runtime.call('RunPodSandbox', { config }, signal)
+      return undefined
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      const why = error instanceof Error ? error.message : String(error)
+      recorder.event(this.#pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${why}`)
+      return clock.now() + sandboxRetryMs
+    }
+  }
+
+  async #sandboxConfig(attempt: number): Promise<CriDraft<'PodSandboxConfig'>> {
+    const { resolvConf, logDirectory, cgroupRoot, clusterDomain } = this.#context
+    return sandboxConfig({
+      pod: this.#pod,
+      attempt,
+      logDirectory: logDirectory(this.#pod),
+      cgroupParent: podCgroup(cgroupRoot, this.#pod),
+      clusterDomain,
+      dns: await resolvConf(this.#pod),
+    })
+  }
+
+  async #startContainer(
+    action: Extract<PodAction, { type: 'startContainer' }>,
+    runtimePod: RuntimePod,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { clock, probes } = this.#context
+    const { container, kind, restartCount, previousExitAtMs } = action
+    const sandbox = runtimePod.sandboxes[0]
+    if (sandbox === undefined || !isUsable(sandbox, this.#pod)) return clock.now() + 1
+    const nowMs = clock.now()
+    if (previousExitAtMs !== undefined) {
+      this.#backoffs.set(container.name, nextBackoff(this.#backoffs.get(container.name), previousExitAtMs, nowMs))
+    }
+    try {
+      const id = await startContainer(
+        this.#context,
+        {
+          pod: this.#pod,
+          kind,
+          container,
+          restartCount,
+          sandboxId: sandbox.id,
+          sandbox: await this.#sandboxConfig(sandbox.attempt),
+          podIps: sandbox.ips,
+          volumes: this.#volumes ?? new Map(),
+        },
+        signal,
+      )
+      this.#startErrors.delete(container.name)
+      const podIp = this.#pod.spec.hostNetwork === true ? this.#context.hostIps[0] : sandbox.ips[0]
+      if (kind === 'app' || kind === 'sidecar') probes.watch(this.#pod, container, id, podIp ?? '')
+      return undefined
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      return this.#noteStartError(container.name, error)
+    }
+  }
+
+  #noteStartError(name: string, error: unknown): number {
+    const { clock } = this.#context
+    if (error instanceof ImageError) {
+      const { reason, message } = error
+      // The back-off shows soon after the failure, so that a reader sees both.
+      const showBackoffAtMs = clock.now() + errorRetryMs
+      const retryAtMs = reason === 'ErrImagePull' ? showBackoffAtMs : (error.retryAtMs ?? clock.now() + sandboxRetryMs)
+      this.#startErrors.set(name, { reason, message, retryAtMs })
+      return retryAtMs
+    }
+    if (error instanceof StartError) {
+      const retryAtMs = clock.now() + sandboxRetryMs
+      this.#startErrors.set(name, { ...error.waiting, retryAtMs })
+      return retryAtMs
+    }
+    throw error
+  }
+
+  #noteWaiting(waiting: ReadonlyMap<string, Waiting>): void {
+    const { recorder } = this.#context
+    for (const [name, { reason, message }] of waiting) {
+      this.#startErrors.set(name, { reason, message })
+      const count = this.#backoffs.get(name)?.updatedAtMs ?? 0
+      if (this.#announcedBackoffs.get(name) === count) continue
+      this.#announcedBackoffs.set(name, count)
+      const kind = containersOf(this.#pod).find(({ container }) => container.name === name)?.kind ?? 'app'
+      const { name: podName, namespace = '', uid } = this.#pod.metadata
+      const text = `Back-off restarting failed container ${name} in pod ${podName}_${namespace}(${uid})`
+      recorder.event(this.#pod, 'Warning', 'BackOff', text, { fieldPath: containerFieldPath(kind, name) })
+    }
+    for (const [name, { reason }] of this.#startErrors) {
+      if (reason === 'CrashLoopBackOff' && !waiting.has(name)) this.#startErrors.delete(name)
+    }
+  }
+
+  /** After a restart of the kubelet the running containers are probed again. */
+  #watchProbes(runtimePod: RuntimePod): void {
+    const sandbox = runtimePod.sandboxes[0]
+    const podIp = this.#pod.spec.hostNetwork === true ? this.#context.hostIps[0] : sandbox?.ips[0]
+    const seen = new Set<string>()
+    for (const run of runtimePod.containers) {
+      if (seen.has(run.name)) continue
+      seen.add(run.name)
+      const known = containersOf(this.#pod).find(({ container }) => container.name === run.name)
+      if (run.phase === 'running' && (known?.kind === 'app' || known?.kind === 'sidecar')) {
+        this.#context.probes.watch(this.#pod, known.container, run.id, podIp ?? '', run.startedAtMs)
+      } else this.#context.probes.forget(run.id)
+    }
+  }
+
+  async #terminate(runtimePod: RuntimePod, signal: AbortSignal): Promise<number> {
+    if (this.#stage === 'running') this.#stage = 'terminating'
+    if (this.#stage === 'terminating') {
+      this.#report(runtimePod, false)
+      await this.#stopEverything(runtimePod, signal)
+      this.#stage = 'terminated'
+      const ended = await readRuntimePod(this.#context.runtime, this.#pod.metadata.uid, signal)
+      this.#report(ended, true)
+      await this.#release(signal)
+    }
+    const isDeleted = this.#pod.metadata.deletionTimestamp !== undefined
+    if (!this.#gone && !isDeleted) return this.#context.syncFrequencyMs
+    const last = await readRuntimePod(this.#context.runtime, this.#pod.metadata.uid, signal)
+    const status = this.#statusOf(last, true)
+    await this.#removeFromRuntime(last, signal)
+    await this.#context.removeLogs(this.#pod)
+    this.#context.images.forget(this.#pod.metadata.uid)
+    if (!this.#gone) this.#context.statuses.set(this.#pod, status, { delete: true })
+    this.#stage = 'cleaned'
+    return 0
+  }
+
+  /** Kills what runs and takes the sandboxes down. */
+  async #stopEverything(runtimePod: RuntimePod, signal: AbortSignal): Promise<void> {
+    const { runtime, probes } = this.#context
+    await killContainers(this.#context, this.#pod, runtimePod, graceSecondsOf(this.#pod), signal)
+    for (const { id } of runtimePod.containers) probes.forget(id)
+    for (const { id } of runtimePod.sandboxes) await runtime.call('StopPodSandbox', { podSandboxId: id }, signal)
+  }
+
+  /** Gives back what a pod that has ended does not need any more. Its containers stay for their logs. */
+  async #release(signal: AbortSignal): Promise<void> {
+    const { volumes, cgroupRoot } = this.#context
+    await volumes.tearDown(this.#pod.metadata.uid, signal)
+    await removePodCgroup(cgroupRoot, this.#pod.metadata.uid)
+  }
+
+  async #removeFromRuntime(runtimePod: RuntimePod, signal: AbortSignal): Promise<void> {
+    const { runtime } = this.#context
+    for (const { id } of runtimePod.sandboxes) {
+      await runtime.call('StopPodSandbox', { podSandboxId: id }, signal)
+      await runtime.call('RemovePodSandbox', { podSandboxId: id }, signal)
+    }
+    for (const { id } of runtimePod.containers.filter((run) => !isAlive(run))) {
+      await runtime.call('RemoveContainer', { containerId: id }, signal).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error
+      })
+    }
+    await this.#release(signal)
+  }
+
+  #report(runtimePod: RuntimePod, settled: boolean): void {
+    if (this.#gone) return
+    const ended = this.#stage === 'terminated' || (settled && this.#hasEnded(runtimePod))
+    this.#context.statuses.set(this.#pod, this.#statusOf(runtimePod, ended))
+  }
+
+  /** The plan wants nothing more and nothing lives. */
+  #hasEnded(runtimePod: RuntimePod): boolean {
+    return runtimePod.containers.length > 0 && !runtimePod.containers.some(isAlive) && this.#startErrors.size === 0
+  }
+
+  #statusOf(runtimePod: RuntimePod, ended: boolean) {
+    const { clock, hostIps, probes, statuses } = this.#context
+    const known = statuses.get(this.#pod.metadata.uid)
+    return podStatus({
+      // What we have reported is newer than what came back through the watch.
+      pod: known === undefined ? this.#pod : { ...this.#pod, status: mergeReported(this.#pod, known) },
+      runtime: runtimePod,
+      nowMs: clock.now(),
+      hostIps,
+      probes: probes.results(),
+      waiting: this.#startErrors,
+      ended,
+      ...(this.#verdict === undefined ? {} : { verdict: this.#verdict }),
+    })
+  }
+}
+
+/** Our newest report, with the conditions that others have written since. */
+function mergeReported(pod: Pod, reported: Pod['status']): Pod['status'] {
+  const mine = new Set((reported.conditions ?? []).map(({ type }) => type))
+  const current = new Map((pod.status.conditions ?? []).map((condition) => [condition.type, condition]))
+  const owned = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'])
+  const conditions = [
+    ...(reported.conditions ?? []).map((condition) =>
+      owned.has(condition.type) ? condition : (current.get(condition.type) ?? condition),
+    ),
+    ...(pod.status.conditions ?? []).filter(({ type }) => !mine.has(type)),
+  ]
+  return { ...reported, conditions }
+}
+
+function probeGrace(action: Extract<PodAction, { type: 'killContainer' }>): number | undefined {
+  const { container, reason } = action
+  if (reason === 'livenessProbe') return container.livenessProbe?.terminationGracePeriodSeconds
+  return reason === 'startupProbe' ? container.startupProbe?.terminationGracePeriodSeconds : undefined
+}
