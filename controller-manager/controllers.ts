@@ -13,6 +13,7 @@ import { startEndpointsController } from './endpoints/controller.ts'
 import { startEndpointSliceController } from './endpointslice/controller.ts'
 import { startGarbageCollector } from './garbage-collector/controller.ts'
 import { createInformers } from './informers.ts'
+import { startJobController } from './job/controller.ts'
 import { startNamespaceController } from './namespace/controller.ts'
 import { startNodeIpamController } from './node-ipam/controller.ts'
 import { startNodeLifecycleController } from './node-lifecycle/controller.ts'
@@ -109,6 +110,7 @@ const registrations: readonly Registration[] = [
     serviceAccount: 'pod-garbage-collector',
     start: startPodGcController,
   },
+  { name: 'job-controller', alias: 'job', serviceAccount: 'job-controller', start: startJobController },
 ]
 
 /** What {@link runControllers} needs. */
