@@ -5,7 +5,10 @@ import { CompactedError, FutureRevisionError, type Storage, type StorageEvent } 
 /** Registers the contract's tests; `create` gives a store whose keys under the test's own prefix are empty. */
 export function storageContract(name: string, create: () => Promise<Storage>): void {
   let tests = 0
-  const prefixOf = (): string => `/registry/contract${(tests += 1)}/`
+  const prefixOf = (): string => {
+    tests += 1
+    return `/registry/contract${tests}/`
+  }
   const signal = new AbortController().signal
 
   test(`${name} get() answers undefined for a key that was never written`, async () => {

@@ -1,0 +1,140 @@
+/** Flags under upstream's names, and the configuration that they make. Pure. */
+import { isIPv4 } from 'node:net'
+import { defineFlags, FlagError, type FlagValues } from '../component-base/flags.ts'
+import { type AuthorizationMode, authorizationModes } from './authz/chain.ts'
+
+const text = (description: string, value = '') => ({ type: 'string', default: value, description }) as const
+const list = (description: string, value: readonly string[] = []) =>
+  ({ type: 'strings', default: value, description }) as const
+const yesNo = (description: string, value: boolean) => ({ type: 'boolean', default: value, description }) as const
+const number = (description: string, value: number) => ({ type: 'number', default: value, description }) as const
+const duration = (description: string, value: number) => ({ type: 'duration', default: value, description }) as const
+
+/** Every flag that the API server understands. */
+export const flags = defineFlags({
+  'advertise-address': text('The address on which members of the cluster reach this server.'),
+  'allow-privileged': yesNo('Accepted for compatibility: privileged containers are allowed.', true),
+  'anonymous-auth': yesNo('Requests without credentials are those of system:anonymous.', true),
+  'api-audiences': list('Audiences that service account tokens are checked for.'),
+  'authorization-mode': list('Plugins that authorize, in order.', ['AlwaysAllow']),
+  'bind-address': text('The address to listen on.', '0.0.0.0'),
+  'client-ca-file': text('Authorities that sign client certificates.'),
+  'default-not-ready-toleration-seconds': number('How long pods tolerate notReady:NoExecute by default.', 300),
+  'default-unreachable-toleration-seconds': number('How long pods tolerate unreachable:NoExecute by default.', 300),
+  'disable-admission-plugins': list('Admission plugins to turn off.'),
+  'enable-admission-plugins': list('Admission plugins to turn on besides those that are on by default.'),
+  'enable-bootstrap-token-auth': yesNo('Secrets of type bootstrap.kubernetes.io/token are credentials.', false),
+  'etcd-cafile': text('Authority of the etcd servers.'),
+  'etcd-certfile': text('Client certificate for etcd.'),
+  'etcd-compaction-interval': duration('How often old revisions are forgotten; 0 never.', 300_000),
+  'etcd-keyfile': text('Key of the client certificate for etcd.'),
+  'etcd-servers': list('etcd servers, such as http://127.0.0.1:2379.'),
+  'event-ttl': duration('How long events are kept.', 3_600_000),
+  'kubelet-certificate-authority': text('Authority of kubelet serving certificates.'),
+  'kubelet-client-certificate': text('Client certificate towards kubelets.'),
+  'kubelet-client-key': text('Key of the client certificate towards kubelets.'),
+  'kubelet-preferred-address-types': list('Node addresses to try, in order.', [
+    'Hostname',
+    'InternalDNS',
+    'InternalIP',
+    'ExternalDNS',
+    'ExternalIP',
+  ]),
+  'min-request-timeout': number('Watches last at least this many seconds.', 1800),
+  'proxy-client-cert-file': text('Client certificate towards aggregated API servers.'),
+  'proxy-client-key-file': text('Key of the client certificate towards aggregated API servers.'),
+  'request-timeout': duration('How long a request may take.', 60_000),
+  'requestheader-allowed-names': list('Common names of front proxies; empty: any.'),
+  'requestheader-client-ca-file': text('Authorities of front proxies.'),
+  'requestheader-extra-headers-prefix': list('Prefixes of headers with extra user information.'),
+  'requestheader-group-headers': list('Headers with groups.'),
+  'requestheader-uid-headers': list('Headers with the uid.'),
+  'requestheader-username-headers': list('Headers with the user name.'),
+  'runtime-config': list('Accepted for compatibility: the served versions are fixed.'),
+  'secure-port': number('The port of HTTPS.', 6443),
+  'service-account-extend-token-expiration': yesNo('Mounted tokens get a year.', true),
+  'service-account-issuer': list('Issuers of service account tokens; the first signs.'),
+  'service-account-jwks-uri': text('Overrides the address of the key set in the discovery document.'),
+  'service-account-key-file': list('Files with keys that verify service account tokens.'),
+  'service-account-lookup': yesNo('Accepted for compatibility: tokens of deleted accounts are refused.', true),
+  'service-account-max-token-expiration': duration('Longest lifetime of an issued token; 0 no limit.', 0),
+  'service-account-signing-key-file': text('File with the key that signs service account tokens.'),
+  'service-cluster-ip-range': text('Addresses of Services.', '10.0.0.0/24'),
+  'service-node-port-range': text('Ports of Services on nodes.', '30000-32767'),
+  'storage-backend': text('Accepted for compatibility: etcd3.'),
+  'storage-media-type': text('Accepted for compatibility: values are JSON.', 'application/json'),
+  'tls-cert-file': text('Serving certificate; absent: one that signs itself.'),
+  'tls-private-key-file': text('Key of the serving certificate.'),
+  'token-auth-file': text('CSV file with static tokens.'),
+})
+export type Flags = FlagValues<typeof flags>
+
+/** Everything the server needs to know, files still by name. */
+export type Config = {
+  readonly flags: Flags
+  readonly authorizationModes: readonly AuthorizationMode[]
+  readonly advertiseAddress: string
+  readonly serviceIssuers: readonly string[]
+  readonly apiAudiences: readonly string[]
+}
+
+/** Checks the flags, all at once. `hostAddresses` are the machine's own, for the default of `--advertise-address`. */
+export function parseConfig(values: Flags, hostAddresses: readonly string[]): Config {
+  const problems = [...checkRequired(values), ...checkPairs(values), ...checkModes(values), ...checkRanges(values)]
+  if (problems.length > 0) throw new FlagError(problems.join(', '))
+  const advertised = values['advertise-address'] || values['bind-address']
+  const audiences = values['api-audiences']
+  const issuers = values['service-account-issuer']
+  return {
+    flags: values,
+    authorizationModes: values['authorization-mode'].filter(isMode),
+    advertiseAddress: advertised === '0.0.0.0' || advertised === '::' ? (hostAddresses[0] ?? '127.0.0.1') : advertised,
+    serviceIssuers: issuers,
+    apiAudiences: audiences.length > 0 ? audiences : issuers,
+  }
+}
+
+function isMode(mode: string): mode is AuthorizationMode {
+  return authorizationModes.some((known) => known === mode)
+}
+
+function checkRequired(values: Flags): readonly string[] {
+  return [
+    ...(values['etcd-servers'].length === 0 ? ['--etcd-servers must be specified'] : []),
+    ...(values['service-account-issuer'].length === 0 ? ['--service-account-issuer is a required flag'] : []),
+    ...(values['service-account-signing-key-file'] === ''
+      ? ['--service-account-signing-key-file is a required flag']
+      : []),
+  ]
+}
+
+function checkPairs(values: Flags): readonly string[] {
+  const pairs = [
+    ['tls-cert-file', 'tls-private-key-file'],
+    ['kubelet-client-certificate', 'kubelet-client-key'],
+    ['etcd-certfile', 'etcd-keyfile'],
+    ['proxy-client-cert-file', 'proxy-client-key-file'],
+  ] as const
+  return pairs
+    .filter(([a, b]) => (values[a] === '') !== (values[b] === ''))
+    .map(([a, b]) => `--${a} and --${b} must be given together`)
+}
+
+function checkModes(values: Flags): readonly string[] {
+  return values['authorization-mode']
+    .filter((mode) => !isMode(mode))
+    .map((mode) => `authorization-mode "${mode}" is not a valid mode`)
+}
+
+function checkRanges(values: Flags): readonly string[] {
+  const [network = '', bits = ''] = values['service-cluster-ip-range'].split('/')
+  const isRange = isIPv4(network) && /^\d+$/.test(bits) && Number(bits) >= 8 && Number(bits) <= 30
+  const [low = '', high = ''] = values['service-node-port-range'].split('-')
+  const arePorts = [low, high].every((port) => /^\d+$/.test(port)) && Number(low) <= Number(high)
+  const { 'secure-port': port } = values
+  return [
+    ...(isRange ? [] : [`--service-cluster-ip-range "${values['service-cluster-ip-range']}" is not an IPv4 range`]),
+    ...(arePorts ? [] : [`--service-node-port-range "${values['service-node-port-range']}" is not a range of ports`]),
+    ...(port >= 0 && port <= 65535 ? [] : [`--secure-port ${port} must be between 0 and 65535, inclusive`]),
+  ]
+}

@@ -1,0 +1,107 @@
+/** From a request's group, version, resource and verb to the handler. */
+import type { Resource } from '../../api/resource.ts'
+import { StatusError } from '../../apimachinery/status.ts'
+import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
+import { negotiateOutput } from '../http/negotiation.ts'
+import { sendObject, sendText } from '../http/respond.ts'
+import { methodNotAllowed } from '../registry/keys.ts'
+import type { SubresourceContext, SubresourceHandler } from '../subresources/subresource.ts'
+import type { HandlerContext, ResourceHandler } from './context.ts'
+import { createObject } from './create.ts'
+import { deleteCollection, deleteObject } from './delete.ts'
+import { getObject } from './get.ts'
+import { listObjects } from './list.ts'
+import { patchObject } from './patch.ts'
+import { updateObject } from './update.ts'
+import { watchObjects } from './watch.ts'
+
+/** Handlers of subresources and virtual resources by `group/plural/subresource`. */
+export type SubresourceTable = ReadonlyMap<string, SubresourceHandler>
+
+export type DispatchContext = {
+  readonly handlers: HandlerContext
+  readonly subresources: SubresourceTable
+  readonly subresourceContext: SubresourceContext
+}
+
+const handlers: Readonly<Record<string, ResourceHandler>> = {
+  get: getObject,
+  list: listObjects,
+  watch: watchObjects,
+  create: createObject,
+  update: updateObject,
+  patch: patchObject,
+  delete: deleteObject,
+  deletecollection: deleteCollection,
+}
+const statusVerbs = new Set(['get', 'update', 'patch'])
+
+/** 404 in upstream's words for a path that no resource has. */
+export function resourceNotServed(): StatusError {
+  return new StatusError('NotFound', 'the server could not find the requested resource', {})
+}
+
+/** Answers a resource request. */
+export async function dispatch(context: DispatchContext, request: ApiRequest, response: ApiResponse): Promise<void> {
+  const { info } = request
+  const { resources } = context.handlers
+  const resource = resources.get(info.group, info.version, info.resource)
+  if (resource === undefined) {
+    if (resources.hasGroupVersion(info.group, info.version)) throw resourceNotServed()
+    sendText(response, 404, '404 page not found\n')
+    return
+  }
+  checkScope(resource, request)
+  const special = context.subresources.get(`${info.group}/${info.resource}/${info.subresource}`)
+  if (special !== undefined) await answerSpecial(special, context, request, response)
+  else if (info.subresource === '') await plainHandler(resource, request)(context.handlers, resource, request, response)
+  else if (info.subresource === 'status' && resource.facts.subresources?.['status'] !== undefined) {
+    if (!statusVerbs.has(info.verb)) throw methodNotAllowed()
+    await plainHandler(resource, request)(context.handlers, resource, request, response)
+  } else throw resourceNotServed()
+}
+
+/** The handler of an upgraded connection, if the path has one. */
+export function upgradeHandler(context: DispatchContext, { info }: ApiRequest): SubresourceHandler | undefined {
+  const handler = context.subresources.get(`${info.group}/${info.resource}/${info.subresource}`)
+  return handler?.upgrade === undefined ? undefined : handler
+}
+
+/** Namespaced kinds are found under a namespace; without one they can only be listed and watched. */
+function checkScope({ facts }: Resource, { info }: ApiRequest): void {
+  const isNamespacesOwn = facts.group === '' && facts.plural === 'namespaces'
+  if (!facts.namespaced && info.namespace !== '' && !isNamespacesOwn) throw resourceNotServed()
+  if (facts.namespaced && info.namespace === '' && !['list', 'watch'].includes(info.verb)) {
+    throw info.name === '' ? methodNotAllowed() : resourceNotServed()
+  }
+}
+
+async function answerSpecial(
+  handler: SubresourceHandler,
+  context: DispatchContext,
+  request: ApiRequest,
+  response: ApiResponse,
+): Promise<void> {
+  if (!handler.verbs.includes(request.info.verb)) throw methodNotAllowed()
+  const answer = await handler.handle(request, response, context.subresourceContext)
+  if (answer === undefined) return
+  await sendObject(
+    request,
+    response,
+    answer.code,
+    answer.object,
+    negotiateOutput(request.incoming.headers, request.query),
+  )
+}
+
+const verbsWithName = new Set(['get', 'update', 'patch', 'delete'])
+
+function plainHandler(resource: Resource, { info }: ApiRequest): ResourceHandler {
+  const handler = handlers[info.verb]
+  const { verbs } = resource.facts
+  const isServed = verbs === undefined || verbs.includes(info.verb)
+  if (handler === undefined || !isServed || resource.facts.storagePrefix === undefined) throw methodNotAllowed()
+  const hasNameInPath = info.parts[1] !== undefined
+  if (hasNameInPath !== verbsWithName.has(info.verb)) throw methodNotAllowed()
+  return handler
+}

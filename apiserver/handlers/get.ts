@@ -1,0 +1,28 @@
+import { notFound } from '../../apimachinery/status.ts'
+import { negotiateOutput } from '../http/negotiation.ts'
+import { sendJson } from '../http/respond.ts'
+import { collectionPrefix, storagePrefix } from '../registry/keys.ts'
+import type { ResourceHandler } from './context.ts'
+import { reachOrTimeout } from './list.ts'
+import { encodeObject } from './output.ts'
+import { parseResourceVersion } from './read-options.ts'
+import { parseTableOptions } from './table.ts'
+
+/** GET of one object, from its bytes. */
+export const getObject: ResourceHandler = async (context, resource, request, response) => {
+  const { caches, clock } = context
+  const { info, incoming, query } = request
+  const form = negotiateOutput(incoming.headers, query)
+  const revision = parseResourceVersion(query.get('resourceVersion') ?? '')
+  if (revision === undefined) await caches.fresh()
+  else await reachOrTimeout(caches, revision)
+  const key = `${collectionPrefix(resource, info.namespace)}${info.name}`
+  const entry = caches.cache(storagePrefix(resource)).get(key)
+  if (entry === undefined) throw notFound(resource.facts, info.name)
+  const { object, json } = entry.view(resource)
+  if (form.transform === 'none') await sendJson(request, response, 200, json, form)
+  else {
+    const table = parseTableOptions(query, clock.now())
+    await sendJson(request, response, 200, encodeObject(resource, object, json, form.transform, table), form)
+  }
+}

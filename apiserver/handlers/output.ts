@@ -1,0 +1,76 @@
+/** An entry or a whole list as the client asked for it: the object, its metadata only, or a table. */
+import type { ApiObject, Resource } from '../../api/resource.ts'
+import type { Transform } from '../http/negotiation.ts'
+import type { CacheEntry } from '../storage/cache-entry.ts'
+import { listType } from './context.ts'
+import { partialObject, type TableOptions, tableOf } from './table.ts'
+
+export type ListMeta = {
+  readonly resourceVersion: string
+  readonly continue?: string
+  readonly remainingItemCount?: number
+}
+
+/** One object, encoded. */
+export function encodeObject(
+  resource: Resource,
+  object: ApiObject,
+  json: Buffer | undefined,
+  transform: Transform,
+  table: TableOptions,
+): Buffer {
+  switch (transform) {
+    case 'none':
+    case 'PartialObjectMetadataList':
+      return json ?? Buffer.from(JSON.stringify(object))
+    case 'PartialObjectMetadata':
+      return Buffer.from(JSON.stringify(partialObject(object)))
+    case 'Table': {
+      const { resourceVersion } = object.metadata
+      return Buffer.from(JSON.stringify(tableOf(resource, [object], { resourceVersion }, table)))
+    }
+  }
+}
+
+/** A list, put together from the bytes of its items. */
+export function encodeList(
+  resource: Resource,
+  entries: readonly CacheEntry[],
+  meta: ListMeta,
+  transform: Transform,
+  table: TableOptions,
+): Buffer {
+  switch (transform) {
+    case 'none':
+    case 'PartialObjectMetadata':
+      return joinItems(
+        { ...listType(resource), metadata: meta },
+        entries.map((entry) => entry.view(resource).json),
+      )
+    case 'PartialObjectMetadataList':
+      return joinItems(
+        { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata: meta },
+        entries.map((entry) => Buffer.from(JSON.stringify(partialObject(entry.view(resource).object)))),
+      )
+    case 'Table': {
+      const objects = entries.map((entry) => entry.view(resource).object)
+      return Buffer.from(JSON.stringify(tableOf(resource, objects, meta, table)))
+    }
+  }
+}
+
+const comma = Buffer.from(',')
+const end = Buffer.from(']}')
+
+function joinItems(head: object, items: readonly Buffer[]): Buffer {
+  const text = JSON.stringify(head)
+  const parts: Buffer[] = [Buffer.from(`${text.slice(0, -1)},"items":[`)]
+  for (let at = 0; at < items.length; at++) {
+    const item = items[at]
+    if (item === undefined) continue
+    if (at > 0) parts.push(comma)
+    parts.push(item)
+  }
+  parts.push(end)
+  return Buffer.concat(parts)
+}

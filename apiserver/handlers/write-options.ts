@@ -1,0 +1,207 @@
+/** `CreateOptions`, `UpdateOptions`, `PatchOptions` and `DeleteOptions` from query and body. */
+import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
+import type { FieldValidation } from '../../apimachinery/schema/decode.ts'
+import { JsonSyntaxError, parseJson } from '../../apimachinery/schema/parse-json.ts'
+import { badRequest, invalid } from '../../apimachinery/status.ts'
+import type { ApiRequest } from '../http/api-request.ts'
+import { parseYamlText, unsupportedMediaType } from '../http/body.ts'
+import { mediaTypeOf } from '../http/negotiation.ts'
+import type { DeleteOptions, WriteOptions } from '../registry/store.ts'
+import { isTrue } from './read-options.ts'
+
+export type BodyOptions = WriteOptions & { readonly fieldValidation: FieldValidation; readonly fieldManager: string }
+type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions'
+
+/** Reads and checks the options of a write with a body. */
+export function parseWriteOptions(request: ApiRequest, kind: OptionsKind): BodyOptions {
+  const { query, user, warn, incoming } = request
+  const fieldManager = query.get('fieldManager') ?? ''
+  checkFieldManager(kind, fieldManager)
+  const dryRun = parseDryRun(kind, query.getAll('dryRun'))
+  const fieldValidation = parseFieldValidation(kind, query.get('fieldValidation') ?? '')
+  return {
+    user,
+    warn,
+    dryRun,
+    fieldValidation,
+    fieldManager: fieldManager === '' ? managerFromUserAgent(incoming.headers['user-agent']) : fieldManager,
+    options: {
+      kind,
+      apiVersion: 'meta.k8s.io/v1',
+      ...(dryRun ? { dryRun: ['All'] } : {}),
+      ...(fieldManager === '' ? {} : { fieldManager }),
+      fieldValidation,
+    },
+  }
+}
+
+function parseDryRun(kind: string, values: readonly string[]): boolean {
+  const wanted = values.filter((value) => value !== '')
+  const wrong = wanted.filter((value) => value !== 'All')
+  if (wrong.length > 0) {
+    const message = `Unsupported value: ${JSON.stringify(wanted)}: supported values: "All"`
+    throw invalidOptions(kind, 'dryRun', 'FieldValueNotSupported', message)
+  }
+  return wanted.length > 0
+}
+
+function parseFieldValidation(kind: string, text: string): FieldValidation {
+  if (text === 'Ignore' || text === 'Warn' || text === 'Strict') return text
+  if (text === '') return 'Warn'
+  const message = `Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`
+  throw invalidOptions(kind, 'fieldValidation', 'FieldValueNotSupported', message)
+}
+
+/** Source: `ValidateFieldManager`. */
+function checkFieldManager(kind: string, manager: string): void {
+  if (Buffer.byteLength(manager) > 128) {
+    throw invalidOptions(kind, 'fieldManager', 'FieldValueTooLong', 'Too long: may not be more than 128 bytes')
+  }
+  if (/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(manager)) {
+    const message = `Invalid value: ${JSON.stringify(manager)}: should only contain printable characters`
+    throw invalidOptions(kind, 'fieldManager', 'FieldValueInvalid', message)
+  }
+}
+
+function invalidOptions(
+  kind: string,
+  field: string,
+  reason: 'FieldValueNotSupported' | 'FieldValueTooLong' | 'FieldValueInvalid',
+  message: string,
+): Error {
+  return invalid({ group: 'meta.k8s.io', kind }, '', [{ reason, field, message }])
+}
+
+/** `kubectl/v1.33 (linux/amd64)` → `kubectl`. Source: `managerOrUserAgent`. */
+export function managerFromUserAgent(userAgent: string | undefined): string {
+  const name = (userAgent ?? '').split('/')[0] ?? ''
+  return name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').slice(0, 128) || 'unknown'
+}
+
+export type ParsedBody = { readonly value: unknown; readonly duplicates: readonly string[] }
+
+/** Reads a body in JSON or YAML. `kind` is what it should be, for the message. */
+export async function readObjectBody(
+  request: ApiRequest,
+  kind: string,
+  fieldValidation: FieldValidation,
+): Promise<ParsedBody> {
+  const type = mediaTypeOf(request.incoming.headers)
+  if (type !== 'application/json' && type !== 'application/yaml') {
+    throw unsupportedMediaType(['application/json', 'application/yaml'])
+  }
+  const body = await request.body()
+  if (type === 'application/yaml') return { value: parseYamlText(body.toString('utf8')), duplicates: [] }
+  return parseJsonBody(body, kind, fieldValidation)
+}
+
+function parseJsonBody(body: Buffer, kind: string, fieldValidation: FieldValidation): ParsedBody {
+  try {
+    const parsed = parseJson(body.toString('utf8'), { duplicates: fieldValidation !== 'Ignore' })
+    if (!isJsonObject(parsed.value)) throw unrecognized(kind, wrongRoot(parsed.value), body)
+    return parsed
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+    throw unrecognized(kind, `couldn't get version/kind; json parse error: ${error.message}`, body)
+  }
+}
+
+function wrongRoot(value: unknown): string {
+  const type = Array.isArray(value) ? 'array' : typeof value
+  return `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`
+}
+
+/** Source: `transformDecodeError`, `summarizeData`. */
+function unrecognized(kind: string, problem: string, body: Buffer): Error {
+  return badRequest(`the object provided is unrecognized (must be of type ${kind}): ${problem} (${summarize(body)})`)
+}
+
+const summaryBytes = 30
+
+function summarize(body: Buffer): string {
+  if (body.length === 0) return '<empty>'
+  const isText = body[0] === 0x7b
+  const shown = body.subarray(0, summaryBytes)
+  const more = body.length > summaryBytes ? ' ...' : ''
+  return `${isText ? shown.toString('utf8') : shown.toString('hex')}${more}`
+}
+
+/** `DeleteOptions` from the body where there is one, else from the query. Throws BadRequest or Invalid. */
+export async function parseDeleteOptions(request: ApiRequest): Promise<DeleteOptions> {
+  const body = await request.body()
+  const given = body.length === 0 ? fromQuery(request.query) : await fromBody(body, request)
+  const dryRun = parseDryRun('DeleteOptions', [...given.dryRun, ...request.query.getAll('dryRun')])
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, raw } = given
+  return {
+    user: request.user,
+    warn: request.warn,
+    dryRun,
+    options: raw,
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    ...(propagationPolicy === undefined ? {} : { propagationPolicy: checkPolicy(propagationPolicy) }),
+    ...(orphanDependents === undefined ? {} : { orphanDependents }),
+    ...(preconditions === undefined ? {} : { preconditions }),
+  }
+}
+
+type GivenDeleteOptions = {
+  readonly gracePeriodSeconds?: number
+  readonly propagationPolicy?: string
+  readonly orphanDependents?: boolean
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
+  readonly dryRun: readonly string[]
+  readonly raw: JsonObject
+}
+
+function fromQuery(query: URLSearchParams): GivenDeleteOptions {
+  const grace = query.get('gracePeriodSeconds')
+  const policy = query.get('propagationPolicy')
+  const orphan = query.get('orphanDependents')
+  if (grace !== null && !/^-?\d+$/.test(grace)) {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`)
+  }
+  const given = {
+    ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }),
+    ...(policy === null ? {} : { propagationPolicy: policy }),
+    ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
+  }
+  return { ...given, dryRun: [], raw: { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...given } }
+}
+
+async function fromBody(body: Buffer, request: ApiRequest): Promise<GivenDeleteOptions> {
+  const type = mediaTypeOf(request.incoming.headers)
+  if (type !== 'application/json' && type !== 'application/yaml') {
+    throw unsupportedMediaType(['application/json', 'application/yaml'])
+  }
+  const value =
+    type === 'application/yaml'
+      ? parseYamlText(body.toString('utf8'))
+      : parseJsonBody(body, 'DeleteOptions', 'Ignore').value
+  if (!isJsonObject(value)) throw unrecognized('DeleteOptions', 'not an object', body)
+  return readDeleteOptions(value as JsonObject)
+}
+
+function readDeleteOptions(value: JsonObject): GivenDeleteOptions {
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = value
+  return {
+    ...(typeof gracePeriodSeconds === 'number' ? { gracePeriodSeconds } : {}),
+    ...(typeof propagationPolicy === 'string' ? { propagationPolicy } : {}),
+    ...(typeof orphanDependents === 'boolean' ? { orphanDependents } : {}),
+    ...(isJsonObject(preconditions) ? { preconditions: readPreconditions(preconditions) } : {}),
+    dryRun: Array.isArray(dryRun) ? dryRun.map(String) : [],
+    raw: value,
+  }
+}
+
+function readPreconditions({ uid, resourceVersion }: JsonObject): { uid?: string; resourceVersion?: string } {
+  return {
+    ...(typeof uid === 'string' ? { uid } : {}),
+    ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
+  }
+}
+
+function checkPolicy(text: string): 'Orphan' | 'Background' | 'Foreground' {
+  if (text === 'Orphan' || text === 'Background' || text === 'Foreground') return text
+  const message = `Unsupported value: ${JSON.stringify(text)}: supported values: "Background", "Foreground", "Orphan"`
+  throw invalidOptions('DeleteOptions', 'propagationPolicy', 'FieldValueNotSupported', message)
+}

@@ -1,0 +1,57 @@
+/** Reading request bodies: at most 3 MiB. */
+
+import type { Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import { parse as parseYaml } from 'yaml'
+import { badRequest, StatusError } from '../../apimachinery/status.ts'
+
+/** Source: upstream's `MaxRequestBodyBytes`. */
+export const maxBodyBytes = 3 * 1024 * 1024
+
+/** Reads a whole body. Throws RequestEntityTooLarge. */
+export async function readBody(stream: Readable, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  return await new Promise<Buffer>((resolve, reject) => {
+    const stop = (): void => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > maxBodyBytes) {
+        chunks.length = 0
+        reject(tooLarge())
+      } else chunks.push(chunk)
+    })
+    stream.once('end', () => {
+      signal.removeEventListener('abort', stop)
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
+    })
+    stream.once('error', reject)
+  })
+}
+
+/** The body of a request that may have compressed it. */
+export function decompressed(stream: Readable, encoding: string | undefined): Readable {
+  return encoding === 'gzip' ? stream.pipe(createGunzip()) : stream
+}
+
+function tooLarge(): StatusError {
+  return new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${maxBodyBytes}`)
+}
+
+/** 415 in upstream's words. */
+export function unsupportedMediaType(supported: readonly string[]): StatusError {
+  return new StatusError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')}`,
+  )
+}
+
+/** A YAML text as a value. Throws BadRequest. */
+export function parseYamlText(text: string): unknown {
+  try {
+    return parseYaml(text, { maxAliasCount: 100, uniqueKeys: false })
+  } catch (error) {
+    throw badRequest(`error converting YAML to JSON: yaml: ${error instanceof Error ? error.message : ''}`)
+  }
+}

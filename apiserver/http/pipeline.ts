@@ -1,0 +1,239 @@
+/**
+ * What every request goes through, in this order:
+ *
+ *   audit id → request info → authentication → impersonation → authorization → handler
+ *
+ * and what becomes of its errors: a `Status`.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex, Readable } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { JsonObject } from '../../apimachinery/json.ts'
+import { StatusError, toStatus } from '../../apimachinery/status.ts'
+import type { Clock } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logger.ts'
+import { impersonate } from '../authn/impersonation.ts'
+import type { Authorizer } from '../authz/authorizer.ts'
+import { forbiddenRequest } from '../authz/forbidden.ts'
+import { UnavailableError } from '../storage/storage.ts'
+import { BehindError } from '../storage/watch-cache.ts'
+import type { ApiRequest, ApiResponse, IncomingRequest } from './api-request.ts'
+import { decompressed, readBody } from './body.ts'
+import { parseRequestInfo, type RequestInfo, type UserInfo } from './request-info.ts'
+import { sendStatus } from './respond.ts'
+import type { RawRequest, RawResponse } from './transport.ts'
+
+export type PipelineOptions = {
+  readonly authenticate: (request: IncomingRequest, signal: AbortSignal) => Promise<UserInfo>
+  readonly authorizer: Authorizer
+  readonly handle: (request: ApiRequest, response: ApiResponse) => Promise<void>
+  readonly upgrade: (request: ApiRequest, socket: Duplex, head: Buffer) => Promise<void>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly requestTimeoutMs: number
+  /** Adds to the `Status` metadata of an error, such as a continue token. */
+  readonly statusMetadata: (error: StatusError) => JsonObject
+  readonly onDone: (info: RequestInfo, code: number, startedMs: number) => void
+}
+
+type InFlight = { readonly startedMs: number; readonly abort: AbortController }
+
+/** Runs requests; `stop` aborts those under way, watches first. */
+export class Pipeline {
+  readonly #options: PipelineOptions
+  /** Requests that must end within the time limit. */
+  readonly #short = new Set<InFlight>()
+  /** Watches and upgraded connections. */
+  readonly #long = new Set<InFlight>()
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
+  }
+
+  get inFlight(): number {
+    return this.#short.size
+  }
+
+  /** Ends requests that take too long, checked once a second. */
+  async runTimeouts(signal: AbortSignal): Promise<void> {
+    const { clock, requestTimeoutMs } = this.#options
+    for (;;) {
+      await clock.sleep(1_000, signal)
+      const oldest = clock.now() - requestTimeoutMs
+      for (const { startedMs, abort } of this.#short) {
+        if (startedMs > oldest) break
+        abort.abort(new StatusError('Timeout', 'Timeout: request did not complete within the allotted timeout', {}))
+      }
+    }
+  }
+
+  endWatches(): void {
+    for (const { abort } of this.#long) abort.abort(new Error('the server is shutting down'))
+  }
+
+  endRequests(): void {
+    for (const { abort } of this.#short) abort.abort(new Error('the server is shutting down'))
+  }
+
+  /** Answers one request; never throws. */
+  async serve(raw: RawRequest, response: RawResponse): Promise<void> {
+    const { clock, onDone } = this.#options
+    const startedMs = clock.now()
+    const incoming = incomingOf(raw)
+    const info = parseRequestInfo(incoming.method, incoming.url)
+    const abort = new AbortController()
+    const flight = { startedMs, abort }
+    const flights = isLongRunning(info) ? this.#long : this.#short
+    flights.add(flight)
+    const warnings: string[] = []
+    const output = withCommonHeaders(response, incoming, warnings)
+    response.once('close', () => {
+      flights.delete(flight)
+      if (!response.writableEnded) abort.abort(new Error('the client went away'))
+      onDone(info, response.statusCode, startedMs)
+    })
+    try {
+      const user = await this.#admit(incoming, info, abort.signal)
+      const request = apiRequest(raw, incoming, info, user, warnings, abort.signal)
+      await this.#options.handle(request, output)
+    } catch (error) {
+      this.#answerError(error, output, incoming, abort.signal)
+    }
+  }
+
+  /** An HTTP/1.1 upgrade; never throws. */
+  async serveUpgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const incoming = incomingOf(raw)
+    const info = parseRequestInfo(incoming.method, incoming.url)
+    const abort = new AbortController()
+    const flight = { startedMs: this.#options.clock.now(), abort }
+    this.#long.add(flight)
+    socket.once('close', () => {
+      this.#long.delete(flight)
+      abort.abort(new Error('the client went away'))
+    })
+    socket.on('error', () => {})
+    try {
+      const user = await this.#admit(incoming, info, abort.signal)
+      await this.#options.upgrade(apiRequest(raw, incoming, info, user, [], abort.signal), socket, head)
+    } catch (error) {
+      answerUpgradeError(this.#statusOf(error, incoming), socket)
+    }
+  }
+
+  async #admit(incoming: IncomingRequest, info: RequestInfo, signal: AbortSignal): Promise<UserInfo> {
+    const { authenticate, authorizer } = this.#options
+    const caller = await authenticate(incoming, signal)
+    const user = await impersonate(caller, incoming.headers, authorizer)
+    const decision = await authorizer({ user, info })
+    if (decision.type !== 'allow') throw forbiddenRequest({ user, info }, decision.reason)
+    return user
+  }
+
+  #answerError(error: unknown, response: ApiResponse, incoming: IncomingRequest, signal: AbortSignal): void {
+    const cause = signal.aborted && !(error instanceof StatusError) ? signal.reason : error
+    if (response.headersSent) {
+      // Half an answer cannot be taken back; the client sees a broken stream.
+      if (!response.writableEnded) response.end()
+      return
+    }
+    const status = this.#statusOf(cause, incoming)
+    sendStatus(response, status, this.#options.statusMetadata(status))
+  }
+
+  #statusOf(error: unknown, { method, url }: IncomingRequest): StatusError {
+    if (error instanceof StatusError) return error
+    if (error instanceof UnavailableError) {
+      return new StatusError('InternalError', `etcdserver: ${error.message}`, undefined, 500)
+    }
+    if (error instanceof BehindError) {
+      return new StatusError('Timeout', 'Timeout: the cache did not catch up with the store', { retryAfterSeconds: 1 })
+    }
+    this.#options.logger.error('Request failed', { method, url, error })
+    return new StatusError('InternalError', 'Internal error occurred: see the log of the API server', {
+      causes: [{ reason: 'InternalError', message: 'see the log of the API server' }],
+    })
+  }
+}
+
+/** Whether a request may last: watches and streams. Source: upstream's long-running request check. */
+export function isLongRunning({ verb, subresource }: RequestInfo): boolean {
+  return verb === 'watch' || verb === 'proxy' || longRunningSubresources.has(subresource)
+}
+const longRunningSubresources = new Set(['attach', 'exec', 'log', 'portforward', 'proxy'])
+
+function incomingOf(raw: RawRequest): IncomingRequest {
+  return {
+    method: raw.method ?? 'GET',
+    url: raw.url ?? '/',
+    headers: raw.headers,
+    // The one port of the server speaks TLS only; for HTTP/2 it is the session's view of the same socket.
+    connection: ('stream' in raw ? raw.stream.session?.socket : raw.socket) as TLSSocket,
+  }
+}
+
+function apiRequest(
+  raw: RawRequest,
+  incoming: IncomingRequest,
+  info: RequestInfo,
+  user: UserInfo,
+  warnings: string[],
+  signal: AbortSignal,
+): ApiRequest {
+  const queryAt = incoming.url.indexOf('?')
+  return {
+    incoming,
+    info,
+    user,
+    query: new URLSearchParams(queryAt === -1 ? '' : incoming.url.slice(queryAt + 1)),
+    body: async () => await readBody(decompressed(raw, incoming.headers['content-encoding']), signal),
+    stream: raw as Readable,
+    warn: (text) => {
+      if (!warnings.includes(text)) warnings.push(text)
+    },
+    signal,
+  }
+}
+
+/** Adds what every answer carries at the moment its headers are written. */
+function withCommonHeaders(
+  response: RawResponse,
+  { headers }: IncomingRequest,
+  warnings: readonly string[],
+): ApiResponse {
+  const given = headers['audit-id']
+  const auditId = typeof given === 'string' && given !== '' ? given : randomUUID()
+  // Both of Node's classes have these methods; their overloads differ.
+  const plain = response as unknown as ApiResponse
+  const writeHead = plain.writeHead.bind(plain)
+  plain.writeHead = (code, extra) =>
+    writeHead(code, {
+      'audit-id': auditId,
+      'cache-control': 'no-cache, private',
+      ...(warnings.length === 0 ? {} : { warning: warnings.map(formatWarning) }),
+      ...extra,
+    })
+  return plain
+}
+
+/** RFC 7234 §5.5: `299 - "text"`. */
+function formatWarning(text: string): string {
+  const quoted = text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')
+  return `299 - "${quoted}"`
+}
+
+function answerUpgradeError(error: StatusError, socket: Duplex): void {
+  if (socket.destroyed) return
+  const body = `${JSON.stringify(toStatus(error))}\n`
+  socket.end(
+    [
+      `HTTP/1.1 ${error.code} ${error.reason === '' ? 'Error' : error.reason}`,
+      'Content-Type: application/json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  )
+}

@@ -1,0 +1,86 @@
+/** Writing answers: headers, pretty printing, YAML, gzip, `Status`. */
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { stringify as toYaml } from 'yaml'
+import type { JsonObject } from '../../apimachinery/json.ts'
+import { type StatusError, toStatus } from '../../apimachinery/status.ts'
+import type { ApiRequest, ApiResponse } from './api-request.ts'
+import type { OutputForm } from './negotiation.ts'
+
+const compress = promisify(gzip)
+/** Source: upstream's `defaultGzipThresholdBytes`. */
+const gzipFromBytes = 128 * 1024
+const newline = Buffer.from('\n')
+
+/** Sends an encoded JSON object as the client wants it. */
+export async function sendJson(
+  request: ApiRequest,
+  response: ApiResponse,
+  code: number,
+  json: Buffer,
+  form: OutputForm,
+): Promise<void> {
+  if (form.format === 'yaml') {
+    await send(request, response, code, 'application/yaml', Buffer.from(toYaml(JSON.parse(json.toString('utf8')))))
+  } else if (form.pretty) {
+    const text = `${JSON.stringify(JSON.parse(json.toString('utf8')), undefined, 2)}\n`
+    await send(request, response, code, 'application/json', Buffer.from(text))
+  } else await send(request, response, code, 'application/json', Buffer.concat([json, newline]))
+}
+
+/** Sends an object that is not encoded yet. */
+export async function sendObject(
+  request: ApiRequest,
+  response: ApiResponse,
+  code: number,
+  object: object,
+  form: OutputForm,
+): Promise<void> {
+  await sendJson(request, response, code, Buffer.from(JSON.stringify(object)), form)
+}
+
+/** Sends bytes, compressed when they are many and the client can read it. */
+export async function send(
+  { incoming }: Pick<ApiRequest, 'incoming'>,
+  response: ApiResponse,
+  code: number,
+  contentType: string,
+  body: Buffer,
+): Promise<void> {
+  if (body.length < gzipFromBytes || !acceptsGzip(incoming.headers['accept-encoding'])) {
+    response.writeHead(code, { 'content-type': contentType, 'content-length': body.length })
+    response.end(incoming.method === 'HEAD' ? undefined : body)
+    return
+  }
+  const compressed = await compress(body, { level: 1 })
+  response.writeHead(code, {
+    'content-type': contentType,
+    'content-encoding': 'gzip',
+    vary: 'Accept-Encoding',
+    'content-length': compressed.length,
+  })
+  response.end(compressed)
+}
+
+function acceptsGzip(header: string | string[] | undefined): boolean {
+  return header !== undefined && /(?:^|,)\s*gzip\s*(?:;|,|$)/.test(String(header))
+}
+
+/** Sends an error; `extra` adds to the `Status` object's metadata. */
+export function sendStatus(response: ApiResponse, error: StatusError, metadata: JsonObject = {}): void {
+  const status = { ...toStatus(error), metadata }
+  const body = Buffer.from(`${JSON.stringify(status)}\n`)
+  const retryAfter = error.details?.retryAfterSeconds
+  response.writeHead(error.code, {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+  })
+  response.end(body)
+}
+
+/** Sends plain text, as upstream does outside of the API groups. */
+export function sendText(response: ApiResponse, code: number, text: string): void {
+  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' })
+  response.end(text)
+}

@@ -1,0 +1,20 @@
+import { networkInterfaces } from 'node:os'
+import { systemClock } from '../component-base/clock.ts'
+import { runMain } from '../component-base/main.ts'
+import { flags, parseConfig } from './config.ts'
+import { startApiServer } from './server.ts'
+
+await runMain({
+  name: 'kube-apiserver',
+  purpose: 'The only door to the cluster state: serves, authorizes, admits and validates every request.',
+  flags,
+  work: async ({ flags: values, logger }, signal) => {
+    const addresses = Object.values(networkInterfaces())
+      .flatMap((entries) => entries ?? [])
+      .filter(({ internal, family }) => !internal && family === 'IPv4')
+      .map(({ address }) => address)
+    const config = parseConfig(values, addresses)
+    const server = await startApiServer({ config, clock: systemClock, logger, random: Math.random }, signal)
+    await server.stopped
+  },
+})

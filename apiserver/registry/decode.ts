@@ -1,0 +1,60 @@
+/** From the value of a request's body to an object of a kind, in upstream's words when that is not possible. */
+import type { ApiObject, Resource } from '../../api/resource.ts'
+import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
+import { decodeError, decodeObject, type FieldValidation } from '../../apimachinery/schema/decode.ts'
+import type { Schemas } from '../../apimachinery/schema/schema.ts'
+import { badRequest } from '../../apimachinery/status.ts'
+
+export type DecodeInput = {
+  readonly value: unknown
+  /** Doubled fields of the body's text. */
+  readonly duplicates?: readonly string[]
+  readonly fieldValidation: FieldValidation
+  readonly warn?: (text: string) => void
+}
+
+/** Decodes and fills in all defaults: those of the table and those of the kind. Throws BadRequest. */
+export function decodeResource(schemas: Schemas, resource: Resource, input: DecodeInput): ApiObject {
+  checkType(resource, input.value)
+  const object = decode(schemas, resource.definition, resource.facts.kind, input)
+  // The decoder has made it an object of this definition, whose root has kind, apiVersion and metadata.
+  const decoded = withMetadata(object) as unknown as ApiObject
+  return resource.defaults?.(decoded) ?? decoded
+}
+
+/** Decodes an object of any definition. */
+export function decode(schemas: Schemas, definition: string, kind: string, input: DecodeInput): JsonObject {
+  const { value, duplicates = [], fieldValidation, warn } = input
+  const { object, warnings, errors } = decodeObject(schemas, definition, value, { fieldValidation, duplicates })
+  if (errors[0] !== undefined) throw decodeError(sentType(value, kind), kind, errors[0])
+  for (const warning of warnings) warn?.(warning)
+  return object
+}
+
+function withMetadata(object: JsonObject): JsonObject {
+  return isJsonObject(object['metadata']) ? object : { ...object, metadata: {} }
+}
+
+function sentType(value: unknown, fallback: string): { kind: string; version: string } {
+  const { kind, apiVersion } = isJsonObject(value) ? value : {}
+  return {
+    kind: typeof kind === 'string' && kind !== '' ? kind : fallback,
+    version: typeof apiVersion === 'string' ? apiVersion.slice(apiVersion.indexOf('/') + 1) : 'v1',
+  }
+}
+
+/** A body may leave out its type; it may not claim another one. */
+function checkType({ facts }: Resource, value: unknown): void {
+  if (!isJsonObject(value)) return
+  const expected = facts.group === '' ? facts.version : `${facts.group}/${facts.version}`
+  const { kind = '', apiVersion = '' } = value
+  if (kind !== '' && kind !== facts.kind) {
+    const problem = `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} at this path`
+    throw decodeError(sentType(value, facts.kind), facts.kind, problem)
+  }
+  if (apiVersion !== '' && apiVersion !== expected) {
+    throw badRequest(
+      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+    )
+  }
+}

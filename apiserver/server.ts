@@ -1,0 +1,324 @@
+/**
+ * The API server as one value: storage, caches, store, access control and transport put together, started, and stopped in
+ * order. `main.ts` and tests start it the same way.
+ */
+import type { ResourceFacts } from '../api/facts/resources.ts'
+import { definitions } from '../api/facts/table.ts'
+import type { ApiObject } from '../api/resource.ts'
+import { builtinResources } from '../api/resources.ts'
+import { compileSchema } from '../apimachinery/schema/schema.ts'
+import type { Clock } from '../component-base/clock.ts'
+import { HealthChecks } from '../component-base/health.ts'
+import type { Logger } from '../component-base/logger.ts'
+import { createRegistry } from '../component-base/metrics.ts'
+import { runAll } from '../component-base/run.ts'
+import { selfSignedKeyPair } from '../component-base/self-signed.ts'
+import { type KeyPair, readKeyPair } from '../component-base/tls.ts'
+import { type Access, createAccess } from './access.ts'
+import { type AdmissionChain, createAdmissionChain } from './admission/admission.ts'
+import { runBootstrap } from './bootstrap/run.ts'
+import type { Config } from './config.ts'
+import type { HandlerContext } from './handlers/context.ts'
+import { type DispatchContext, dispatch, resourceNotServed, upgradeHandler } from './handlers/dispatch.ts'
+import { ExpiredListError } from './handlers/list.ts'
+import { answerPlainPath, type PlainContext } from './handlers/plain-paths.ts'
+import { subresourceBodies } from './handlers/subresource-body.ts'
+import { Pipeline } from './http/pipeline.ts'
+import { createRequestMetrics } from './http/request-metrics.ts'
+import { startTransport, type Transport } from './http/transport.ts'
+import { storageKey, storagePrefix } from './registry/keys.ts'
+import type { ObjectReader } from './registry/reader.ts'
+import { ResourceRegistry } from './registry/resource-registry.ts'
+import { createStore, type Store } from './registry/store.ts'
+import { runCompactor } from './storage/compactor.ts'
+import { createEtcdStorage } from './storage/etcd.ts'
+import type { Storage } from './storage/storage.ts'
+import { WatchCache } from './storage/watch-cache.ts'
+
+export type ApiServerOptions = {
+  readonly config: Config
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly random: () => number
+}
+
+export type RunningApiServer = {
+  readonly url: string
+  readonly port: number
+  /** Resolves when the server has stopped, after `signal` aborted; rejects when it could not go on. */
+  readonly stopped: Promise<void>
+}
+
+/** How long requests may take to finish when the server stops. */
+const drainLimitMs = 3_000
+
+/** Starts the server; resolves when it is ready to serve: caches filled and bootstrap objects written. */
+export async function startApiServer(options: ApiServerOptions, signal: AbortSignal): Promise<RunningApiServer> {
+  const { config, clock, logger } = options
+  const storage = createEtcdStorage(etcdOptions(config), clock.now)
+  const core = createCore(options, storage)
+  const access = await createAccess({ config, lookup: core.lookup, clock, random: options.random })
+  core.setAdmission(createAdmissionChain(access.plugins))
+  const health = new HealthChecks()
+  const state = { stopping: false, bootstrapped: false }
+  addChecks(health, core.caches, state)
+  const pipeline = createPipeline(options, core, access, health)
+  const keyPair = await servingKeyPair(config, access.kubernetesServiceIp, clock)
+  const transport = await startTransport({
+    address: config.flags['bind-address'],
+    port: config.flags['secure-port'],
+    cert: keyPair.cert,
+    key: keyPair.key,
+    clientCa: access.clientCa,
+    onRequest: (request, response) => {
+      // `serve` answers every failure itself.
+      void pipeline.serve(request, response)
+    },
+    onUpgrade: (request, socket, head) => {
+      void pipeline.serveUpgrade(request, socket, head)
+    },
+  })
+  core.setPort(transport.port)
+  logger.info('Started listening', { address: config.flags['bind-address'], port: transport.port })
+
+  const lifetime = new AbortController()
+  let markReady: () => void = () => {}
+  const ready = new Promise<void>((resolve) => {
+    markReady = resolve
+  })
+  const tasks = runAll(lifetime.signal, {
+    caches: async (end) => await core.caches.run(end),
+    bookmarks: async (end) => await core.caches.runBookmarks(end),
+    timeouts: async (end) => await pipeline.runTimeouts(end),
+    compaction: async (end) => {
+      const intervalMs = config.flags['etcd-compaction-interval']
+      await runCompactor({ storage, clock, logger, intervalMs }, end)
+    },
+    bootstrap: async (end) => {
+      const onDone = (): void => {
+        state.bootstrapped = true
+        markReady()
+      }
+      await runBootstrap(
+        { ...options, access, store: core.store, caches: core.caches, port: transport.port, onDone },
+        end,
+      )
+    },
+  })
+  const stopped = serveUntil(signal, { tasks, lifetime, pipeline, transport, storage, clock, state })
+  await Promise.race([ready, stopped])
+  signal.throwIfAborted()
+  logger.info('Became ready', { port: transport.port })
+  return { url: `https://127.0.0.1:${transport.port}`, port: transport.port, stopped }
+}
+
+type Stoppable = {
+  readonly tasks: Promise<void>
+  readonly lifetime: AbortController
+  readonly pipeline: Pipeline
+  readonly transport: Transport
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly state: { stopping: boolean }
+}
+
+/** Readiness off → stop accepting → end watches → drain → stop the tasks → close the store. */
+async function serveUntil(signal: AbortSignal, running: Stoppable): Promise<void> {
+  const { tasks, lifetime, pipeline, transport, storage, clock, state } = running
+  let failure: unknown
+  const failed = tasks.catch((error: unknown) => {
+    failure = error
+  })
+  await Promise.race([failed, untilAborted(signal)])
+  state.stopping = true
+  transport.stopAccepting()
+  pipeline.endWatches()
+  const deadline = clock.now() + drainLimitMs
+  while (pipeline.inFlight > 0 && clock.now() < deadline) await clock.sleep(20, new AbortController().signal)
+  pipeline.endRequests()
+  lifetime.abort(new Error('the server has stopped'))
+  await failed
+  transport.closeConnections()
+  storage.close()
+  if (failure !== undefined) throw failure
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+function etcdOptions({ flags }: Config): Parameters<typeof createEtcdStorage>[0] {
+  return {
+    servers: flags['etcd-servers'],
+    ...(flags['etcd-cafile'] === '' ? {} : { caFile: flags['etcd-cafile'] }),
+    ...(flags['etcd-certfile'] === '' ? {} : { certFile: flags['etcd-certfile'] }),
+    ...(flags['etcd-keyfile'] === '' ? {} : { keyFile: flags['etcd-keyfile'] }),
+  }
+}
+
+async function servingKeyPair({ flags, advertiseAddress }: Config, serviceIp: string, clock: Clock): Promise<KeyPair> {
+  if (flags['tls-cert-file'] !== '') return await readKeyPair(flags['tls-cert-file'], flags['tls-private-key-file'])
+  const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'localhost']
+  return await selfSignedKeyPair('kube-apiserver', [...names, '127.0.0.1', advertiseAddress, serviceIp], clock.now())
+}
+
+type Core = {
+  readonly handlers: HandlerContext
+  readonly caches: WatchCache
+  readonly store: Store
+  readonly reader: ObjectReader
+  readonly lookup: Parameters<typeof createAccess>[0]['lookup']
+  readonly admission: () => AdmissionChain
+  readonly setAdmission: (chain: AdmissionChain) => void
+  readonly setPort: (port: number) => void
+  readonly port: () => number
+}
+
+function createCore({ clock, logger, random, config }: ApiServerOptions, storage: Storage): Core {
+  const eventTtlSeconds = Math.round(config.flags['event-ttl'] / 1000)
+  const resources = new ResourceRegistry(
+    builtinResources.map((resource) =>
+      resource.ttlSeconds === undefined ? resource : { ...resource, ttlSeconds: eventTtlSeconds },
+    ),
+  )
+  const schemas = compileSchema(definitions)
+  const caches = new WatchCache({ storage, clock, logger })
+  for (const resource of resources.all()) {
+    if (resource.facts.storagePrefix !== undefined) caches.cache(storagePrefix(resource))
+  }
+  let admission = createAdmissionChain([])
+  let port = 0
+  const store = createStore({ resources, schemas, storage, caches, admission: () => admission, clock, random })
+  const reader = createReader(resources, caches)
+  return {
+    handlers: { resources, schemas, storage, caches, store, clock, random },
+    caches,
+    store,
+    reader,
+    lookup: {
+      reader,
+      live: async (facts, namespace, name) => {
+        await caches.fresh()
+        return reader.get(facts, namespace, name)
+      },
+    },
+    admission: () => admission,
+    setAdmission: (chain) => {
+      admission = chain
+    },
+    setPort: (value) => {
+      port = value
+    },
+    port: () => port,
+  }
+}
+
+function createReader(resources: ResourceRegistry, caches: WatchCache): ObjectReader {
+  const resourceOf = ({ group, version, plural }: ResourceFacts) => {
+    const resource = resources.get(group, version, plural)
+    return resource?.facts.storagePrefix === undefined ? undefined : resource
+  }
+  return {
+    get: (facts, namespace, name): ApiObject | undefined => {
+      const resource = resourceOf(facts)
+      if (resource === undefined) return undefined
+      const entry = caches.cache(storagePrefix(resource)).get(storageKey(resource, namespace, name))
+      return entry?.view(resource).object
+    },
+    list: (facts, namespace = '') => {
+      const resource = resourceOf(facts)
+      if (resource === undefined) return []
+      const prefix = storageKey(resource, namespace, '')
+      return caches
+        .cache(storagePrefix(resource))
+        .list(prefix)
+        .map((entry) => entry.view(resource).object)
+    },
+  }
+}
+
+function addChecks(
+  health: HealthChecks,
+  caches: WatchCache,
+  state: { readonly stopping: boolean; readonly bootstrapped: boolean },
+): void {
+  health.add('ping', () => undefined)
+  health.add('log', () => undefined)
+  health.add('etcd', () => (caches.isConnected ? undefined : 'etcd is not connected'), ['healthz', 'livez', 'readyz'])
+  health.add('etcd-readiness', () => (caches.isConnected ? undefined : 'etcd is not connected'), ['readyz'])
+  health.add('informer-sync', () => (caches.isLoaded ? undefined : 'the caches are not filled'), ['readyz'])
+  const bootstrapped = (): string | undefined => (state.bootstrapped ? undefined : 'not finished')
+  for (const hook of [
+    'rbac/bootstrap-roles',
+    'scheduling/bootstrap-system-priority-classes',
+    'start-system-namespaces-controller',
+  ]) {
+    health.add(`poststarthook/${hook}`, bootstrapped)
+  }
+  health.add('shutdown', () => (state.stopping ? 'the server is shutting down' : undefined), ['readyz'])
+}
+
+function createPipeline(
+  { config, clock, logger }: ApiServerOptions,
+  core: Core,
+  access: Access,
+  health: HealthChecks,
+): Pipeline {
+  const { handlers, reader, store } = core
+  const subresourceContext = {
+    store,
+    reader,
+    authorizer: access.authorizer,
+    admission: chainOf(core.admission),
+    clock,
+    ...subresourceBodies(handlers.schemas),
+  }
+  const dispatchContext: DispatchContext = {
+    handlers,
+    subresources: new Map(
+      access.subresources.map((handler) => [`${handler.group}/${handler.plural}/${handler.subresource}`, handler]),
+    ),
+    subresourceContext,
+  }
+  const metrics = createRegistry()
+  const plain = (): PlainContext => ({
+    resources: handlers.resources,
+    health,
+    metrics,
+    serverAddress: `${config.advertiseAddress}:${core.port()}`,
+    issuerDocument: access.issuerDocument,
+    keySet: access.keySet,
+    openapi: async () => false,
+  })
+  const observe = createRequestMetrics(metrics, clock)
+  return new Pipeline({
+    authenticate: access.authenticate,
+    authorizer: access.authorizer,
+    clock,
+    logger,
+    requestTimeoutMs: config.flags['request-timeout'],
+    statusMetadata: (error) => (error instanceof ExpiredListError ? { continue: error.continueToken } : {}),
+    onDone: observe,
+    handle: async (request, response) => {
+      if (request.info.isResourceRequest) await dispatch(dispatchContext, request, response)
+      else await answerPlainPath(plain(), request, response)
+    },
+    upgrade: async (request, socket, head) => {
+      const handler = upgradeHandler(dispatchContext, request)
+      if (handler?.upgrade === undefined) throw resourceNotServed()
+      await handler.upgrade(request, socket, head, subresourceContext)
+    },
+  })
+}
+
+/** The chain as it is at the time of each call. */
+function chainOf(current: () => AdmissionChain): AdmissionChain {
+  return {
+    mutate: async (...input) => await current().mutate(...input),
+    validate: async (...input) => await current().validate(...input),
+    settled: (...input) => current().settled(...input),
+  }
+}
