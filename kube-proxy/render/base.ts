@@ -9,7 +9,10 @@ const onlyNew = '-m conntrack --ctstate NEW '
 const jump = (to: string, note: string, match = '') => `${match}-m comment --comment "${note}" -j ${to}`
 
 /** Put at the top of the kernel's chains, in the form that `iptables-save` prints. */
-export function baseJumps({ hasLocalhostNodePorts, family }: RenderOptions): Jumps {
+export function baseJumps({
+  hasLocalhostNodePorts,
+  family,
+}: Pick<RenderOptions, 'hasLocalhostNodePorts' | 'family'>): Jumps {
   const firewall = jump(chains.proxyFirewall, 'kubernetes load balancer firewall', onlyNew)
   const portals = jump(chains.services, 'kubernetes service portals', onlyNew)
   const external = jump(chains.externalServices, 'kubernetes externally-visible service portals', onlyNew)

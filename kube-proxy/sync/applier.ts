@@ -1,0 +1,74 @@
+/** Brings rules into the kernel: only what differs from what we put there, or everything when that is not known. */
+
+import type { Iptables } from '../../netfilter/iptables.ts'
+import { type Jumps, missingJumps, parseSave, renderRestore } from '../../netfilter/iptables-restore.ts'
+import { type Blocks, diffBlocks, rewriteAll, type Table } from '../../netfilter/ruleset.ts'
+import * as chains from '../render/chains.ts'
+
+export type ApplyResult = { readonly type: 'full' | 'partial' | 'none'; readonly lines: number }
+
+const tables: readonly Table[] = ['filter', 'mangle', 'nat']
+
+/** Keeps in mind what is in the kernel, for one address family. */
+export class Applier {
+  readonly #iptables: Iptables
+  #applied: Blocks | undefined
+
+  constructor(iptables: Iptables) {
+    this.#iptables = iptables
+  }
+
+  /** Makes the kernel hold exactly the wanted rules of ours, in one transaction. */
+  async apply(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<ApplyResult> {
+    const before = this.#applied
+    const script =
+      before === undefined ? await this.#fullScript(wanted, jumps, signal) : renderRestore(diffBlocks(before, wanted))
+    if (script === '') return { type: 'none', lines: 0 }
+    // After a failure the state of the kernel is in doubt, so the next attempt writes everything.
+    this.#applied = undefined
+    await this.#iptables.restore(script, signal)
+    this.#applied = wanted
+    return { type: before === undefined ? 'full' : 'partial', lines: countLines(script) }
+  }
+
+  /** The next `apply` looks at the kernel and writes everything. */
+  forget(): void {
+    this.#applied = undefined
+  }
+
+  /** Whether somebody has flushed a table since. */
+  async isFlushed(signal: AbortSignal): Promise<boolean> {
+    for (const table of tables) if (!(await this.#iptables.hasChain(table, chains.canary, signal))) return true
+    return false
+  }
+
+  async #fullScript(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<string> {
+    const present = new Map<Table, ReadonlyMap<string, readonly string[]>>()
+    for (const table of tables) {
+      const saved = parseSave(await this.#iptables.save(table, signal)).get(table)
+      if (saved !== undefined) present.set(table, saved)
+    }
+    const known = new Set([...wanted.values()].flatMap((block) => tables.flatMap((table) => keysOf(table, block))))
+    const stale = new Map(
+      tables.map((table) => {
+        const names = [...(present.get(table)?.keys() ?? [])].filter(isOwn)
+        return [table, names.filter((name) => !known.has(`${table}/${name}`))]
+      }),
+    )
+    return renderRestore(rewriteAll(wanted, stale), missingJumps(jumps, present))
+  }
+}
+
+function keysOf(table: Table, block: { readonly [Name in Table]?: ReadonlyMap<string, unknown> }): readonly string[] {
+  return [...(block[table]?.keys() ?? [])].map((chain) => `${table}/${chain}`)
+}
+
+function isOwn(chain: string): boolean {
+  return chains.ownPrefixes.some((prefix) => chain.startsWith(prefix))
+}
+
+function countLines(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count += 1
+  return count
+}

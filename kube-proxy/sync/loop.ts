@@ -1,0 +1,85 @@
+/** When to sync: soon after a change but not too often, again after a failure, and now and then in any case. */
+import type { Clock } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logger.ts'
+
+export type SyncLoopOptions = {
+  /** One pass. Rejects when it did not succeed. */
+  readonly sync: (signal: AbortSignal) => Promise<void>
+  /** Looks whether somebody else has changed the kernel; a sync follows. */
+  readonly check: (signal: AbortSignal) => Promise<void>
+  readonly minSyncPeriodMs: number
+  readonly syncPeriodMs: number
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** A burst of changes ends in one pass. */
+export class SyncLoop {
+  readonly #options: SyncLoopOptions
+  #isRequested = true
+  #wake: (() => void) | undefined
+
+  constructor(options: SyncLoopOptions) {
+    this.#options = options
+  }
+
+  /** Something changed. */
+  request(): void {
+    this.#isRequested = true
+    this.#wake?.()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, minSyncPeriodMs, syncPeriodMs, check } = this.#options
+    let checkedAtMs = clock.now()
+    while (!signal.aborted) {
+      await this.#wait(syncPeriodMs, signal)
+      if (clock.now() - checkedAtMs >= syncPeriodMs) {
+        checkedAtMs = clock.now()
+        await this.#tolerate(check, 'Rules not checked', signal)
+        this.#isRequested = true
+      }
+      this.#isRequested = false
+      const isDone = await this.#tolerate(this.#options.sync, 'Rules not synced', signal)
+      if (!isDone) this.#isRequested = true
+      await clock.sleep(Math.max(minSyncPeriodMs, isDone ? 0 : retryMs), signal)
+    }
+  }
+
+  /** Until a request, at most `limitMs`. */
+  async #wait(limitMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#isRequested) return
+    const stop = new AbortController()
+    const both = AbortSignal.any([signal, stop.signal])
+    const requested = new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    const late = this.#options.clock.sleep(limitMs, both).catch((error: unknown) => {
+      // Ended by the request; an abort from outside is the caller's to handle.
+      if (signal.aborted) throw error
+    })
+    try {
+      await Promise.race([requested, late])
+    } finally {
+      this.#wake = undefined
+      stop.abort()
+    }
+  }
+
+  async #tolerate(
+    work: (signal: AbortSignal) => Promise<void>,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      await work(signal)
+      return true
+    } catch (error) {
+      if (signal.aborted) throw error
+      this.#options.logger.error(message, { error })
+      return false
+    }
+  }
+}
+
+const retryMs = 1_000

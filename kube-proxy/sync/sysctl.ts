@@ -1,0 +1,65 @@
+/** Settings of the kernel that Services need, in the network namespace of this process. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { run } from '../../component-base/exec.ts'
+import type { Logger } from '../../component-base/logger.ts'
+
+const bridgeSetting = 'net/bridge/bridge-nf-call-iptables'
+
+export type KernelSettings = {
+  /** Whether iptables sees packets that a bridge passes between two of its ports. */
+  readonly seesBridged: boolean
+  /** Whether conntrack lets packets out of the window pass. */
+  readonly isTcpLiberal: boolean
+}
+
+/** Sets what can be set and tells what cannot. */
+export async function prepareKernel(
+  { hasLocalhostNodePorts }: { readonly hasLocalhostNodePorts: boolean },
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<KernelSettings> {
+  if (hasLocalhostNodePorts) await write('net/ipv4/conf/all/route_localnet', '1', logger)
+  await write('net/ipv4/ip_forward', '1', logger)
+  return {
+    seesBridged: await showBridged(logger, signal),
+    isTcpLiberal: (await read('net/netfilter/nf_conntrack_tcp_be_liberal')) === '1',
+  }
+}
+
+/**
+ * A pod that reaches a pod on the same node through a Service gets its replies over the bridge. Unless iptables sees
+ * them there, they arrive with the endpoint's address, which the client does not know.
+ */
+async function showBridged(logger: Logger, signal: AbortSignal): Promise<boolean> {
+  if ((await read(bridgeSetting)) === undefined) {
+    try {
+      await run('modprobe', ['br_netfilter'], { signal })
+    } catch (error) {
+      logger.debug('Module br_netfilter not loaded', { error })
+    }
+  }
+  const value = await read(bridgeSetting)
+  if (value === undefined) return false
+  return value === '1' || (await write(bridgeSetting, '1', logger))
+}
+
+async function read(name: string): Promise<string | undefined> {
+  try {
+    return (await readFile(`/proc/sys/${name}`, 'utf8')).trim()
+  } catch {
+    // The kernel has no such setting: the caller has a way without it.
+    return undefined
+  }
+}
+
+async function write(name: string, value: string, logger: Logger): Promise<boolean> {
+  if ((await read(name)) === value) return true
+  try {
+    await writeFile(`/proc/sys/${name}`, value)
+    logger.info('Set sysctl', { name, value })
+    return true
+  } catch (error) {
+    logger.error('Sysctl not set', { name, value, error })
+    return false
+  }
+}
