@@ -1,0 +1,147 @@
+/**
+ * Reads what an applier sends. Other than a whole object it gets no defaults: what it does not say it does not own. Scalars are
+ * written canonically, so that `1000m` does not conflict with `1`. Messages are those of upstream's typed values.
+ * Source: structured-merge-diff `typed/validate.go`.
+ */
+import { goQuote } from '../field-errors.ts'
+import { isDeeperThan, isJsonList, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts'
+import { canonicalQuantity } from '../quantity.ts'
+import { canonicalMicroTime, canonicalTime } from '../schema/scalars.ts'
+import type { Field, FieldType, ScalarName, Struct } from '../schema/schema.ts'
+import { badRequest, StatusError } from '../status.ts'
+import { elementText, itemElement, missingKey, valueElement } from './field-set.ts'
+
+const maxDepth = 500
+
+/** The configuration without nulls, or the answer to one that does not fit the schema. */
+export function decodeConfiguration(struct: Struct, value: unknown): JsonObject {
+  if (!isJsonObject(value))
+    throw badRequest(
+      'error decoding YAML: error unmarshaling JSON: json: cannot unmarshal into Go value of type map[string]interface {}',
+    )
+  if (isDeeperThan(value, maxDepth)) throw badRequest('exceeded max depth')
+  const reader = new Reader()
+  const config = reader.struct(struct, value, '')
+  if (reader.problems.length === 0) return config
+  const all =
+    reader.problems.length === 1
+      ? reader.problems[0]
+      : ['errors:', ...reader.problems.map((text) => `  ${text}`)].join('\n')
+  throw new StatusError('', `failed to create typed patch object (${subject(struct, value)}): ${all}`, undefined, 500)
+}
+
+function subject({ gvk }: Struct, config: JsonObject): string {
+  const metadata = isJsonObject(config['metadata']) ? config['metadata'] : {}
+  const version = gvk === undefined ? '' : gvk.group === '' ? gvk.version : `${gvk.group}/${gvk.version}`
+  return `${String(metadata['namespace'] ?? '')}/${String(metadata['name'] ?? '')}; ${version}, Kind=${gvk?.kind ?? ''}`
+}
+
+class Reader {
+  readonly problems: string[] = []
+
+  struct(struct: Struct, value: JsonObject, path: string): JsonObject {
+    const config: Record<string, Json> = {}
+    for (const key of Object.keys(value)) {
+      const part = value[key]
+      if (part === undefined || part === null) continue
+      const field = struct.fields.get(key)
+      const at = `${path}.${key}`
+      if (field !== undefined) setOwn(config, key, this.#field(field, part, at))
+      else if (struct.additional !== undefined) setOwn(config, key, this.#value(undefined, struct.additional, part, at))
+      else if (struct.preserveUnknown) setOwn(config, key, part)
+      else this.problems.push(`${at}: field not declared in schema`)
+    }
+    return config
+  }
+
+  #field(field: Field, value: Json, path: string): Json {
+    return this.#value(field, field.type, value, path)
+  }
+
+  #value(field: Field | undefined, type: FieldType, value: Json, path: string): Json {
+    switch (type.type) {
+      case 'scalar':
+        return this.#scalar(type.scalar, value, path)
+      case 'list':
+        return isJsonList(value) ? this.#list(field, type.items, value, path) : this.#wrong(path, 'list', value)
+      case 'map':
+        return isJsonObject(value) ? this.#map(type.values, value, path) : this.#wrong(path, 'map', value)
+      case 'struct':
+        return isJsonObject(value) ? this.struct(type.struct, value, path) : this.#wrong(path, 'map', value)
+    }
+  }
+
+  #list(field: Field | undefined, items: FieldType, list: readonly Json[], path: string): Json {
+    const seen = new Set<string>()
+    return list.map((item, index) => {
+      const element = this.#element(field, item, index, path)
+      if (field?.listType !== 'atomic' && seen.has(element)) {
+        this.problems.push(`${path}: duplicate entries for key ${element}`)
+      }
+      seen.add(element)
+      return this.#value(undefined, items, item, `${path}${element}`)
+    })
+  }
+
+  #element(field: Field | undefined, item: Json, index: number, path: string): string {
+    if (field === undefined || field.listType === 'atomic') return `[${index}]`
+    if (field.listType === 'set') return elementText(valueElement(item))
+    const missing = missingKey(field, item)
+    if (missing === undefined) return elementText(itemElement(field, item))
+    this.problems.push(
+      `${path}: element ${index}: associative list with keys has an element that omits key field ${goQuote(missing)} (and doesn't have default value)`,
+    )
+    return `[${index}]`
+  }
+
+  #map(values: FieldType, map: JsonObject, path: string): Json {
+    const config: Record<string, Json> = {}
+    for (const key of Object.keys(map)) {
+      const value = map[key]
+      if (value !== undefined && value !== null)
+        setOwn(config, key, this.#value(undefined, values, value, `${path}.${key}`))
+    }
+    return config
+  }
+
+  #scalar(scalar: ScalarName, value: Json, path: string): Json {
+    switch (scalar) {
+      case 'string':
+      case 'bytes':
+        return typeof value === 'string' ? value : this.#wrong(path, 'string', value)
+      case 'bool':
+        return typeof value === 'boolean' ? value : this.#wrong(path, 'boolean', value)
+      case 'int32':
+      case 'int64':
+      case 'double':
+        return typeof value === 'number' ? value : this.#wrong(path, 'numeric (int or float)', value)
+      case 'quantity':
+        return canonicalQuantity(String(value).trim()) ?? value
+      case 'time':
+        return (typeof value === 'string' ? canonicalTime(value) : undefined) ?? value
+      case 'microTime':
+        return (typeof value === 'string' ? canonicalMicroTime(value) : undefined) ?? value
+      case 'intOrString':
+      case 'json':
+      case 'rawExtension':
+      case 'fieldsV1':
+      case 'schemaOrArray':
+      case 'schemaOrBool':
+      case 'schemaOrStrings':
+        return value
+    }
+  }
+
+  #wrong(path: string, expected: string, value: Json): Json {
+    this.problems.push(`${path}: expected ${expected}, got ${goValue(expected, value)}`)
+    return value
+  }
+}
+
+/** Upstream prints the value in a different form for each expectation. */
+function goValue(expected: string, value: Json): string {
+  const text = typeof value === 'string' ? goQuote(value) : JSON.stringify(value)
+  if (expected.startsWith('numeric')) return typeof value === 'boolean' ? 'bool' : typeof value
+  if (expected === 'string') return `&value.valueUnstructured{Value:${text}}`
+  return `&{${typeof value === 'string' ? value : text}}`
+}
