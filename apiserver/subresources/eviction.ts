@@ -1,7 +1,7 @@
 /** `pods/eviction`: a deletion that disruption budgets may refuse for now. */
 import type { Pod } from '../../api/core/v1.ts'
 import type { PodDisruptionBudget } from '../../api/policy/v1.ts'
-import { type JsonObject, isJsonObject } from '../../apimachinery/json.ts'
+import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import { matches, selectorFromLabelSelector } from '../../apimachinery/selector/labels.ts'
 import { badRequest, forbidden, StatusError } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
@@ -47,9 +47,7 @@ export type EvictionPlan =
 /** Decides by the budgets of the pod's namespace. */
 export function planEviction(pod: Pod, budgets: readonly PodDisruptionBudget[]): EvictionPlan {
   if (needsNoBudget(pod)) return { type: 'delete' }
-  const own = budgets.filter(({ spec }) =>
-    matches(selectorFromLabelSelector(spec.selector), pod.metadata.labels),
-  )
+  const own = budgets.filter(({ spec }) => matches(selectorFromLabelSelector(spec.selector), pod.metadata.labels))
   const [budget, second] = own
   if (budget === undefined) return { type: 'allow' }
   if (second !== undefined) {
