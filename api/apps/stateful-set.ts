@@ -1,9 +1,183 @@
+/** StatefulSet: pods with names and volumes that stay. Source: pkg/apis/apps/validation, pkg/registry/apps/statefulset. */
+import { forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { isDns1123Label } from '../../apimachinery/names.ts'
+import { defaultPodTemplate } from '../core/pod-defaults.ts'
+import type { PersistentVolumeClaim } from '../core/v1.ts'
+import { defaultClaimSpec } from '../core/volume-defaults.ts'
 import { factsOf } from '../facts/resources.ts'
+import { type Causes, invalidValues, nonNegative, oneOf, sameJson, when } from '../meta/causes.ts'
+import { ageColumn, containerImages, containerNames, nameColumn, text } from '../meta/columns.ts'
+import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
-import type { StatefulSet } from './v1.ts'
+import type { StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy } from './v1.ts'
+import {
+  isZero,
+  notMoreThan,
+  validateAtMost100Percent,
+  validateCounts,
+  validateIntOrPercent,
+  validateSelectorAndTemplate,
+  warnAboutWorkload,
+} from './workload.ts'
 
-/** StatefulSet. */
 export const statefulSets = defineResource<StatefulSet>({
   facts: factsOf('apps', 'statefulsets'),
   definition: 'apps.v1.StatefulSet',
+  validateName: subdomainName,
+  defaults: (statefulSet) => ({ ...statefulSet, spec: defaultSpec(statefulSet.spec) }),
+  validate: ({ spec }) => [...validateSpec(spec), ...validateServiceName(spec)],
+  validateUpdate: ({ spec }, old) => [...validateSpec(spec), ...validateChange(spec, old.spec)],
+  validateStatusUpdate: ({ status }) => [
+    ...validateCounts(status, [
+      'replicas',
+      'readyReplicas',
+      'currentReplicas',
+      'updatedReplicas',
+      'availableReplicas',
+      'observedGeneration',
+      'collisionCount',
+    ]),
+    ...notMoreThan(
+      status,
+      ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'],
+      'replicas',
+      'status.replicas',
+    ),
+    ...notMoreThan(status, ['availableReplicas'], 'readyReplicas', 'status.readyReplicas'),
+  ],
+  columns: [
+    nameColumn,
+    text('Ready', ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas ?? 0}`),
+    ageColumn,
+    text('Containers', ({ spec }) => containerNames(spec.template), true),
+    text('Images', ({ spec }) => containerImages(spec.template), true),
+  ],
+  warnings: (statefulSet, old) => [
+    ...warnAboutWorkload(statefulSet, old),
+    ...((statefulSet.spec.revisionHistoryLimit ?? 0) < 0
+      ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
+      : []),
+  ],
 })
+
+function defaultSpec(spec: StatefulSetSpec): StatefulSetSpec {
+  return {
+    ...spec,
+    replicas: spec.replicas ?? 1,
+    template: defaultPodTemplate(spec.template),
+    podManagementPolicy: spec.podManagementPolicy || 'OrderedReady',
+    updateStrategy: defaultStrategy(spec.updateStrategy),
+    revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
+    persistentVolumeClaimRetentionPolicy: {
+      whenDeleted: spec.persistentVolumeClaimRetentionPolicy?.whenDeleted || 'Retain',
+      whenScaled: spec.persistentVolumeClaimRetentionPolicy?.whenScaled || 'Retain',
+    },
+    ...(spec.volumeClaimTemplates === undefined
+      ? {}
+      : { volumeClaimTemplates: spec.volumeClaimTemplates.map(defaultClaim) }),
+  }
+}
+
+function defaultStrategy(strategy: StatefulSetUpdateStrategy): StatefulSetUpdateStrategy {
+  const type = strategy?.type || 'RollingUpdate'
+  if (type !== 'RollingUpdate') return { ...strategy, type }
+  return { ...strategy, type, rollingUpdate: { partition: 0, ...strategy?.rollingUpdate } }
+}
+
+function defaultClaim(claim: PersistentVolumeClaim): PersistentVolumeClaim {
+  return {
+    ...claim,
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    spec: defaultClaimSpec(claim.spec),
+    status: { ...claim.status, phase: claim.status?.phase || 'Pending' },
+  }
+}
+
+function validateServiceName({ serviceName = '' }: StatefulSetSpec): Causes {
+  return serviceName === '' ? [] : invalidValues('spec.serviceName', serviceName, isDns1123Label(serviceName))
+}
+
+function validateSpec(spec: StatefulSetSpec): Causes {
+  const { podManagementPolicy = '', persistentVolumeClaimRetentionPolicy: retention = {} } = spec
+  const policies = ['Delete', 'Retain']
+  return [
+    ...(podManagementPolicy === ''
+      ? [required('spec.podManagementPolicy')]
+      : when(
+          !['OrderedReady', 'Parallel'].includes(podManagementPolicy),
+          invalidValue('spec.podManagementPolicy', podManagementPolicy, "must be 'OrderedReady' or 'Parallel'"),
+        )),
+    ...validateStrategy(spec.updateStrategy),
+    ...oneOf('spec.persistentVolumeClaimRetentionPolicy.whenDeleted', retention.whenDeleted, policies),
+    ...oneOf('spec.persistentVolumeClaimRetentionPolicy.whenScaled', retention.whenScaled, policies),
+    ...nonNegative('spec.replicas', spec.replicas),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
+    ...validateSelectorAndTemplate(withClaimVolumes(spec), 'StatefulSet'),
+  ]
+}
+
+/** Mounts may name claim templates, which become volumes of the pods. */
+function withClaimVolumes(spec: StatefulSetSpec): StatefulSetSpec {
+  const claims = (spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata.name)
+  const { volumes = [] } = spec.template.spec
+  const added = claims
+    .filter((name) => !volumes.some((volume) => volume.name === name))
+    .map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
+  if (added.length === 0) return spec
+  return { ...spec, template: { ...spec.template, spec: { ...spec.template.spec, volumes: [...volumes, ...added] } } }
+}
+
+function validateStrategy(strategy: StatefulSetUpdateStrategy): Causes {
+  const { type = '', rollingUpdate } = strategy
+  const field = 'spec.updateStrategy'
+  switch (type) {
+    case '':
+      return [required(field)]
+    case 'OnDelete':
+      return when(
+        rollingUpdate !== undefined,
+        invalidValue(`${field}.rollingUpdate`, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'"),
+      )
+    case 'RollingUpdate': {
+      const { partition, maxUnavailable } = rollingUpdate ?? {}
+      const path = `${field}.rollingUpdate`
+      return [
+        ...nonNegative(`${path}.partition`, partition),
+        ...(maxUnavailable === undefined
+          ? []
+          : [
+              ...validateIntOrPercent(`${path}.maxUnavailable`, maxUnavailable),
+              ...when(isZero(maxUnavailable), invalidValue(`${path}.maxUnavailable`, maxUnavailable, 'cannot be 0')),
+              ...validateAtMost100Percent(`${path}.maxUnavailable`, maxUnavailable),
+            ]),
+      ]
+    }
+    default:
+      return [invalidValue(field, strategy, "must be 'RollingUpdate' or 'OnDelete'")]
+  }
+}
+
+const mutable = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+]
+
+function validateChange(spec: StatefulSetSpec, old: StatefulSetSpec): Causes {
+  const fixed = (one: StatefulSetSpec) =>
+    Object.fromEntries(Object.entries(one).filter(([key]) => !mutable.includes(key)))
+  const names = mutable.slice(0, -1).map((name) => `'${name}'`)
+  return when(
+    !sameJson(fixed(spec), fixed(old)),
+    forbiddenField(
+      'spec',
+      `updates to statefulset spec for fields other than ${names.join(', ')} and 'minReadySeconds' are forbidden`,
+    ),
+  )
+}
