@@ -7,6 +7,7 @@ import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import type { Store } from '../registry/store.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { WatchCache } from '../storage/watch-cache.ts'
+import type { ExpectedBody } from './write-options.ts'
 
 export type HandlerContext = {
   readonly resources: ResourceRegistry
@@ -34,4 +35,9 @@ export function listType({ facts }: Resource): { readonly kind: string; readonly
 /** `v1` or `apps/v1`. */
 export function apiVersionOf({ group, version }: { readonly group: string; readonly version: string }): string {
   return group === '' ? version : `${group}/${version}`
+}
+
+/** What the body of a write to `resource` should hold. */
+export function expectedBody({ schemas }: HandlerContext, { definition, facts }: Resource): ExpectedBody {
+  return { schemas, definition, kind: facts.kind }
 }

@@ -1,5 +1,5 @@
 import { negotiateOutput } from '../http/negotiation.ts'
-import type { ResourceHandler } from './context.ts'
+import { expectedBody, type ResourceHandler } from './context.ts'
 import { parseWriteOptions, readObjectBody } from './write-options.ts'
 import { sendWritten } from './written.ts'
 
@@ -7,7 +7,7 @@ import { sendWritten } from './written.ts'
 export const createObject: ResourceHandler = async (context, resource, request, response) => {
   const form = negotiateOutput(request.incoming.headers, request.query)
   const options = parseWriteOptions(request, 'CreateOptions')
-  const { value, duplicates } = await readObjectBody(request, resource.facts.kind, options.fieldValidation)
+  const { value, duplicates } = await readObjectBody(request, expectedBody(context, resource), options.fieldValidation)
   const created = await context.store.create(
     resource,
     request.info.namespace,

@@ -27,7 +27,7 @@ const returnsDeleted = new Set([
 export const deleteObject: ResourceHandler = async (context, resource, request, response) => {
   const { info, incoming, query, signal } = request
   const form = negotiateOutput(incoming.headers, query)
-  const options = await parseDeleteOptions(request)
+  const options = await parseDeleteOptions(request, context.schemas)
   const key = { namespace: info.namespace, name: info.name }
   const { object, deleted } = await context.store.delete(resource, key, options, signal)
   if (deleted && !(resource.facts.group === '' && returnsDeleted.has(resource.facts.plural))) {
@@ -60,7 +60,7 @@ const workers = 8
 export const deleteCollection: ResourceHandler = async (context, resource, request, response) => {
   const { info, incoming, query, signal } = request
   const form = negotiateOutput(incoming.headers, query)
-  const options = await parseDeleteOptions(request)
+  const options = await parseDeleteOptions(request, context.schemas)
   const list = parseListOptions(resource, query, false)
   const { entries, meta } = await collect(context, resource, info.namespace, list, signal)
   await forEachLimited(entries, workers, async (entry) => {

@@ -16,7 +16,7 @@ export function subresourceBodies(schemas: Schemas): Pick<SubresourceContext, 'd
     if (body.length === 0) return undefined
     const kind = kindOf(schemas, definition)
     const read = { ...request, body: async () => body }
-    const parsed = await readObjectBody(read, kind, fieldValidation)
+    const parsed = await readObjectBody(read, { schemas, definition, kind }, fieldValidation)
     return decode(schemas, definition, kind, { ...parsed, fieldValidation, warn: request.warn })
   }
   return {

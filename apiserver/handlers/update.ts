@@ -2,7 +2,7 @@ import type { ApiObject } from '../../api/resource.ts'
 import { badRequest, hasReason } from '../../apimachinery/status.ts'
 import { negotiateOutput } from '../http/negotiation.ts'
 import { decodeResource } from '../registry/decode.ts'
-import type { ResourceHandler } from './context.ts'
+import { expectedBody, type ResourceHandler } from './context.ts'
 import { parseWriteOptions, readObjectBody } from './write-options.ts'
 import { sendWritten } from './written.ts'
 
@@ -12,7 +12,7 @@ export const updateObject: ResourceHandler = async (context, resource, request, 
   const form = negotiateOutput(incoming.headers, query)
   const options = parseWriteOptions(request, 'UpdateOptions')
   const { fieldValidation } = options
-  const { value, duplicates } = await readObjectBody(request, resource.facts.kind, fieldValidation)
+  const { value, duplicates } = await readObjectBody(request, expectedBody(context, resource), fieldValidation)
   const next = decodeResource(context.schemas, resource, { value, duplicates, fieldValidation, warn })
   checkName(next, info.namespace, info.name)
   const key = { namespace: info.namespace, name: info.name }

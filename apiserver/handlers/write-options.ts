@@ -2,10 +2,12 @@
 import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import type { FieldValidation } from '../../apimachinery/schema/decode.ts'
 import { JsonSyntaxError, parseJson } from '../../apimachinery/schema/parse-json.ts'
+import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import { badRequest, invalid } from '../../apimachinery/status.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { parseYamlText, unsupportedMediaType } from '../http/body.ts'
 import { mediaTypeOf } from '../http/negotiation.ts'
+import { parseProtobufBody, protobufType } from '../http/protobuf-body.ts'
 import type { DeleteOptions, WriteOptions } from '../registry/store.ts'
 import { isTrue } from './read-options.ts'
 
@@ -80,17 +82,21 @@ export function managerFromUserAgent(userAgent: string | undefined): string {
 
 export type ParsedBody = { readonly value: unknown; readonly duplicates: readonly string[] }
 
-/** Reads a body in JSON or YAML. `kind` is what it should be, for the message. */
+/** What a body should be: `kind` for messages, the rest for bodies in protobuf. */
+export type ExpectedBody = { readonly schemas: Schemas; readonly definition: string; readonly kind: string }
+
+const bodyTypes = ['application/json', 'application/yaml', protobufType]
+
+/** Reads a body in JSON, YAML or protobuf. */
 export async function readObjectBody(
   request: ApiRequest,
-  kind: string,
+  { schemas, definition, kind }: ExpectedBody,
   fieldValidation: FieldValidation,
 ): Promise<ParsedBody> {
   const type = mediaTypeOf(request.incoming.headers)
-  if (type !== 'application/json' && type !== 'application/yaml') {
-    throw unsupportedMediaType(['application/json', 'application/yaml'])
-  }
+  if (!bodyTypes.includes(type)) throw unsupportedMediaType(bodyTypes)
   const body = await request.body()
+  if (type === protobufType) return { value: parseProtobufBody(schemas, definition, body), duplicates: [] }
   if (type === 'application/yaml') return { value: parseYamlText(body.toString('utf8')), duplicates: [] }
   return parseJsonBody(body, kind, fieldValidation)
 }
@@ -127,9 +133,9 @@ function summarize(body: Buffer): string {
 }
 
 /** `DeleteOptions` from the body where there is one, else from the query. Throws BadRequest or Invalid. */
-export async function parseDeleteOptions(request: ApiRequest): Promise<DeleteOptions> {
+export async function parseDeleteOptions(request: ApiRequest, schemas: Schemas): Promise<DeleteOptions> {
   const body = await request.body()
-  const given = body.length === 0 ? fromQuery(request.query) : await fromBody(body, request)
+  const given = body.length === 0 ? fromQuery(request.query) : fromBody(body, request, schemas)
   const dryRun = parseDryRun('DeleteOptions', [...given.dryRun, ...request.query.getAll('dryRun')])
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, raw } = given
   return {
@@ -168,17 +174,23 @@ function fromQuery(query: URLSearchParams): GivenDeleteOptions {
   return { ...given, dryRun: [], raw: { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...given } }
 }
 
-async function fromBody(body: Buffer, request: ApiRequest): Promise<GivenDeleteOptions> {
-  const type = mediaTypeOf(request.incoming.headers)
-  if (type !== 'application/json' && type !== 'application/yaml') {
-    throw unsupportedMediaType(['application/json', 'application/yaml'])
-  }
-  const value =
-    type === 'application/yaml'
-      ? parseYamlText(body.toString('utf8'))
-      : parseJsonBody(body, 'DeleteOptions', 'Ignore').value
+function fromBody(body: Buffer, request: ApiRequest, schemas: Schemas): GivenDeleteOptions {
+  const value = deleteOptionsOf(body, mediaTypeOf(request.incoming.headers), schemas)
   if (!isJsonObject(value)) throw unrecognized('DeleteOptions', 'not an object', body)
-  return readDeleteOptions(value as JsonObject)
+  return readDeleteOptions(value)
+}
+
+function deleteOptionsOf(body: Buffer, type: string, schemas: Schemas): unknown {
+  switch (type) {
+    case 'application/json':
+      return parseJsonBody(body, 'DeleteOptions', 'Ignore').value
+    case 'application/yaml':
+      return parseYamlText(body.toString('utf8'))
+    case protobufType:
+      return parseProtobufBody(schemas, 'meta.v1.DeleteOptions', body)
+    default:
+      throw unsupportedMediaType(bodyTypes)
+  }
 }
 
 function readDeleteOptions(value: JsonObject): GivenDeleteOptions {
