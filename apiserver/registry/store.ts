@@ -34,7 +34,7 @@ import { checkDeleteOptions, checkPreconditions, isFinished, planDeletion } from
 import { storageKey, storagePrefix } from './keys.ts'
 import { noteManagers } from './managed-fields.ts'
 import type { ResourceRegistry } from './resource-registry.ts'
-import { forCreate, forUpdate, inOrder, prepareForCreate, withNamespace } from './system-fields.ts'
+import { forCreate, forUpdate, inOrder, prepareForCreate, withEmptyStatus, withNamespace } from './system-fields.ts'
 import { isSameObject, prepareUpdate } from './update.ts'
 
 /** Where an object lives; `namespace` is `''` for cluster-scoped kinds. */
@@ -237,14 +237,14 @@ async function settling<T>(
 }
 
 async function storeNew(
-  { admission, storage, caches }: StoreDependencies,
+  { admission, storage, caches, schemas }: StoreDependencies,
   resource: Resource,
   request: AdmissionRequest & { readonly object: ApiObject },
   options: CreateOptions,
   time: string,
   signal: AbortSignal,
 ): Promise<ApiObject> {
-  const prepared = prepareForCreate(resource, request.object)
+  const prepared = withEmptyStatus(schemas, resource, prepareForCreate(resource, request.object))
   const managed = noteManagers(resource, undefined, prepared, options, time)
   const causes = [...validateObjectMeta(managed, resource), ...(resource.validate?.(managed) ?? [])]
   refuseIfAny(resource, managed, causes)

@@ -1,5 +1,7 @@
 /** The fields of `metadata` that belong to the server, and the order of an object's first keys. Pure. */
 import type { ApiObject, ObjectMetadata, Resource } from '../../api/resource.ts'
+import { decodeObject } from '../../apimachinery/schema/decode.ts'
+import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import { badRequest, StatusError } from '../../apimachinery/status.ts'
 
 /** Puts `kind`, `apiVersion` and `metadata` first: stored bytes rely on it. */
@@ -61,6 +63,13 @@ function withoutStatus(resource: Resource, object: ApiObject): ApiObject {
   if (resource.facts.subresources?.['status'] === undefined || !('status' in object)) return object
   const { status: _status, ...rest } = object
   return rest
+}
+
+/** Kinds with a status have one from the start: what its defaults make of nothing, such as `{}`. */
+export function withEmptyStatus(schemas: Schemas, { definition, facts }: Resource, object: ApiObject): ApiObject {
+  if ('status' in object || facts.subresources?.['status'] === undefined) return object
+  const { status } = decodeObject(schemas, definition, {}, { fieldValidation: 'Ignore' }).object
+  return status === undefined ? object : ({ ...object, status } as ApiObject)
 }
 
 /** The system fields of a changed object are those of the old one. Source: `rest.BeforeUpdate`. */
