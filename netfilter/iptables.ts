@@ -19,12 +19,17 @@ export type Iptables = {
   readonly deleteRule: (table: Table, chain: string, rule: readonly string[], signal: AbortSignal) => Promise<boolean>
 }
 
-/** The tools of a family, in the network namespace of this process. */
-export function createIptables(family: Family): Iptables {
+/** The tools of a family, in the network namespace of this process or in the one that `namespace` names. */
+export function createIptables(family: Family, options: { readonly namespace?: string } = {}): Iptables {
+  const { namespace } = options
   const tool = prefixes[family]
+  const execute: typeof run = async (file, args, rest) =>
+    namespace === undefined
+      ? await run(file, args, rest)
+      : await run('ip', ['netns', 'exec', namespace, file, ...args], rest)
   const attempt = async (args: readonly string[], signal: AbortSignal): Promise<boolean> => {
     try {
-      await run(tool, ['-w', lockSeconds, ...args], { signal })
+      await execute(tool, ['-w', lockSeconds, ...args], { signal })
       return true
     } catch (error) {
       if (error instanceof ExecError && error.exitCode === 1) return false
@@ -35,10 +40,10 @@ export function createIptables(family: Family): Iptables {
     family,
     restore: async (script, signal) => {
       const args = ['-w', lockSeconds, '--noflush', '--counters']
-      await run(`${tool}-restore`, args, { input: script, timeoutMs: restoreLimitMs, signal })
+      await execute(`${tool}-restore`, args, { input: script, timeoutMs: restoreLimitMs, signal })
     },
     save: async (table, signal) =>
-      (await run(`${tool}-save`, ['-t', table], { timeoutMs: restoreLimitMs, signal })).stdout,
+      (await execute(`${tool}-save`, ['-t', table], { timeoutMs: restoreLimitMs, signal })).stdout,
     hasChain: async (table, chain, signal) => await attempt(['-t', table, '-S', chain, '1'], signal),
     deleteRule: async (table, chain, rule, signal) => await attempt(['-t', table, '-D', chain, ...rule], signal),
   }
