@@ -3,6 +3,7 @@
  * Shutdown order inside `work` is the caller's: readiness off, stop accepting, end watches, drain, flush. Here: exit code,
  * an emptying event loop, a last-resort timer. A second signal exits at once.
  */
+import { setMaxListeners } from 'node:events'
 import { FlagError, type FlagSpecs, type FlagValues, formatUsage, parseFlags } from './flags.ts'
 import { createLogger, type Logger, type LogLevel } from './logger.ts'
 import { isAbortError } from './run.ts'
@@ -34,6 +35,8 @@ const commonFlags = {
 
 /** Runs a program to its end and sets the exit code: 0 after a clean stop, 1 after a failure, 2 for a wrong command line. */
 export async function runMain<Specs extends FlagSpecs>(program: Program<Specs>): Promise<void> {
+  // Every wait of a program listens to one signal: many listeners are the design, not a leak.
+  setMaxListeners(0)
   const specs = { ...program.flags, ...commonFlags }
   try {
     const parsed = parseFlags(specs, process.argv.slice(2))

@@ -23,8 +23,7 @@ export const dnsServiceAddress = '10.96.0.10'
 export const clusterDomain = 'cluster.local'
 export const apiserverPort = 6443
 /** Not 2379: an etcd of the machine's own may have that. */
-export const etcdClientPort = 23790
-export const etcdPeerPort = 23800
+export const etcdClientPort = 12379
 
 /** Every process of the cluster carries this variable; `npm stop` finds processes by it. */
 export const marker = 'KUBETS_CLUSTER'

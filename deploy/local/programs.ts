@@ -4,7 +4,6 @@ import {
   clusterDomain,
   dnsServiceAddress,
   etcdClientPort,
-  etcdPeerPort,
   hostAddress,
   kubeconfigDir,
   logDir,
@@ -106,14 +105,15 @@ function ours({ node, dist }: ProgramPaths, name: string, flags: readonly string
 
 function etcdCommand(): readonly string[] {
   const client = `https://127.0.0.1:${etcdClientPort}`
-  const peer = `http://127.0.0.1:${etcdPeerPort}`
+  // One member has no peers: its listener takes any free port, and nobody is told which.
+  const peer = 'http://127.0.0.1:12380'
   return [
     'etcd',
     '--name=kubets',
     `--data-dir=${stateDir}/etcd`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
-    `--listen-peer-urls=${peer}`,
+    '--listen-peer-urls=http://127.0.0.1:0',
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=kubets=${peer}`,
     `--cert-file=${pkiDir}/etcd.crt`,
@@ -154,6 +154,7 @@ function apiserverFlags(): readonly string[] {
 function controllerManagerFlags(): readonly string[] {
   return [
     `--kubeconfig=${kubeconfigDir}/controller-manager.kubeconfig`,
+    '--use-service-account-credentials=true',
     '--allocate-node-cidrs=true',
     `--cluster-cidr=${podNetwork}`,
     `--service-cluster-ip-range=${serviceNetwork}`,

@@ -1,6 +1,8 @@
 /** `npm start`: every step is safe to repeat, so that a second start mends what is missing and changes nothing else. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { access, chmod, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { arch } from 'node:process'
 import type { Node } from '../../api/core/v1.ts'
 import { type Client, createClient } from '../../client/rest/client.ts'
@@ -17,6 +19,7 @@ import {
   bridge,
   clusterDomain,
   dnsServiceAddress,
+  etcdClientPort,
   imageDir,
   kubernetesServiceAddress,
   logDir,
@@ -84,7 +87,8 @@ export async function start(input: StartInput, signal: AbortSignal): Promise<voi
   })
   const client = createClient({ ...(await loadKubeconfig(adminKubeconfig)), userAgent: 'kubets-local' })
   try {
-    await step('etcd and apiserver', async () => await whenApiReady(client, clock, signal), {
+    await step('etcd', async () => await whenListening(etcdClientPort, clock, signal), { log: `${logDir}/etcd.log` })
+    await step('apiserver', async () => await whenApiReady(client, clock, signal), {
       log: `${logDir}/apiserver.log`,
     })
     await step('cluster add-ons', async () => await applyManifests(client, nodes, signal), {
@@ -215,6 +219,19 @@ async function ensureSupervisor({ paths, bundle }: StartInput): Promise<void> {
   } finally {
     await log.close()
   }
+}
+
+async function whenListening(port: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const ask = async (): Promise<true> => {
+    const socket = connect(port, '127.0.0.1')
+    try {
+      await once(socket, 'connect', { signal })
+      return true
+    } finally {
+      socket.destroy()
+    }
+  }
+  await waitFor(`an answer on port ${port}`, ask, { clock, limitMs: 30_000, signal })
 }
 
 async function whenApiReady(client: Client, clock: Clock, signal: AbortSignal): Promise<void> {
