@@ -1,0 +1,127 @@
+/** Whole messages: header, question, and three sections of records (RFC 1035, 4.1; EDNS: RFC 6891). */
+import { decodeName, FormatError } from './name.ts'
+import { type ResourceRecord, readRecord, types, writeRecord } from './record.ts'
+import { Writer } from './writer.ts'
+
+/** Response codes. */
+export const rcodes = {
+  noError: 0,
+  formatError: 1,
+  serverFailure: 2,
+  nameError: 3,
+  notImplemented: 4,
+  refused: 5,
+} as const
+
+/** Bits of the second word of the header. */
+export const headerBits = {
+  response: 0x8000,
+  authoritative: 0x0400,
+  truncated: 0x0200,
+  recursionDesired: 0x0100,
+  recursionAvailable: 0x0080,
+  authenticData: 0x0020,
+  checkingDisabled: 0x0010,
+} as const
+
+/** What is asked. */
+export type Question = { readonly name: string; readonly type: number; readonly class: number }
+
+/** A message in the program's form. */
+export type Message = {
+  readonly id: number
+  readonly flags: number
+  readonly questions: readonly Question[]
+  readonly answers: readonly ResourceRecord[]
+  readonly authorities: readonly ResourceRecord[]
+  readonly additionals: readonly ResourceRecord[]
+}
+
+export const headerSize = 12
+
+/** Reads a message. Throws `FormatError`. */
+export function decodeMessage(bytes: Buffer): Message {
+  if (bytes.length < headerSize) throw new FormatError('header is too short')
+  const questions: Question[] = []
+  let at = headerSize
+  for (let i = bytes.readUInt16BE(4); i > 0; i -= 1) {
+    const { name, end } = decodeName(bytes, at)
+    if (end + 4 > bytes.length) throw new FormatError('question runs past the end')
+    questions.push({ name, type: bytes.readUInt16BE(end), class: bytes.readUInt16BE(end + 2) })
+    at = end + 4
+  }
+  const section = (count: number): readonly ResourceRecord[] => {
+    const records: ResourceRecord[] = []
+    for (let i = 0; i < count; i += 1) {
+      const { record, end } = readRecord(bytes, at)
+      records.push(record)
+      at = end
+    }
+    return records
+  }
+  return {
+    id: bytes.readUInt16BE(0),
+    flags: bytes.readUInt16BE(2),
+    questions,
+    answers: section(bytes.readUInt16BE(6)),
+    authorities: section(bytes.readUInt16BE(8)),
+    additionals: section(bytes.readUInt16BE(10)),
+  }
+}
+
+/** Writes a message. */
+export function encodeMessage(message: Message): Buffer {
+  const { id, flags, questions, answers, authorities, additionals } = message
+  const writer = new Writer()
+  for (const value of [id, flags, questions.length, answers.length, authorities.length, additionals.length])
+    writer.u16(value)
+  for (const question of questions) {
+    writer.name(question.name)
+    writer.u16(question.type)
+    writer.u16(question.class)
+  }
+  for (const record of [...answers, ...authorities, ...additionals]) writeRecord(writer, record)
+  return writer.finish()
+}
+
+/** Writes a message of at most `limit` bytes: first additional records go, then answers, and the client is told to use TCP. */
+export function encodeWithin(message: Message, limit: number): Buffer {
+  const whole = encodeMessage(message)
+  if (whole.length <= limit) return whole
+  const options = message.additionals.filter(({ data }) => data.type === 'raw' && data.number === types.OPT)
+  const lean = encodeMessage({ ...message, additionals: options })
+  if (lean.length <= limit) return lean
+  const flags = message.flags | headerBits.truncated
+  let kept = message.answers.length
+  for (;;) {
+    kept = Math.floor(kept / 2)
+    const answers = message.answers.slice(0, kept)
+    const cut = encodeMessage({ ...message, flags, answers, authorities: [], additionals: options })
+    if (cut.length <= limit || kept === 0) return cut
+  }
+}
+
+/** The EDNS record of a message: how large an answer may be, and the flags. */
+export type Edns = { readonly payloadSize: number; readonly version: number; readonly isDnssecWanted: boolean }
+
+/** Reads the OPT record among additional ones. Its fields stand where class and time to live usually are. */
+export function readEdns(additionals: readonly ResourceRecord[]): Edns | undefined {
+  const option = additionals.find(({ data }) => data.type === 'raw' && data.number === types.OPT)
+  if (option === undefined) return undefined
+  return {
+    payloadSize: option.class,
+    version: (option.ttlSeconds >>> 16) & 255,
+    isDnssecWanted: (option.ttlSeconds & 0x8000) !== 0,
+  }
+}
+
+/** The OPT record of an answer. `extendedRcode` is the high part of response codes above 15. */
+export function ednsRecord(payloadSize: number, isDnssecWanted: boolean, extendedRcode = 0): ResourceRecord {
+  const ttlSeconds = ((extendedRcode << 24) | (isDnssecWanted ? 0x8000 : 0)) >>> 0
+  return {
+    name: '.',
+    class: payloadSize,
+    ttlSeconds,
+    data: { type: 'raw', number: types.OPT, bytes: new Uint8Array(0) },
+  }
+}
