@@ -1,0 +1,291 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import type { Pod } from '../api/core/v1.ts'
+import { type Client, createClient } from '../client/rest/client.ts'
+import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
+import * as refs from '../client/rest/resource-refs.ts'
+import { systemClock } from '../component-base/clock.ts'
+import { parseFlags } from '../component-base/flags.ts'
+import { createLogger, silentLogger } from '../component-base/logger.ts'
+import { startControlPlane, type TestControlPlane } from '../test/fixtures/control-plane.ts'
+import { type HollowNode, startHollowNode } from '../test/fixtures/hollow-node.ts'
+import { run } from '../test/fixtures/process.ts'
+import { configOf, flags as flagSpecs } from './config.ts'
+import { runControllers } from './controllers.ts'
+
+let plane: TestControlPlane
+let client: Client
+let node: HollowNode
+let controllers: { readonly stop: AbortController; readonly ended: Promise<void> }
+const never = new AbortController().signal
+/** Pods whose label `play` says what becomes of them. */
+const play = ({ metadata }: Pod): { phase: string; ready: boolean } | undefined => {
+  switch (metadata.labels?.['play']) {
+    case 'succeed':
+      return { phase: 'Succeeded', ready: false }
+    case 'fail':
+      return { phase: 'Failed', ready: false }
+    case 'wait':
+      return { phase: 'Running', ready: false }
+    default:
+      return { phase: 'Running', ready: true }
+  }
+}
+
+beforeAll(async () => {
+  plane = await startControlPlane({ verbose: process.env['VERBOSE'] === '2' })
+  client = createClient(await loadKubeconfig(plane.kubeconfig))
+  controllers = await startControllers()
+  node = await startHollowNode({ client, name: 'node-1', statusOf: play })
+})
+afterAll(async () => {
+  await node?.stop()
+  await stopControllers()
+  client?.close()
+  await plane?.close()
+})
+
+/** As upstream runs them: each controller with the rights of its own service account. */
+async function startControllers() {
+  const kubeconfig = await plane.kubeconfigFor('system:kube-controller-manager')
+  const connection = { ...(await loadKubeconfig(kubeconfig)), userAgent: 'kube-controller-manager/test' }
+  const own = createClient(connection)
+  const { values } = parseFlags(flagSpecs, [
+    '--allocate-node-cidrs',
+    '--cluster-cidr=10.244.0.0/16',
+    '--service-cluster-ip-range=10.96.0.0/12',
+  ])
+  const rootCa = await readFile(join(plane.folder, 'ca.crt'), 'utf8')
+  const stop = new AbortController()
+  const logger = process.env['VERBOSE'] === '1' ? createLogger({ name: 'test', level: 'debug' }) : silentLogger
+  const ended = runControllers(
+    {
+      client: own,
+      connection,
+      clock: systemClock,
+      logger,
+      random: Math.random,
+      config: configOf(values, { rootCa }),
+      wanted: ['*'],
+      useServiceAccounts: true,
+    },
+    stop.signal,
+  ).finally(() => own.close())
+  return { stop, ended }
+}
+
+async function stopControllers(): Promise<void> {
+  controllers.stop.abort(new Error('test is over'))
+  await controllers.ended
+}
+
+async function kubectl(...args: string[]): Promise<string> {
+  return (await run('kubectl', [`--kubeconfig=${plane.kubeconfig}`, ...args])).trim()
+}
+
+async function eventually<T>(read: () => Promise<T>, check: (value: T) => void): Promise<void> {
+  await vi.waitFor(async () => check(await read()), { timeout: 20_000, interval: 100 })
+}
+
+async function create(object: object): Promise<void> {
+  const file = join(plane.folder, 'manifest.json')
+  await writeFile(file, JSON.stringify(object))
+  await kubectl('create', '--validate=false', '-f', file)
+}
+
+function deployment(name: string, replicas: number, labels: Readonly<Record<string, string>> = {}) {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name, ...labels } },
+        spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'c', image: 'web:1' }] },
+      },
+    },
+  }
+}
+
+const podsOf = async (app: string): Promise<readonly Pod[]> =>
+  (await client.list(refs.pods, { namespace: 'default', labelSelector: `app=${app}` }, never)).items
+
+test('every namespace gets its default service account and the root CA', async () => {
+  await kubectl('create', 'namespace', 'fresh')
+  await eventually(
+    async () => await kubectl('-n', 'fresh', 'get', 'serviceaccount,configmap', '-o', 'name'),
+    (names) => expect(names.split('\n')).toEqual(['serviceaccount/default', 'configmap/kube-root-ca.crt']),
+  )
+})
+
+test('a node gets its part of the cluster range', async () => {
+  await eventually(
+    async () => await client.get(refs.nodes, { name: 'node-1' }, never),
+    ({ spec }) => expect(spec).toMatchObject({ podCIDR: '10.244.0.0/24', podCIDRs: ['10.244.0.0/24'] }),
+  )
+})
+
+test('a Deployment makes a ReplicaSet and pods, rolls out, and rolls back', async () => {
+  await create(deployment('web', 3))
+  await kubectl('rollout', 'status', 'deployment/web', '--timeout=20s')
+  const [pod] = await podsOf('web')
+  const hash = pod?.metadata.labels?.['pod-template-hash'] ?? ''
+  expect(pod?.metadata.name).toMatch(new RegExp(`^web-${hash}-[bcdfghjklmnpqrstvwxz2456789]{5}$`))
+  expect(pod?.metadata.ownerReferences).toMatchObject([
+    { kind: 'ReplicaSet', controller: true, blockOwnerDeletion: true },
+  ])
+
+  await kubectl('set', 'image', 'deployment/web', 'c=web:2')
+  await kubectl('rollout', 'status', 'deployment/web', '--timeout=20s')
+  expect(await kubectl('rollout', 'history', 'deployment/web')).toMatch(/1 +<none>\n2 +<none>/)
+  await kubectl('rollout', 'undo', 'deployment/web')
+  await kubectl('rollout', 'status', 'deployment/web', '--timeout=20s')
+  expect(await kubectl('rollout', 'history', 'deployment/web')).toMatch(/2 +<none>\n3 +<none>/)
+  expect((await podsOf('web')).filter(({ metadata }) => metadata.deletionTimestamp === undefined)).toHaveLength(3)
+  expect(
+    (await client.list(refs.replicaSets, { namespace: 'default', labelSelector: 'app=web' }, never)).items,
+  ).toHaveLength(2)
+
+  await eventually(
+    async () =>
+      await kubectl('get', 'events', '--field-selector=involvedObject.name=web', '-o', 'jsonpath={.items[*].message}'),
+    (messages) => {
+      expect(messages).toContain(`Scaled up replica set web-${hash} from 0 to 3`)
+      expect(messages).toContain(`Scaled down replica set web-${hash} from 3 to 2`)
+    },
+  )
+  expect(await kubectl('get', 'deployment', 'web', '--no-headers')).toMatch(/^web +3\/3 +3 +3 /)
+})
+
+test('a Service gets an EndpointSlice and Endpoints of its ready pods', async () => {
+  await create(deployment('served', 2))
+  await create(deployment('unready', 1, { play: 'wait', in: 'served' }))
+  await kubectl('expose', 'deployment', 'served', '--port=80', '--target-port=8080')
+  await eventually(
+    async () =>
+      (
+        await client.list(
+          refs.endpointSlices,
+          { namespace: 'default', labelSelector: 'kubernetes.io/service-name=served' },
+          never,
+        )
+      ).items,
+    (slices) => {
+      expect(slices).toHaveLength(1)
+      expect(slices[0]?.ports).toEqual([{ name: '', port: 8080, protocol: 'TCP' }])
+      expect(slices[0]?.endpoints?.map(({ conditions, nodeName }) => [conditions, nodeName])).toEqual([
+        [{ ready: true, serving: true, terminating: false }, 'node-1'],
+        [{ ready: true, serving: true, terminating: false }, 'node-1'],
+      ])
+    },
+  )
+  const endpoints = await client.get(refs.endpoints, { namespace: 'default', name: 'served' }, never)
+  expect(endpoints.subsets).toMatchObject([{ ports: [{ port: 8080 }] }])
+  await kubectl('delete', 'service', 'served')
+  await eventually(
+    async () => await kubectl('get', 'endpoints,endpointslices', '-o', 'name'),
+    (names) => expect(names).not.toContain('served'),
+  )
+})
+
+test('deleting an owner in the background takes its dependents along', async () => {
+  await create(deployment('gone', 2))
+  await kubectl('rollout', 'status', 'deployment/gone', '--timeout=20s')
+  await kubectl('delete', 'deployment', 'gone')
+  await eventually(
+    async () => await podsOf('gone'),
+    (pods) => expect(pods).toEqual([]),
+  )
+  expect(await kubectl('get', 'replicasets', '-l', 'app=gone', '-o', 'name')).toBe('')
+})
+
+test('deleting an owner in the foreground waits for its dependents', async () => {
+  await create(deployment('front', 2))
+  await kubectl('rollout', 'status', 'deployment/front', '--timeout=20s')
+  await kubectl('delete', 'deployment', 'front', '--cascade=foreground', '--timeout=20s')
+  expect(await podsOf('front')).toEqual([])
+  expect(await kubectl('get', 'replicasets', '-l', 'app=front', '-o', 'name')).toBe('')
+})
+
+test('deleting an owner as an orphan leaves its dependents without an owner', async () => {
+  await create(deployment('left', 2))
+  await kubectl('rollout', 'status', 'deployment/left', '--timeout=20s')
+  await kubectl('delete', 'deployment', 'left', '--cascade=orphan', '--timeout=20s')
+  const sets = (await client.list(refs.replicaSets, { namespace: 'default', labelSelector: 'app=left' }, never)).items
+  expect(sets.map(({ metadata }) => metadata.ownerReferences)).toEqual([undefined])
+  expect(await podsOf('left')).toHaveLength(2)
+})
+
+test('a namespace loses its content, then goes itself', async () => {
+  await kubectl('create', 'namespace', 'doomed')
+  await create({ ...deployment('inside', 2), metadata: { name: 'inside', namespace: 'doomed' } })
+  await kubectl('-n', 'doomed', 'rollout', 'status', 'deployment/inside', '--timeout=20s')
+  await kubectl('delete', 'namespace', 'doomed', '--timeout=30s')
+  expect(await kubectl('get', 'namespaces', '-o', 'name')).not.toContain('doomed')
+})
+
+function job(name: string, labels: Readonly<Record<string, string>>, spec: object) {
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      ...spec,
+      template: {
+        metadata: { labels: { app: name, ...labels } },
+        spec: {
+          restartPolicy: 'Never',
+          terminationGracePeriodSeconds: 0,
+          containers: [{ name: 'c', image: 'work:1' }],
+        },
+      },
+    },
+  }
+}
+
+test('a Job runs to completion and counts every pod once', async () => {
+  await create(job('sums', { play: 'succeed' }, { completions: 5, parallelism: 2 }))
+  await kubectl('wait', '--for=condition=complete', 'job/sums', '--timeout=20s')
+  const { status } = await client.get(refs.jobs, { namespace: 'default', name: 'sums' }, never)
+  expect(status).toMatchObject({ succeeded: 5, ready: 0, terminating: 0, uncountedTerminatedPods: {} })
+  expect(status.conditions?.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
+    'SuccessCriteriaMet CompletionsReached',
+    'Complete CompletionsReached',
+  ])
+  const pods = await podsOf('sums')
+  expect(pods).toHaveLength(5)
+  expect(pods.flatMap(({ metadata }) => metadata.finalizers ?? [])).toEqual([])
+})
+
+test('a Job that fails too often is over, and says why', async () => {
+  await create(job('bad', { play: 'fail' }, { backoffLimit: 0 }))
+  await kubectl('wait', '--for=condition=failed', 'job/bad', '--timeout=20s')
+  const { status } = await client.get(refs.jobs, { namespace: 'default', name: 'bad' }, never)
+  expect(status).toMatchObject({ failed: 1 })
+  expect(status.conditions?.at(-1)).toMatchObject({ type: 'Failed', reason: 'BackoffLimitExceeded' })
+})
+
+test('an indexed Job gives every pod its index', async () => {
+  await create(job('indexed', { play: 'succeed' }, { completions: 3, parallelism: 3, completionMode: 'Indexed' }))
+  await kubectl('wait', '--for=condition=complete', 'job/indexed', '--timeout=20s')
+  const { status } = await client.get(refs.jobs, { namespace: 'default', name: 'indexed' }, never)
+  expect(status.completedIndexes).toBe('0-2')
+  const pods = await podsOf('indexed')
+  expect(pods.map(({ spec }) => spec.hostname).toSorted()).toEqual(['indexed-0', 'indexed-1', 'indexed-2'])
+})
+
+test('controllers that are killed in the middle go on where the API stands', async () => {
+  await create(deployment('steady', 4))
+  controllers.stop.abort(new Error('killed'))
+  await controllers.ended
+  await kubectl('set', 'image', 'deployment/steady', 'c=web:2')
+  controllers = await startControllers()
+  await kubectl('rollout', 'status', 'deployment/steady', '--timeout=30s')
+  await eventually(
+    async () => await podsOf('steady'),
+    (pods) => expect(pods).toHaveLength(4),
+  )
+})
