@@ -231,12 +231,13 @@ oom_score = 0
 
 /** The CNI chain flannel → bridge → host-local → portmap. */
 export function cniConfiguration(node: NodeLayout): unknown {
-  const delegate = { hairpinMode: true, isDefaultGateway: true, ipam: { dataDir: `${node.dir}/cni/networks` } }
+  const delegate = { hairpinMode: true, isDefaultGateway: true }
+  const ipam = { dataDir: `${node.dir}/cni/networks` }
   return {
     cniVersion: '1.0.0',
     name: 'cbr0',
     plugins: [
-      { type: 'flannel', subnetFile: '/run/flannel/subnet.env', dataDir: `${node.dir}/cni/flannel`, delegate },
+      { type: 'flannel', subnetFile: '/run/flannel/subnet.env', dataDir: `${node.dir}/cni/flannel`, ipam, delegate },
       { type: 'portmap', capabilities: { portMappings: true } },
     ],
   }
