@@ -1,10 +1,28 @@
+/** RoleBinding: who has a role in one namespace. */
 import { factsOf } from '../facts/resources.ts'
+import { pathSegmentName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
+import { bindingColumns, defaultBinding, validateBinding, validateRoleRefChange } from './rules.ts'
 import type { RoleBinding } from './v1.ts'
 
-/** RoleBinding. */
+const kinds = ['Role', 'ClusterRole']
+
 export const roleBindings = defineResource<RoleBinding>({
   facts: factsOf('rbac.authorization.k8s.io', 'rolebindings'),
   definition: 'rbac.v1.RoleBinding',
   hasGeneration: false,
+  allowCreateOnUpdate: true,
+  validateName: pathSegmentName,
+  defaults: (binding) => {
+    const { namespace = '' } = binding.metadata
+    const filled = defaultBinding(binding)
+    if (filled.subjects === undefined || namespace === '') return filled
+    const subjects = filled.subjects.map((subject) =>
+      subject.kind === 'ServiceAccount' && (subject.namespace ?? '') === '' ? { ...subject, namespace } : subject,
+    )
+    return { ...filled, subjects }
+  },
+  validate: (binding) => validateBinding(binding, kinds, true),
+  validateUpdate: (binding, old) => [...validateBinding(binding, kinds, true), ...validateRoleRefChange(binding, old)],
+  columns: bindingColumns,
 })
