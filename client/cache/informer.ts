@@ -49,6 +49,9 @@ export type InformerOptions<T extends ApiObject, D> = {
 /** Pages of the first list: as client-go, so that no answer grows without limit. */
 const pageSize = 5_000
 
+/** Longest pause between attempts at the first list. */
+const firstListRetryMs = 1_000
+
 /** Makes an informer; nothing happens before `run`. */
 export function createInformer<T extends ApiObject, D>(options: InformerOptions<T, D>): Informer<T> {
   const informer = new ListWatch(options)
@@ -108,7 +111,9 @@ class ListWatch<T extends ApiObject, D> {
         listNeeded ||= hasReason(error, 'Expired') || hasReason(error, 'Gone')
         failures += 1
         logger.debug('Watch ended', { resource: ref.plural, error })
-        await clock.sleep(listNeeded && failures === 1 ? 0 : backoffMs(listWatchBackoff, failures, random), signal)
+        const delay = listNeeded && failures === 1 ? 0 : backoffMs(listWatchBackoff, failures, random)
+        // A program that starts before the server is ready should not sleep long past that moment.
+        await clock.sleep(this.synced ? delay : Math.min(delay, firstListRetryMs), signal)
       }
     }
     signal.throwIfAborted()
