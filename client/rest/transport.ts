@@ -44,14 +44,16 @@ export class Transport {
   async send(request: Request, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted()
     if (this.#closed) throw new Error('the client is closed')
-    const stream = this.#open().request({
+    const headers = {
       ':method': request.method,
       ':path': request.path,
       'user-agent': this.#config.userAgent ?? 'kubets',
       accept: 'application/json',
       ...(this.#config.token === undefined ? {} : { authorization: `Bearer ${this.#config.token}` }),
       ...(request.headers ?? {}),
-    })
+    }
+    // Said outright, because node ends the stream of a DELETE by itself.
+    const stream = this.#open().request(headers, { endStream: request.body === undefined })
     return await answerOf(stream, request.body, signal)
   }
 
