@@ -24,6 +24,7 @@ import { createAuthorizer } from './authz/chain.ts'
 import type { Config, Flags } from './config.ts'
 import { createClusterIpAllocator } from './registry/cluster-ip-allocator.ts'
 import { createNodePortAllocator } from './registry/node-port-allocator.ts'
+import type { Store } from './registry/store.ts'
 import { find, type Lookup } from './registry/typed-reader.ts'
 import { subresourceHandlers } from './subresources/handlers.ts'
 import type { KubeletClientOptions } from './subresources/kubelet-client.ts'
@@ -33,6 +34,7 @@ import type { TokenIssuer } from './subresources/token-request.ts'
 export type AccessOptions = {
   readonly config: Config
   readonly lookup: Lookup
+  readonly store: Store
   readonly clock: Clock
   readonly random: () => number
 }
@@ -52,7 +54,7 @@ export type Access = {
 }
 
 /** Reads the files that the configuration names. */
-export async function createAccess({ config, lookup, clock, random }: AccessOptions): Promise<Access> {
+export async function createAccess({ config, lookup, store, clock, random }: AccessOptions): Promise<Access> {
   const { flags } = config
   const { reader } = lookup
   const [clientCa, proxyCa] = [
@@ -95,6 +97,7 @@ export async function createAccess({ config, lookup, clock, random }: AccessOpti
     authorizer,
     plugins: admissionPlugins({
       lookup,
+      store,
       authorizer,
       services: { clusterIps, nodePorts },
       clock,

@@ -57,7 +57,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   const { config, clock, logger } = options
   const storage = createEtcdStorage(etcdOptions(config), clock.now)
   const core = createCore(options, storage)
-  const access = await createAccess({ config, lookup: core.lookup, clock, random: options.random })
+  const access = await createAccess({ config, lookup: core.lookup, store: core.store, clock, random: options.random })
   core.setAdmission(createAdmissionChain(access.plugins))
   const health = new HealthChecks()
   const state = { stopping: false, bootstrapped: false }

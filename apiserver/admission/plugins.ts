@@ -1,16 +1,21 @@
 /** Every admission plugin in upstream's order. */
 import type { Clock } from '../../component-base/clock.ts'
+import { loopbackUser } from '../authn/user.ts'
 import type { Authorizer } from '../authz/authorizer.ts'
 import type { ServiceAllocatorOptions } from '../registry/service-allocator.ts'
 import { serviceAllocation } from '../registry/service-allocator.ts'
+import type { Store } from '../registry/store.ts'
 import type { Lookup } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin } from './admission.ts'
 import { defaultIngressClass, defaultStorageClass, storageObjectInUseProtection } from './default-classes.ts'
 import { defaultTolerationSeconds, type TolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
+import { nodeRestriction } from './node-restriction.ts'
 import { priorityAdmission } from './priority.ts'
 import { rbacEscalation } from './rbac-escalation.ts'
+import { asApiObject } from './request.ts'
+import { type QuotaOptions, resourceQuota } from './resource-quota.ts'
 import { runtimeClassAdmission } from './runtime-class.ts'
 import { serviceAccountAdmission } from './service-account.ts'
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts'
@@ -18,6 +23,7 @@ import { taintNodesByCondition } from './taint-nodes-by-condition.ts'
 export type AdmissionOptions = {
   readonly lookup: Lookup
   readonly authorizer: Authorizer
+  readonly store: Pick<Store, 'resource' | 'update'>
   readonly services: Omit<ServiceAllocatorOptions, 'reader' | 'clock'>
   readonly clock: Clock
   readonly random: () => number
@@ -28,12 +34,13 @@ export type AdmissionOptions = {
 
 /** The plugins that run; what belongs to storage upstream (escalation, allocation) cannot be disabled. */
 export function admissionPlugins(options: AdmissionOptions): readonly AdmissionPlugin[] {
-  const { lookup, authorizer, services, clock, random, tolerationSeconds, disabled = [] } = options
+  const { lookup, store, authorizer, services, clock, random, tolerationSeconds, disabled = [] } = options
   const { reader } = lookup
   const plugins = [
     namespaceLifecycle(lookup),
     limitRanger(reader),
     serviceAccountAdmission({ lookup, clock, random }),
+    nodeRestriction(lookup),
     taintNodesByCondition,
     priorityAdmission(reader),
     defaultTolerationSeconds(tolerationSeconds),
@@ -41,10 +48,22 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     storageObjectInUseProtection,
     runtimeClassAdmission(reader),
     defaultIngressClass(reader),
+    resourceQuota({ reader, clock, resource: store.resource, writeStatus: quotaStatusWriter(store) }),
   ]
   return [
     ...plugins.filter(({ name }) => !disabled.includes(name)),
     rbacEscalation({ reader, authorizer }),
     serviceAllocation({ ...services, reader, clock }),
   ]
+}
+
+/** Records what a quota's namespace uses. The count is made anew each time, so a lost write does no harm. */
+function quotaStatusWriter(store: Pick<Store, 'resource' | 'update'>): QuotaOptions['writeStatus'] {
+  return async ({ metadata, status }, signal) => {
+    const resource = store.resource('', 'resourcequotas')
+    if (resource === undefined) return
+    const key = { namespace: metadata.namespace ?? '', name: metadata.name }
+    const options = { user: loopbackUser, subresource: 'status' }
+    await store.update(resource, key, (current) => asApiObject({ ...current, status }), options, signal)
+  }
 }

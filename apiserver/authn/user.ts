@@ -3,6 +3,8 @@ import { StatusError } from '../../apimachinery/status.ts'
 import type { UserInfo } from '../http/request-info.ts'
 
 export const anonymousUser: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
+/** The API server itself. */
+export const loopbackUser: UserInfo = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 export const authenticatedGroup = 'system:authenticated'
 const serviceAccountPrefix = 'system:serviceaccount:'
 
