@@ -58,7 +58,8 @@ const noClaimsToFree = 'no new claims to deallocate'
 export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #inFlight = new Set<Promise<void>>()
-  readonly #preempting = new Set<string>()
+  /** Pods whose victims are being evicted, and whether an event has woken them meanwhile. */
+  readonly #preempting = new Map<string, { isWoken: boolean }>()
   #startIndex = 0
 
   constructor(options: SchedulerOptions) {
@@ -94,8 +95,10 @@ export class Scheduler {
     const { cache, listers, profiles, nominator, random, clock, metrics, isWaiting } = this.#options
     const profile = profiles.get(pod.pod.spec?.schedulerName ?? 'default-scheduler')
     if (profile === undefined || pod.isTerminating || cache.hasPod(pod.uid) || !isWaiting(pod)) return
-    if (this.#preempting.has(pod.uid)) {
-      this.#options.queue.addUnschedulable(queued, new Set(['NodeResourcesFit']))
+    const preempting = this.#preempting.get(pod.uid)
+    if (preempting !== undefined) {
+      preempting.isWoken = true
+      this.#options.queue.addUnschedulable(queued, queued.rejectedBy)
       return
     }
     const startMs = clock.now()
@@ -159,8 +162,10 @@ export class Scheduler {
   }
 
   async #report(queued: QueuedPod, message: string, preemption: Preemption, signal: AbortSignal): Promise<void> {
-    const { effects } = this.#options
+    const { effects, queue } = this.#options
     const { pod } = queued
+    const eviction = { isWoken: false }
+    if (preemption.type === 'evict') this.#preempting.set(pod.uid, eviction)
     await this.#tolerate(
       effects.reportUnschedulable(pod, message, preemption, signal),
       'Pod status not updated',
@@ -168,12 +173,9 @@ export class Scheduler {
       signal,
     )
     if (preemption.type !== 'evict') return
-    this.#preempting.add(pod.uid)
-    try {
-      await this.#tolerate(effects.preempt(pod, preemption, signal), 'Preemption not completed', pod, signal)
-    } finally {
-      this.#preempting.delete(pod.uid)
-    }
+    await this.#tolerate(effects.preempt(pod, preemption, signal), 'Preemption not completed', pod, signal)
+    this.#preempting.delete(pod.uid)
+    if (eviction.isWoken) queue.wake(pod.uid)
   }
 
   /** What fails here is tried again with the next attempt at the pod. */

@@ -119,6 +119,12 @@ export class SchedulingQueue {
     }
   }
 
+  /** Another try for a pod that fits nowhere, whatever turned it down. */
+  wake(uid: string): void {
+    const queued = this.#unschedulable.get(uid)
+    if (queued !== undefined && !isGated(queued.pod.pod)) this.#requeue(queued)
+  }
+
   /** Lets go of pods whose backoff has ended or that have waited longest. Called every second. */
   flush(): void {
     const nowMs = this.#options.now()
