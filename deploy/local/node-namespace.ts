@@ -2,7 +2,7 @@
  * A node's mount namespace: its own `/run` (sockets, leases, `subnet.env`, CNI namespaces) and its own view of `/sys`, so that
  * nodes do not see one another and every mount of a node is gone with its last process and the file that holds the namespace.
  */
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises'
 import { run } from '../../component-base/exec.ts'
 import { type NodeLayout, runDir } from './layout.ts'
 import { tolerate } from './network.ts'
@@ -21,6 +21,21 @@ export async function makeNamespaceFolder(signal: AbortSignal): Promise<void> {
   await run('mount', ['--make-private', folder], { signal })
 }
 
+/** Where libcni inside containerd remembers its results, whatever the configuration says. */
+const cniCacheDir = '/var/lib/cni'
+/** Says that the folder was not there before us. */
+const madeCniCacheDir = `${runDir}/made-cni-cache-dir`
+
+/** Makes sure that there is a folder to mount over. */
+export async function makeCniCacheDir(): Promise<void> {
+  if ((await mkdir(cniCacheDir, { recursive: true })) !== undefined) await writeFile(madeCniCacheDir, '')
+}
+
+/** Removes the folder if we made it and it is empty. */
+export async function removeCniCacheDir(): Promise<void> {
+  if (await exists(madeCniCacheDir)) await rmdir(cniCacheDir).catch(() => {})
+}
+
 /** Makes the node's mount namespace. Safe to repeat. */
 export async function makeMountNamespace(node: NodeLayout, signal: AbortSignal): Promise<void> {
   if (await isMountPoint(node.mountNs)) return
@@ -37,6 +52,7 @@ export async function makeMountNamespace(node: NodeLayout, signal: AbortSignal):
   await mount('--rbind', staging, '/sys/fs/cgroup')
   await tolerate('not mounted', run(command, [...enter, 'umount', '-R', '-l', staging], { signal }))
   await mount('-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run')
+  await mount('--bind', `${node.dir}/cni`, cniCacheDir)
 }
 
 /** Lets go of the namespaces; with their last process the kernel removes their mounts. */
@@ -48,11 +64,14 @@ export async function removeMountNamespaces(nodes: readonly NodeLayout[], signal
 
 /** True for a folder with a mount, and for a file that holds a namespace. */
 async function isMountPoint(path: string): Promise<boolean> {
-  const exists = await stat(path).then(
+  if (!(await exists(path))) return false
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8')
+  return mounts.split('\n').some((line) => line.split(' ')[4] === path)
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
     () => true,
     () => false,
   )
-  if (!exists) return false
-  const mounts = await readFile('/proc/self/mountinfo', 'utf8')
-  return mounts.split('\n').some((line) => line.split(' ')[4] === path)
 }

@@ -141,6 +141,8 @@ function apiserverFlags(): readonly string[] {
     `--kubelet-client-certificate=${pkiDir}/apiserver-kubelet-client.crt`,
     `--kubelet-client-key=${pkiDir}/apiserver-kubelet-client.key`,
     `--kubelet-certificate-authority=${pkiDir}/ca.crt`,
+    // Nobody resolves the nodes' names here.
+    '--kubelet-preferred-address-types=InternalIP,Hostname',
     `--service-account-key-file=${pkiDir}/sa.pub`,
     `--service-account-signing-key-file=${pkiDir}/sa.key`,
     `--service-account-issuer=https://kubernetes.default.svc.${clusterDomain}`,

@@ -31,7 +31,7 @@ import {
   supervisorPidFile,
 } from './layout.ts'
 import { makeBridge, makeEgress, makeNodeNetwork } from './network.ts'
-import { inNode, makeMountNamespace, makeNamespaceFolder } from './node-namespace.ts'
+import { inNode, makeCniCacheDir, makeMountNamespace, makeNamespaceFolder } from './node-namespace.ts'
 import type { LocalOptions } from './options.ts'
 import { controlPlaneRequirements, installPackages, missing, nodeRequirements, testRequirements } from './packages.ts'
 import {
@@ -79,6 +79,7 @@ export async function start(input: StartInput, signal: AbortSignal): Promise<voi
     await makeBridge(signal)
     if (nodes.length > 0) await makeEgress(signal)
     await makeNamespaceFolder(signal)
+    if (nodes.length > 0) await makeCniCacheDir()
     await Promise.all(nodes.map(async (node) => await makeNode(node, options, paths, signal)))
   })
   await step('supervisor', async () => {

@@ -3,7 +3,7 @@ import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import type { Clock } from '../../component-base/clock.ts'
 import { cgroupRoot, clusterFile, nodeLayout, runDir, stateDir } from './layout.ts'
 import { removeNetwork } from './network.ts'
-import { removeMountNamespaces } from './node-namespace.ts'
+import { removeCniCacheDir, removeMountNamespaces } from './node-namespace.ts'
 import { clusterProcesses } from './processes.ts'
 import { createProgress } from './progress.ts'
 import { waitFor } from './wait.ts'
@@ -35,6 +35,7 @@ export async function stop(clock: Clock, write: (text: string) => void, signal: 
     })
   })
   await step('files', async () => {
+    await removeCniCacheDir()
     await rm(runDir, { recursive: true, force: true })
     await rm(stateDir, { recursive: true, force: true })
   })
