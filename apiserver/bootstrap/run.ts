@@ -1,4 +1,5 @@
 /** Writes what every cluster starts with, then keeps the Service `kubernetes` pointing here. */
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { Access } from '../access.ts'
@@ -35,6 +36,8 @@ const retryMs = 500
 /** Runs until `signal` aborts. A store that is away for a while only delays it. */
 export async function runBootstrap(options: BootstrapOptions, signal: AbortSignal): Promise<void> {
   const { clock, logger, caches, store } = options
+  // Many writes at once listen to it.
+  setMaxListeners(0, signal)
   while (!caches.isLoaded) await clock.sleep(5, signal)
   let done = false
   for (;;) {

@@ -6,7 +6,7 @@ import { applyMergePatch } from '../../apimachinery/patch/merge-patch.ts'
 import { applyStrategicMerge } from '../../apimachinery/patch/strategic-merge.ts'
 import { JsonSyntaxError, parseJson } from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
-import { badRequest } from '../../apimachinery/status.ts'
+import { badRequest, invalid } from '../../apimachinery/status.ts'
 import { unsupportedMediaType } from '../http/body.ts'
 import { mediaTypeOf, negotiateOutput } from '../http/negotiation.ts'
 import { decodeResource } from '../registry/decode.ts'
@@ -27,6 +27,7 @@ export const patchObject: ResourceHandler = async (context, resource, request, r
   const { info, incoming, query, signal, warn } = request
   const type = mediaTypeOf(incoming.headers)
   if (type === 'application/apply-patch+yaml') return await applyPatch(context, resource, request, response)
+  refuseForce(query)
   const form = negotiateOutput(incoming.headers, query)
   const options = parseWriteOptions(request, 'PatchOptions')
   const { fieldValidation } = options
@@ -39,6 +40,15 @@ export const patchObject: ResourceHandler = async (context, resource, request, r
     signal,
   )
   await sendWritten(context, resource, request, response, { code: 200, object, form })
+}
+
+/** Source: `ValidatePatchOptions`. */
+function refuseForce(query: URLSearchParams): void {
+  if (query.get('force') === null) return
+  const message = 'Forbidden: may not be specified for non-apply patch'
+  throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
+    { reason: 'FieldValueForbidden', field: 'force', message },
+  ])
 }
 
 /** Reads a patch body; the result applies it to any state of the object. Throws UnsupportedMediaType or BadRequest. */

@@ -201,7 +201,8 @@ async function createNamed(
   signal: AbortSignal,
 ): Promise<ApiObject> {
   const time = formatTime(dependencies.clock.now())
-  const started = forCreate(placed, { name, uid: randomUUID(), time })
+  const identified = forCreate(placed, { name, uid: randomUUID(), time })
+  const started = managed(dependencies, resource, undefined, identified, options, time)
   const request: AdmissionRequest = {
     operation: 'CREATE',
     resource,
@@ -215,8 +216,21 @@ async function createNamed(
   }
   return await settling(dependencies, request, async (admission) => {
     const admitted = (await admission.mutate(request, signal)) ?? started
-    return await storeNew(dependencies, resource, { ...request, object: admitted }, options, time, signal)
+    return await storeNew(dependencies, resource, { ...request, object: admitted }, options, signal)
   })
+}
+
+function managed(
+  { schemas }: StoreDependencies,
+  resource: Resource,
+  old: ApiObject | undefined,
+  object: ApiObject,
+  options: CreateOptions | UpdateOptions,
+  time: string,
+): ApiObject {
+  if (options.keepManagedFields === true) return object
+  const subresource = 'subresource' in options ? (options.subresource ?? '') : ''
+  return noteManagers({ schemas, resource, old, object, fieldManager: options.fieldManager, subresource, time })
 }
 
 /** Whatever admission has reserved for a write is kept or given back when the write has ended. */
@@ -241,17 +255,12 @@ async function storeNew(
   resource: Resource,
   request: AdmissionRequest & { readonly object: ApiObject },
   options: CreateOptions,
-  time: string,
   signal: AbortSignal,
 ): Promise<ApiObject> {
-  const prepared = withEmptyStatus(schemas, resource, prepareForCreate(resource, request.object))
-  const managed = noteManagers(resource, undefined, prepared, options, time)
-  const causes = [...validateObjectMeta(managed, resource), ...(resource.validate?.(managed) ?? [])]
-  refuseIfAny(resource, managed, causes)
-  for (const warning of resource.warnings?.(managed, undefined) ?? []) options.warn?.(warning)
-  await admission().validate({ ...request, object: managed }, signal)
-
-  const object = inOrder(managed)
+  const object = inOrder(withEmptyStatus(schemas, resource, prepareForCreate(resource, request.object)))
+  refuseIfAny(resource, object, [...validateObjectMeta(object, resource), ...(resource.validate?.(object) ?? [])])
+  for (const warning of resource.warnings?.(object, undefined) ?? []) options.warn?.(warning)
+  await admission().validate({ ...request, object }, signal)
   if (options.dryRun === true) {
     await refuseIfTaken(caches, resource, object)
     return object
@@ -344,7 +353,8 @@ async function updateOnce(
   checkPreconditions(resource, old, options.preconditions)
   const changed = withNamespace(await change(old), resource, old.metadata.namespace ?? '')
   checkVersion(resource, changed, old)
-  const started = forUpdate(changed, old)
+  const time = formatTime(dependencies.clock.now())
+  const started = managed(dependencies, resource, old, forUpdate(changed, old), options, time)
   const request: AdmissionRequest = {
     operation: 'UPDATE',
     resource,
@@ -371,7 +381,7 @@ async function updateOnce(
 }
 
 async function storeChanged(
-  { clock, admission, storage, caches }: StoreDependencies,
+  { admission, storage, caches }: StoreDependencies,
   resource: Resource,
   request: AdmissionRequest & { readonly object: ApiObject; readonly oldObject: ApiObject },
   entry: CacheEntry,
@@ -380,12 +390,10 @@ async function storeChanged(
 ): Promise<{ readonly object: ApiObject }> {
   const { object: admitted, oldObject: old } = request
   const { object: prepared, validate } = prepareUpdate(resource, admitted, old, options)
-  const managed = noteManagers(resource, old, prepared, options, formatTime(clock.now()))
-  refuseIfAny(resource, managed, [...validateObjectMetaUpdate(managed, old, resource), ...validate(managed, old)])
-  for (const warning of resource.warnings?.(managed, old) ?? []) options.warn?.(warning)
-  await admission().validate({ ...request, object: managed }, signal)
-
-  const object = inOrder(managed)
+  const object = inOrder(prepared)
+  refuseIfAny(resource, object, [...validateObjectMetaUpdate(object, old, resource), ...validate(object, old)])
+  for (const warning of resource.warnings?.(object, old) ?? []) options.warn?.(warning)
+  await admission().validate({ ...request, object }, signal)
   if (options.dryRun === true) return { object }
   if (isFinished(resource, object)) {
     await erase({ storage }, entry, signal)

@@ -8,6 +8,7 @@
  * `/registry/` move the store's revision without an event for us; when the feed stays behind, a write to a key of our own
  * brings one.
  */
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { CacheEntry } from './cache-entry.ts'
@@ -95,6 +96,8 @@ export class WatchCache {
   /** Keeps the caches fed until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     this.#lifetime = signal
+    // Every call to the store listens to it.
+    setMaxListeners(0, signal)
     let retryMs = shortestRetryMs
     while (!signal.aborted) {
       try {
