@@ -23,7 +23,7 @@ beforeAll(async () => {
   await k.run(['expose', 'deployment', 'web', '--port=80'])
   await k.run(['rollout', 'status', 'deployment/web', '--timeout=90s'])
   const ip = (await k.run(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}'])).trim()
-  const loop = `while true; do wget -T 2 -qO- http://${ip}/ >/dev/null && echo ok || echo failed; sleep 0.1; done`
+  const loop = `while true; do timeout 2 wget -qO- http://${ip}/ >/dev/null && echo ok || echo failed; sleep 0.1; done`
   await k.run(['run', 'client', `--image=${shellImage}`, '--', 'sh', '-c', loop])
   await k.run(['wait', '--for=condition=Ready', 'pod/client', '--timeout=60s'])
   before = await containers()

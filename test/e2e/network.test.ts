@@ -24,7 +24,7 @@ async function webPods(): Promise<readonly Pod[]> {
 }
 
 async function fetchFrom(pod: string, url: string): Promise<string> {
-  return (await kubectl.run(['exec', pod, '--', 'wget', '-T', '3', '-qO-', url])).trim()
+  return (await kubectl.run(['exec', pod, '--', 'timeout', '3', 'wget', '-qO-', url])).trim()
 }
 
 beforeAll(async () => {
@@ -76,7 +76,7 @@ test('the ClusterIP and the DNS names answer from both nodes, and every replica 
 
 test('a pod reaches itself through its own Service', async () => {
   const [pod] = await webPods()
-  const script = 'for i in $(seq 40); do wget -T 3 -qO- http://web/cgi-bin/hostname; done'
+  const script = 'for i in $(seq 40); do timeout 3 wget -qO- http://web/cgi-bin/hostname; done'
   const answers = (await kubectl.run(['exec', pod?.metadata.name ?? '', '--', 'sh', '-c', script])).trim().split('\n')
   expect(answers).toHaveLength(40)
   expect(answers).toContain(pod?.metadata.name)
@@ -86,7 +86,7 @@ test('the NodePort answers on both node addresses from outside', async () => {
   const service = await kubectl.json<Service>(['get', 'service', 'web'])
   const port = service.spec.ports?.[0]?.nodePort
   for (const address of nodeAddresses) {
-    const { stdout } = await run('busybox', ['wget', '-T', '3', '-qO-', `http://${address}:${port}/cgi-bin/hostname`])
+    const { stdout } = await run('busybox', ['wget', '-qO-', `http://${address}:${port}/cgi-bin/hostname`])
     expect(stdout).toMatch(/^web-/)
   }
 })
@@ -94,7 +94,7 @@ test('the NodePort answers on both node addresses from outside', async () => {
 test('a killed pod is replaced and the Service skips it', async () => {
   const [victim] = await webPods()
   await kubectl.run(['delete', 'pod', victim?.metadata.name ?? '', '--grace-period=0', '--force'])
-  const script = 'for i in $(seq 40); do wget -T 3 -qO- http://web/cgi-bin/hostname || echo failed; done'
+  const script = 'for i in $(seq 40); do timeout 3 wget -qO- http://web/cgi-bin/hostname || echo failed; done'
   await eventually(async () => (await webPods()).length === 6)
   const answers = (await kubectl.run(['exec', 'shell-2', '--', 'sh', '-c', script])).trim().split('\n')
   expect(answers).not.toContain(victim?.metadata.name)
