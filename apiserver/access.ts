@@ -108,7 +108,7 @@ export async function createAccess({ config, lookup, store, clock, random }: Acc
       },
       disabled: flags['disable-admission-plugins'],
     }),
-    subresources: subresourceHandlers({ kubelet, verifyToken, tokenIssuer: tokenIssuer(config, signingPem) }),
+    subresources: subresourceHandlers({ kubelet, verifyToken, random, tokenIssuer: tokenIssuer(config, signingPem) }),
     kubernetesServiceIp: clusterIps.firstAddress,
     clientCa: [clientCa, proxyCa].filter((pem) => pem !== undefined),
     issuerDocument: discoveryDocument(issuer, flags['service-account-jwks-uri'] || `${issuer}/openid/v1/jwks`, keys),

@@ -8,6 +8,7 @@ import type { KubeletClientOptions } from './kubelet-client.ts'
 import { partialUpdateHandlers } from './partial-update.ts'
 import { podLogHandler } from './pod-log.ts'
 import { podStreamHandlers } from './pod-streams.ts'
+import { proxyHandlers } from './proxy.ts'
 import { scaleHandlers } from './scale.ts'
 import type { SubresourceHandler } from './subresource.ts'
 import { type TokenIssuer, tokenRequestHandler } from './token-request.ts'
@@ -15,13 +16,14 @@ import { type TokenIssuer, tokenRequestHandler } from './token-request.ts'
 export type SubresourceOptions = {
   readonly kubelet: KubeletClientOptions
   readonly verifyToken: TokenVerifier
+  readonly random: () => number
   /** Absent without a signing key: then there are no token requests. */
   readonly tokenIssuer?: TokenIssuer
 }
 
 /** The handlers, one per path and kind. */
 export function subresourceHandlers(options: SubresourceOptions): readonly SubresourceHandler[] {
-  const { kubelet, verifyToken, tokenIssuer } = options
+  const { kubelet, verifyToken, tokenIssuer, random } = options
   return [
     ...bindingHandlers,
     evictionHandler,
@@ -29,6 +31,7 @@ export function subresourceHandlers(options: SubresourceOptions): readonly Subre
     ...partialUpdateHandlers,
     podLogHandler(kubelet),
     ...podStreamHandlers(kubelet),
+    ...proxyHandlers({ kubelet, random }),
     ...accessReviewHandlers,
     ...identityReviewHandlers(verifyToken),
     ...(tokenIssuer === undefined ? [] : [tokenRequestHandler(tokenIssuer)]),

@@ -1,0 +1,158 @@
+/** `nodes/proxy`, `pods/proxy`, `services/proxy`: any request, passed on to a kubelet, a pod, or one endpoint of a service. */
+import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Endpoints, Pod, Service } from '../../api/core/v1.ts'
+import { badRequest } from '../../apimachinery/status.ts'
+import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
+import { kinds, read } from '../registry/typed-reader.ts'
+import { served } from './answers.ts'
+import { type Backend, type KubeletClientOptions, openRequest } from './kubelet-client.ts'
+import { nodeBackend } from './pod-backend.ts'
+import { isHidden, tunnel } from './pod-streams.ts'
+import {
+  nodePortAddress,
+  type ProxyAddress,
+  type ProxyName,
+  parseProxyName,
+  podAddress,
+  serviceAddress,
+} from './proxy-target.ts'
+import { relay } from './relay.ts'
+import type { SubresourceContext, SubresourceHandler } from './subresource.ts'
+
+type Options = { readonly kubelet: KubeletClientOptions; readonly random: () => number }
+
+const verbs = ['get', 'create', 'update', 'patch', 'delete']
+/** Hop-by-hop headers end at a proxy. */
+const hopHeaders = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** One handler for each of the three. */
+export function proxyHandlers(options: Options): readonly SubresourceHandler[] {
+  return ['nodes', 'pods', 'services'].map((plural) => ({
+    group: '',
+    plural,
+    subresource: 'proxy',
+    verbs,
+    handle: async (request, response, context) => {
+      await forward(request, response, await locate(request, context, options))
+      return undefined
+    },
+    upgrade: async (request: ApiRequest, socket: Duplex, head: Buffer, context: SubresourceContext) => {
+      const backend = await locate(request, context, options)
+      await tunnel({ request, socket, head, backend, path: backendPath(request.incoming.url) })
+    },
+  }))
+}
+
+async function locate(request: ApiRequest, context: SubresourceContext, options: Options): Promise<Backend> {
+  const { info, user } = request
+  const target = parseProxyName(info.name)
+  if (target === undefined || target.name === '') {
+    throw badRequest(`invalid ${info.resource.slice(0, -1)} request ${JSON.stringify(info.name)}`)
+  }
+  const resource = served(context.store, '', info.resource)
+  const common = { resource, subresource: 'proxy', namespace: info.namespace, name: target.name }
+  await context.admission.validate({ operation: 'CONNECT', ...common, user, dryRun: false }, request.signal)
+  const key = { namespace: resource.facts.namespaced ? info.namespace : '', name: target.name }
+  const object = await context.store.get(resource, key, request.signal)
+  if (info.resource === 'pods') return plain(podAddress(object as unknown as Pod, target))
+  if (info.resource === 'services') return plain(endpointOf(object as unknown as Service, target, context, options))
+  return nodeTarget(target, context, options)
+}
+
+function endpointOf(
+  service: Service,
+  target: ProxyName,
+  { reader }: SubresourceContext,
+  { random }: Options,
+): ProxyAddress {
+  const { namespace = '', name } = service.metadata
+  const endpoints: Endpoints | undefined = read(reader, kinds.endpoints, namespace, name)
+  return serviceAddress(service, endpoints, target, (count) => Math.floor(random() * count))
+}
+
+/** Without a port, or with the kubelet's own, the kubelet is meant, and it gets our certificate. */
+function nodeTarget(target: ProxyName, { reader }: SubresourceContext, { kubelet }: Options): Backend {
+  const backend = nodeBackend(reader, target.name, kubelet)
+  if (target.port === '' || Number(target.port) === backend.port) return backend
+  const node = read(reader, kinds.nodes, '', target.name)
+  return node === undefined ? backend : plain(nodePortAddress(node, target, kubelet.preferredAddressTypes))
+}
+
+function plain({ scheme, host, port }: ProxyAddress): Backend {
+  return { protocol: scheme, host, port }
+}
+
+/** What follows `/proxy` in the URL, query included. */
+export function backendPath(url: string): string {
+  const [path = '', query] = splitOnce(url, '?')
+  const rest = path.split('/').slice(proxySegment(path) + 1)
+  return `/${rest.join('/')}${query === undefined ? '' : `?${query}`}`
+}
+
+/** The URL up to `/proxy`: what the backend's `/` is for the client. */
+function proxyPrefix(url: string): string {
+  const [path = ''] = splitOnce(url, '?')
+  return path
+    .split('/')
+    .slice(0, proxySegment(path) + 1)
+    .join('/')
+}
+
+/** `/api/v1/nodes/x/proxy` or `/api/v1/namespaces/n/pods/x/proxy`; names may be `proxy` too. */
+function proxySegment(path: string): number {
+  return path.split('/')[3] === 'namespaces' ? 7 : 5
+}
+
+function splitOnce(text: string, separator: string): readonly [string, string?] {
+  const at = text.indexOf(separator)
+  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+async function forward(request: ApiRequest, response: ApiResponse, backend: Backend): Promise<void> {
+  const { incoming, stream, signal } = request
+  const path = backendPath(incoming.url)
+  const prefix = proxyPrefix(incoming.url)
+  const opened = openRequest(
+    backend,
+    { method: incoming.method, path, headers: forwardedHeaders(request, backend) },
+    signal,
+  )
+  const sent = pipeline(stream, opened.request).catch(() => {
+    // The answer's promise reports what went wrong with the connection.
+  })
+  const answer = await opened.response
+  const headers = Object.entries(answer.headersDistinct).flatMap(([name, values]): [string, readonly string[]][] =>
+    values === undefined || hopHeaders.has(name)
+      ? []
+      : [[name, name === 'location' ? values.map((one) => relocated(one, prefix)) : values]],
+  )
+  response.writeHead(answer.statusCode ?? 502, Object.fromEntries(headers))
+  await relay(answer, response, signal)
+  await sent
+}
+
+function forwardedHeaders(
+  { incoming }: ApiRequest,
+  backend: Backend,
+): Readonly<Record<string, string | readonly string[]>> {
+  const kept = Object.entries(incoming.headers).filter(([name]) => !isHidden(name) && !hopHeaders.has(name))
+  return {
+    ...Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+    host: `${backend.host}:${backend.port}`,
+    ...(incoming.headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' }),
+  }
+}
+
+/** A redirect to a path of the backend is one below the proxy's path for the client. */
+function relocated(location: string, prefix: string): string {
+  return location.startsWith('/') && !location.startsWith(prefix) ? `${prefix}${location}` : location
+}
