@@ -31,6 +31,10 @@ export type Field = {
   /** Strategic merge patch: `$retainKeys` is understood. */
   readonly patchRetainKeys: boolean
   readonly mergeKey: string | undefined
+  /** The flags as they stand in the table, for OpenAPI. */
+  readonly declaredListType: string | undefined
+  readonly declaredMapType: string | undefined
+  readonly patchStrategy: string | undefined
   /** A zero value that was given is kept. */
   readonly pointer: boolean
   /** Written when nothing was given; nested defaults are filled in. */
@@ -129,6 +133,9 @@ function parseField(structs: ReadonlyMap<string, Struct>, name: string, spec: st
     patchMerge: patch.includes('merge'),
     patchRetainKeys: patch.includes('retainKeys'),
     mergeKey: flag.get('mergeKey'),
+    declaredListType: flag.get('list'),
+    declaredMapType: flag.get('map'),
+    patchStrategy: flag.get('patch'),
     pointer: flag.has('ptr'),
     default: declared,
     declaredDefault: declared,
