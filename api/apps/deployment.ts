@@ -28,6 +28,12 @@ export const deployments = defineResource<Deployment>({
     ...validateSpec(spec),
     ...immutable('spec.selector', spec.selector, old.spec.selector),
   ],
+  // Annotations may change with the status: the controller notes the revision there. Source: deploymentStatusStrategy.
+  prepareForStatusUpdate: (deployment, { metadata, spec }) => {
+    const { labels: _, ...rest } = deployment.metadata
+    const labels = metadata.labels === undefined ? {} : { labels: metadata.labels }
+    return { ...deployment, metadata: { ...rest, ...labels }, spec }
+  },
   validateStatusUpdate: ({ status }) => [
     ...validateCounts(status, [
       'observedGeneration',
