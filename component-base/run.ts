@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** Structured concurrency: long-lived work is a named task of one parent that waits for all of it. */
 
 /** Long-lived work. Returns only when `signal` aborts; rejects when it cannot go on. */
@@ -15,6 +17,8 @@ export function isAbortError(error: unknown): boolean {
 export async function runAll(signal: AbortSignal, tasks: Readonly<Record<string, Task>>): Promise<void> {
   const stop = new AbortController()
   const both = AbortSignal.any([signal, stop.signal])
+  // Everything below listens to the one signal; that many listeners are no leak.
+  setMaxListeners(0, both)
   const failures: Error[] = []
   await Promise.all(
     Object.entries(tasks).map(async ([name, task]) => {
