@@ -107,8 +107,14 @@ async function del(request: Request): Promise<void> {
 }
 
 async function gc(request: Request): Promise<void> {
-  const valid = new Set(validAttachments(request.config).map((item) => `${item.containerId} ${item.ifname}`))
-  await release(request, (item) => !valid.has(`${item.containerId} ${item.ifname}`))
+  const valid = validAttachments(request.config)
+  const keys = new Set(valid.map((item) => `${item.containerId} ${item.ifname}`))
+  await release(request, (item) => !keys.has(`${item.containerId} ${item.ifname}`))
+  const folder = folderOf(parseIpam(request), request)
+  const isInUse = (name: string): boolean =>
+    valid.some((item) => name.startsWith(`.${item.containerId}-${item.ifname}-`))
+  const leftovers = (await listNames(folder)).filter((name) => name.endsWith('.tmp') && !isInUse(name))
+  await Promise.all(leftovers.map(async (name) => await remove(`${folder}/${name}`)))
 }
 
 async function release(request: Request, isGone: (item: Reservation) => boolean): Promise<void> {

@@ -1,0 +1,149 @@
+import { expect, test } from 'vitest'
+import { hostDeviceName, parseBridgeConfig, planBridge, planContainer, planHost, routesOf } from './bridge-plan.ts'
+import { parseSubnetFile, planDelegate } from './flannel-plan.ts'
+import { planRemoval } from './iptables.ts'
+import { mappingsOf, parseMappings, planPortmap } from './portmap-plan.ts'
+
+const config = { cniVersion: '1.0.0', name: 'cbr0', type: 'flannel' }
+const subnetFile =
+  'FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n'
+
+test('planDelegate() makes what upstream makes of a subnet file', () => {
+  const delegate = { hairpinMode: true, isDefaultGateway: true }
+  expect(planDelegate({ ...config, delegate, ipam: { dataDir: '/x' } }, parseSubnetFile(subnetFile))).toEqual({
+    cniVersion: '1.0.0',
+    name: 'cbr0',
+    type: 'bridge',
+    mtu: 1472,
+    ipMasq: false,
+    isGateway: true,
+    hairpinMode: true,
+    isDefaultGateway: true,
+    ipam: {
+      type: 'host-local',
+      dataDir: '/x',
+      ranges: [[{ subnet: '10.244.1.0/24' }]],
+      routes: [{ dst: '10.244.0.0/16' }],
+    },
+  })
+})
+
+test('planDelegate() adds the IPv6 subnet as a second range', () => {
+  const file = `${subnetFile}FLANNEL_IPV6_NETWORK=fd00::/48\nFLANNEL_IPV6_SUBNET=fd00:0:0:1::1/64\n`
+  const { ipam } = planDelegate(config, parseSubnetFile(file)) as { ipam?: { ranges: unknown } }
+  expect(ipam?.ranges).toEqual([[{ subnet: '10.244.1.0/24' }], [{ subnet: 'fd00:0:0:1::/64' }]])
+})
+
+test('planDelegate() refuses what flannel sets itself', () => {
+  for (const field of ['name', 'ipam']) {
+    const bad = { ...config, delegate: { [field]: {} } }
+    expect(() => planDelegate(bad, parseSubnetFile(subnetFile))).toThrow(
+      `'delegate' dictionary must not have '${field}' field, it'll be set by flannel`,
+    )
+  }
+})
+
+test('parseSubnetFile() names what is missing', () => {
+  expect(() => parseSubnetFile('FLANNEL_MTU=1\n')).toThrow('is missing FLANNEL_NETWORK, FLANNEL_SUBNET, FLANNEL_IPMASQ')
+})
+
+const attachment = {
+  config,
+  containerId: 'c1',
+  ifname: 'eth0',
+  netns: '/run/netns/x',
+  ips: [{ address: '10.244.1.2/24', gateway: '10.244.1.1' }],
+  routes: [{ dst: '10.244.0.0/16' }],
+}
+const bridge = parseBridgeConfig({ ...config, isDefaultGateway: true, hairpinMode: true, mtu: 1472 }, {})
+const host = hostDeviceName('c1', 'eth0')
+
+test('planBridge() gives the bridge an address of its own, so that no port lends it one', () => {
+  expect(planBridge(bridge, attachment.ips)).toEqual([
+    'link add name cni0 mtu 1472 address 0a:58:0a:f4:01:01 type bridge',
+  ])
+})
+
+test('planHost() connects the container and gives the bridge the gateway’s address', () => {
+  const mac = / address (02:\S+) type veth/.exec(planHost(bridge, attachment).join('\n'))?.[1]
+  expect(planHost(bridge, attachment)).toEqual([
+    'link set dev cni0 up',
+    'address replace 10.244.1.1/24 brd + dev cni0',
+    `link add name ${host} mtu 1472 address ${mac} type veth peer name eth0 mtu 1472 address 0a:58:0a:f4:01:02 netns /run/netns/x`,
+    `link set dev ${host} alias "cbr0 c1"`,
+    `link set dev ${host} master cni0 up`,
+    `link set dev ${host} type bridge_slave hairpin on`,
+  ])
+})
+
+test('planContainer() sets the address before the routes', () => {
+  expect(planContainer(bridge, attachment)).toEqual([
+    'address add 10.244.1.2/24 brd + dev eth0',
+    'link set dev eth0 up',
+    'route add 10.244.0.0/16 via 10.244.1.1 dev eth0',
+    'route add 0.0.0.0/0 via 10.244.1.1 dev eth0',
+  ])
+})
+
+test('routesOf() does not add a default route that is there', () => {
+  const routes = [{ dst: '0.0.0.0/0', gw: '10.244.1.9' }]
+  expect(routesOf(bridge, { ...attachment, routes })).toEqual(routes)
+})
+
+test('parseBridgeConfig() refuses hairpin and promiscuous mode together', () => {
+  expect(() => parseBridgeConfig({ ...config, hairpinMode: true, promiscMode: true }, {})).toThrow('at the same time')
+})
+
+const mapping = { hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIp: '' }
+const input = {
+  family: 'ip',
+  chain: 'CNI-DN-x',
+  comment: 'dnat name: "cbr0" id: "c1"',
+  address: '10.244.1.2/24',
+  mappings: [mapping],
+  isMasqueraded: true,
+  markBit: 13,
+} as const
+
+test('planPortmap() makes the shared chains once', () => {
+  const first = planPortmap(input, [])
+  expect(first).toContain(':CNI-HOSTPORT-DNAT - [0:0]')
+  const listing = first.map((line) => line.replace(/^:(\S+) .*/, '-N $1'))
+  expect(
+    planPortmap(input, listing).filter((line) => /^(:CNI-HOSTPORT|-A (PREROUTING|OUTPUT|POSTROUTING))/.test(line)),
+  ).toEqual([])
+})
+
+test('planPortmap() masquerades only for the container’s subnet and for localhost', () => {
+  expect(planPortmap(input, []).filter((line) => line.startsWith('-A CNI-DN-x'))).toEqual([
+    '-A CNI-DN-x -s 10.244.1.0/24 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK',
+    '-A CNI-DN-x -s 127.0.0.1 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK',
+    '-A CNI-DN-x -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.244.1.2:80',
+  ])
+})
+
+test('planPortmap() splits ports that one rule cannot hold', () => {
+  const mappings = Array.from({ length: 16 }, (_, i) => ({ ...mapping, hostPort: 9000 + i }))
+  expect(planPortmap({ ...input, mappings }, []).filter((line) => line.includes('--dports'))).toHaveLength(2)
+})
+
+test('planRemoval() takes away exactly what planPortmap() added for a container', () => {
+  const listing = planPortmap(input, []).map((line) => line.replace(/^:(\S+) .*/, '-N $1'))
+  expect(planRemoval(listing, ['CNI-DN-x'])).toEqual([
+    '-D CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \\"cbr0\\" id: \\"c1\\"" -m multiport --dports 8080 -j CNI-DN-x',
+    '-F CNI-DN-x',
+    '-X CNI-DN-x',
+  ])
+  expect(planRemoval(listing, ['CNI-DN-y'])).toEqual([])
+})
+
+test('mappingsOf() leaves a mapping of the other family out', () => {
+  const six = { ...mapping, hostIp: 'fd00::1' }
+  expect(mappingsOf('ip', [mapping, six])).toEqual([mapping])
+  expect(mappingsOf('ip6', [mapping, six])).toEqual([mapping, six])
+})
+
+test('parseMappings() refuses ports that are none', () => {
+  const portMappings = [{ hostPort: 0, containerPort: 80, protocol: 'tcp' }]
+  expect(() => parseMappings({ ...config, runtimeConfig: { portMappings } })).toThrow('Invalid host port number: 0')
+})
