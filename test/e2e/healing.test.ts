@@ -1,4 +1,5 @@
 /** Each program is killed in turn under a running workload: the cluster heals, no pod restarts, traffic goes on. */
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Pod } from '../../api/core/v1.ts'
 import { eventually, type Kubectl, programPids, shellImage, startCluster, testNamespace, webImage } from './cluster.ts'
@@ -78,6 +79,14 @@ test('Service traffic between running pods went on all the time', async () => {
 
 test('kill -9 of the supervisor: a second npm start mends it and restarts nothing', async () => {
   const pids = await programPids()
+  const supervisor = async (): Promise<number> =>
+    Number((await readFile('/run/kubets/supervisor.pid', 'utf8')).split(' ')[0])
+  const before = await supervisor()
+  process.kill(before, 'SIGKILL')
   await startCluster()
   expect(await programPids()).toEqual(pids)
+  expect(await supervisor()).not.toBe(before)
+  const pid = pids.get('scheduler') ?? 0
+  process.kill(pid, 'SIGKILL')
+  await eventually(async () => ((await programPids()).get('scheduler') ?? pid) !== pid)
 })
