@@ -1,0 +1,199 @@
+/**
+ * OpenAPI v2 as protobuf: `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`, which client-go asks for and decodes
+ * whatever it gets. Only the parts that our documents have are written. Field numbers: gnostic `OpenAPIv2.proto`.
+ */
+import { isJsonList, isJsonObject, type Json, type JsonObject } from '../json.ts'
+import { ReverseWriter } from '../protobuf/writer.ts'
+
+/** What clients ask for in `Accept`; old ones write the first, which is no valid media type. */
+export const gnosticAccepted = [
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+]
+/** What the answer is labelled as: Go refuses to parse the form with `@`. */
+export const gnosticContentType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
+
+/** Encodes a document that `openApiV2()` has made. */
+export function encodeOpenApiV2(document: JsonObject): Buffer {
+  const writer = new ReverseWriter()
+  writeMessage(writer, documentFields, document)
+  return writer.finish()
+}
+
+type Write = (writer: ReverseWriter, number: number, value: Json) => void
+/** Fields of a message by JSON name; whatever else an object has is a vendor extension, where the message has room for them. */
+type Message = {
+  readonly fields: ReadonlyMap<string, readonly [number, Write]>
+  readonly vendorExtension?: number
+}
+
+function message(fields: Readonly<Record<string, readonly [number, Write]>>, vendorExtension?: number): Message {
+  return { fields: new Map(Object.entries(fields)), ...(vendorExtension === undefined ? {} : { vendorExtension }) }
+}
+
+function writeMessage(writer: ReverseWriter, { fields, vendorExtension }: Message, value: JsonObject): void {
+  for (const [name, part] of Object.entries(value).toReversed()) {
+    if (part === undefined) continue
+    const field = fields.get(name)
+    if (field !== undefined) field[1](writer, field[0], part)
+    else if (vendorExtension !== undefined && name.startsWith('x-'))
+      writeNamed(writer, vendorExtension, name, part, any)
+  }
+}
+
+const text: Write = (writer, number, value) => {
+  if (typeof value === 'string') writer.textField(number, value)
+}
+const bool: Write = (writer, number, value) => {
+  if (value !== true) return
+  writer.varint(1)
+  writer.tag(number, 0)
+}
+const texts: Write = (writer, number, value) => {
+  if (isJsonList(value)) for (const item of value.toReversed()) text(writer, number, item)
+}
+/** `Any`: the value as YAML, of which JSON is a part. */
+const any: Write = (writer, number, value) => {
+  const mark = writer.length
+  writer.textField(2, JSON.stringify(value))
+  writer.close(number, mark)
+}
+
+function nested(make: () => Message): Write {
+  return (writer, number, value) => {
+    if (!isJsonObject(value)) return
+    const mark = writer.length
+    writeMessage(writer, make(), value)
+    writer.close(number, mark)
+  }
+}
+
+/** A message around another one, as gnostic has them for unions: `1` of `ParametersItem` is a `Parameter`. */
+function wrapped(inner: number, write: Write): Write {
+  return (writer, number, value) => {
+    const mark = writer.length
+    write(writer, inner, value)
+    writer.close(number, mark)
+  }
+}
+
+function each(write: Write): Write {
+  return (writer, number, value) => {
+    if (isJsonList(value)) for (const item of value.toReversed()) write(writer, number, item)
+  }
+}
+
+function writeNamed(writer: ReverseWriter, number: number, name: string, value: Json, write: Write): void {
+  const mark = writer.length
+  write(writer, 2, value)
+  writer.textField(1, name)
+  writer.close(number, mark)
+}
+
+/** Objects with free keys are lists of name and value. */
+function named(inner: number, write: Write): Write {
+  return (writer, number, value) => {
+    if (!isJsonObject(value)) return
+    const mark = writer.length
+    for (const [name, part] of Object.entries(value).toReversed()) {
+      if (part !== undefined) writeNamed(writer, inner, name, part, write)
+    }
+    writer.close(number, mark)
+  }
+}
+
+const schema: Write = nested(() => schemaFields)
+const typeItem: Write = wrapped(1, text)
+const schemaFields = message(
+  {
+    $ref: [1, text],
+    format: [2, text],
+    title: [3, text],
+    description: [4, text],
+    default: [5, any],
+    required: [19, texts],
+    enum: [20, each(any)],
+    additionalProperties: [
+      21,
+      (writer, number, value) => {
+        const mark = writer.length
+        if (isJsonObject(value)) schema(writer, 1, value)
+        else bool(writer, 2, value)
+        writer.close(number, mark)
+      },
+    ],
+    type: [22, typeItem],
+    items: [23, wrapped(1, schema)],
+    allOf: [24, each(schema)],
+    properties: [25, named(1, schema)],
+  },
+  31,
+)
+
+const parameterFields = { required: [1, bool], in: [2, text], description: [3, text], name: [4, text] } as const
+const queryParameter = nested(() => message({ ...parameterFields, type: [6, text], format: [7, text] }))
+const pathParameter = nested(() => message({ ...parameterFields, type: [5, text], format: [6, text] }))
+const bodyParameter = nested(() =>
+  message({ description: [1, text], name: [2, text], in: [3, text], required: [4, bool], schema: [5, schema] }),
+)
+
+/** `ParametersItem{parameter: Parameter{body | nonBody{query | path}}}`. */
+const parameter: Write = wrapped(1, (writer, number, value) => {
+  if (!isJsonObject(value)) return
+  const mark = writer.length
+  if (value['in'] === 'body') bodyParameter(writer, 1, value)
+  else {
+    const inner = writer.length
+    if (value['in'] === 'path') pathParameter(writer, 4, value)
+    else queryParameter(writer, 3, value)
+    writer.close(2, inner)
+  }
+  writer.close(number, mark)
+})
+
+const response: Write = wrapped(
+  1,
+  nested(() => message({ description: [1, text], schema: [2, wrapped(1, schema)] })),
+)
+
+const operation: Write = nested(() => operationFields)
+const operationFields = message(
+  {
+    tags: [1, texts],
+    summary: [2, text],
+    description: [3, text],
+    operationId: [5, text],
+    produces: [6, texts],
+    consumes: [7, texts],
+    parameters: [8, each(parameter)],
+    responses: [9, named(1, response)],
+    schemes: [10, texts],
+  },
+  13,
+)
+
+const pathItem: Write = nested(() => pathItemFields)
+const pathItemFields = message({
+  get: [2, operation],
+  put: [3, operation],
+  post: [4, operation],
+  delete: [5, operation],
+  options: [6, operation],
+  head: [7, operation],
+  patch: [8, operation],
+  parameters: [9, each(parameter)],
+})
+
+const apiKey: Write = (writer, number, value) => {
+  const mark = writer.length
+  nested(() => message({ type: [1, text], name: [2, text], in: [3, text], description: [4, text] }))(writer, 2, value)
+  writer.close(number, mark)
+}
+
+const documentFields = message({
+  swagger: [1, text],
+  info: [2, nested(() => message({ title: [1, text], version: [2, text], description: [3, text] }))],
+  paths: [8, named(2, pathItem)],
+  definitions: [9, named(1, schema)],
+  securityDefinitions: [13, named(1, apiKey)],
+})

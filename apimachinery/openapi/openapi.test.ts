@@ -1,0 +1,206 @@
+import protobuf from 'protobufjs'
+import { describe, expect, test } from 'vitest'
+import type { JsonObject } from '../json.ts'
+import { compileSchema } from '../schema/schema.ts'
+import { longName, renderDefinitions } from './definitions.ts'
+import { encodeOpenApiV2 } from './gnostic.ts'
+import { groupName, type OpenApiResource, resourcePaths } from './paths.ts'
+import { openApiV2 } from './v2.ts'
+import { openApiV3, openApiV3Index, openApiV3Path } from './v3.ts'
+
+const schemas = compileSchema({
+  'apps.v1.Thing': {
+    gvk: { group: 'apps', version: 'v1', kind: 'Thing' },
+    fields: {
+      metadata: '1 meta.v1.ObjectMeta ={}',
+      spec: '2 apps.v1.ThingSpec ={}',
+      items: '3 []string list=atomic =[]',
+    },
+  },
+  'apps.v1.ThingSpec': {
+    fields: {
+      ports: '1 []apps.v1.Port list=map keys=port,protocol patch=merge mergeKey=port',
+      limits: '2 map<quantity>',
+      surge: '3 intOrString',
+      labels: '4 map<string>',
+    },
+  },
+  'apps.v1.Port': { fields: { port: '1! int32 =0', protocol: '2 string ="TCP"' } },
+  'meta.v1.ObjectMeta': { fields: { name: '1 string', created: '2 time' } },
+  'meta.v1.ListMeta': { fields: { continue: '1 string' } },
+  'meta.v1.Status': { fields: { code: '1 int32' } },
+  'meta.v1.DeleteOptions': { fields: { dryRun: '1 []string list=atomic' } },
+  'meta.v1.WatchEvent': { fields: { object: '1! rawExtension' } },
+})
+const things: OpenApiResource = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'Thing',
+  plural: 'things',
+  namespaced: true,
+  subresources: { status: { group: 'apps', version: 'v1', kind: 'Thing', verbs: ['get', 'patch', 'update'] } },
+}
+
+test('longName() puts definitions where upstream has them', () => {
+  expect(longName('core.v1.Pod')).toBe('io.k8s.api.core.v1.Pod')
+  expect(longName('meta.v1.Time')).toBe('io.k8s.apimachinery.pkg.apis.meta.v1.Time')
+  expect(longName('apiregistration.v1.APIService')).toBe(
+    'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService',
+  )
+  expect(longName('io.example.v1.Thing')).toBe('io.example.v1.Thing')
+})
+test('groupName() is what operation ids begin with', () => {
+  expect(['', 'apps', 'rbac.authorization.k8s.io', 'flowcontrol.apiserver.k8s.io'].map(groupName)).toEqual([
+    'Core',
+    'Apps',
+    'RbacAuthorization',
+    'FlowcontrolApiserver',
+  ])
+})
+
+describe('renderDefinitions()', () => {
+  test('wraps references and shows defaults in v3', () => {
+    const rendered = renderDefinitions({
+      schemas,
+      dialect: 'v3',
+      roots: ['apps.v1.Thing'],
+      lists: ['apps.v1.Thing'],
+      describe: (name, field) => (field === 'ports' ? `ports of ${name}` : undefined),
+    })
+    expect(rendered['io.k8s.api.apps.v1.ThingSpec']).toEqual({
+      type: 'object',
+      properties: {
+        ports: {
+          description: 'ports of apps.v1.ThingSpec',
+          type: 'array',
+          items: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.apps.v1.Port' }], default: {} },
+          'x-kubernetes-list-map-keys': ['port', 'protocol'],
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-patch-merge-key': 'port',
+          'x-kubernetes-patch-strategy': 'merge',
+        },
+        limits: {
+          type: 'object',
+          additionalProperties: {
+            allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity' }],
+          },
+        },
+        surge: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.util.intstr.IntOrString' }] },
+        labels: { type: 'object', additionalProperties: { type: 'string', default: '' } },
+      },
+    })
+    expect(rendered['io.k8s.api.apps.v1.Port']).toMatchObject({
+      required: ['port'],
+      properties: { protocol: { default: 'TCP' } },
+    })
+    expect(rendered['io.k8s.api.apps.v1.Thing']).toMatchObject({ properties: { items: { type: 'array' } } })
+    expect(rendered['io.k8s.api.apps.v1.ThingList']).toMatchObject({
+      required: ['items'],
+      'x-kubernetes-group-version-kind': [{ group: 'apps', version: 'v1', kind: 'ThingList' }],
+    })
+  })
+  test('writes bare references and no defaults in v2', () => {
+    const rendered = renderDefinitions({ schemas, dialect: 'v2', roots: ['apps.v1.Thing'], lists: [] })
+    expect(rendered['io.k8s.api.apps.v1.Port']).toMatchObject({ properties: { protocol: { type: 'string' } } })
+    expect(JSON.stringify(rendered)).not.toContain('default')
+    expect(rendered['io.k8s.api.apps.v1.Thing']).toMatchObject({
+      properties: { spec: { $ref: '#/definitions/io.k8s.api.apps.v1.ThingSpec' } },
+    })
+  })
+})
+
+test('resourcePaths() tells kubectl that PATCH takes fieldValidation', () => {
+  const patch = resourcePaths(things)
+    .flatMap((item) => item.operations)
+    .filter(({ method }) => method === 'patch')
+  expect(patch.map(({ operationId }) => operationId)).toEqual([
+    'patchAppsV1NamespacedThing',
+    'patchAppsV1NamespacedThingStatus',
+  ])
+  for (const { parameters } of patch)
+    expect(parameters.map(({ name }) => name)).toEqual(['dryRun', 'fieldManager', 'fieldValidation', 'force'])
+})
+
+test('openApiV3() refers only to schemas that it has', () => {
+  const document = openApiV3({ schemas, resources: [things] })
+  const has = new Set(Object.keys((document['components'] as JsonObject)['schemas'] as JsonObject))
+  const referred = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name)
+  expect(referred.length).toBeGreaterThan(50)
+  for (const name of referred) expect(has.has(name ?? ''), name).toBe(true)
+})
+
+test('openApiV3Index() changes its address with the content', () => {
+  const path = openApiV3Path({ group: 'apps', version: 'v1' })
+  const url = (text: string): string => JSON.stringify(openApiV3Index(new Map([[path, text]])))
+  expect(url('a')).toMatch(/"apis\/apps\/v1":\{"serverRelativeURL":"\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]{128}"/)
+  expect(url('a')).not.toBe(url('b'))
+})
+
+test('encodeOpenApiV2() is read back by a protobuf library', () => {
+  const root = protobuf
+    .parse(`
+    syntax = "proto3";
+    message Any { string yaml = 2; }
+    message NamedAny { string name = 1; Any value = 2; }
+    message TypeItem { repeated string value = 1; }
+    message ItemsItem { repeated Schema schema = 1; }
+    message Additional { Schema schema = 1; bool boolean = 2; }
+    message NamedSchema { string name = 1; Schema value = 2; }
+    message Schemas { repeated NamedSchema items = 1; }
+    message Schema { string ref = 1; string format = 2; string description = 4; repeated string required = 19; Additional additional = 21; TypeItem type = 22; ItemsItem items = 23; Schemas properties = 25; repeated NamedAny extensions = 31; }
+    message Query { bool required = 1; string in = 2; string description = 3; string name = 4; string type = 6; }
+    message PathParameter { bool required = 1; string in = 2; string name = 4; string type = 5; }
+    message NonBody { Query query = 3; PathParameter path = 4; }
+    message Body { string name = 2; Schema schema = 5; }
+    message Parameter { Body body = 1; NonBody nonBody = 2; }
+    message ParametersItem { Parameter parameter = 1; }
+    message Operation { repeated string tags = 1; string operationId = 5; repeated ParametersItem parameters = 8; repeated NamedAny extensions = 13; }
+    message PathItem { Operation get = 2; Operation patch = 8; repeated ParametersItem parameters = 9; }
+    message NamedPath { string name = 1; PathItem value = 2; }
+    message Paths { repeated NamedPath path = 2; }
+    message Document { string swagger = 1; Paths paths = 8; Schemas definitions = 9; }
+  `)
+    .root.lookupType('Document')
+  const document = root.toObject(root.decode(encodeOpenApiV2(openApiV2({ schemas, resources: [things] })))) as {
+    swagger: string
+    definitions: { items: { name: string; value: JsonObject }[] }
+    paths: { path: { name: string; value: { patch?: { parameters: unknown[]; extensions: unknown[] } } }[] }
+  }
+  expect(document.swagger).toBe('2.0')
+  expect(document.definitions.items.find(({ name }) => name.endsWith('ThingSpec'))?.value).toMatchObject({
+    type: { value: ['object'] },
+    properties: {
+      items: [
+        {
+          name: 'ports',
+          value: {
+            type: { value: ['array'] },
+            items: { schema: [{ ref: '#/definitions/io.k8s.api.apps.v1.Port' }] },
+            extensions: [
+              { name: 'x-kubernetes-list-map-keys', value: { yaml: '["port","protocol"]' } },
+              { name: 'x-kubernetes-list-type', value: { yaml: '"map"' } },
+              { name: 'x-kubernetes-patch-merge-key', value: { yaml: '"port"' } },
+              { name: 'x-kubernetes-patch-strategy', value: { yaml: '"merge"' } },
+            ],
+          },
+        },
+        {
+          name: 'limits',
+          value: { additional: { schema: { ref: '#/definitions/io.k8s.apimachinery.pkg.api.resource.Quantity' } } },
+        },
+        { name: 'surge' },
+        { name: 'labels' },
+      ],
+    },
+  })
+  const patch = document.paths.path.find(({ name }) => name.endsWith('/things/{name}'))?.value.patch
+  expect(patch?.parameters).toContainEqual({
+    parameter: {
+      nonBody: { query: expect.objectContaining({ name: 'fieldValidation', in: 'query', type: 'string' }) },
+    },
+  })
+  expect(patch?.extensions).toContainEqual({
+    name: 'x-kubernetes-group-version-kind',
+    value: { yaml: '{"group":"apps","version":"v1","kind":"Thing"}' },
+  })
+})
