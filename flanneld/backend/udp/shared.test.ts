@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { parseIpv4, parseSubnet } from '../../ipv4.ts'
+import { PeerTable } from './lookup.ts'
+import { createCounterMemory, createPeerMemory, peerVersion, readCounters, readPeers, writePeers } from './shared.ts'
+import { peersOf } from './udp.ts'
+
+const subnet = (text: string): { address: number; prefix: number } => parseSubnet(text) ?? { address: 0, prefix: 0 }
+const address = (text: string): number => parseIpv4(text) ?? 0
+const peers = [
+  { subnet: subnet('10.244.1.0/24'), address: address('192.168.0.1') },
+  { subnet: subnet('10.244.2.0/24'), address: address('200.1.1.1') },
+  { subnet: subnet('10.244.2.128/25'), address: address('192.168.0.3') },
+]
+
+test('readPeers() reads what writePeers() wrote, and the version tells of it', () => {
+  const memory = createPeerMemory()
+  const before = peerVersion(memory)
+  writePeers(memory, peers)
+  expect(readPeers(memory)).toEqual(peers)
+  expect(peerVersion(memory)).not.toBe(before)
+  writePeers(memory, peers.slice(0, 1))
+  expect(readPeers(memory)).toEqual(peers.slice(0, 1))
+})
+
+test('readPeers() gives nothing while the table is written', () => {
+  const memory = createPeerMemory()
+  new Int32Array(memory)[0] = 1
+  expect(readPeers(memory)).toBeUndefined()
+})
+
+test('PeerTable finds the longest prefix, and knows senders', () => {
+  const table = new PeerTable(peers, (peer) => peer.address)
+  expect(table.find(address('10.244.1.255'))).toBe(address('192.168.0.1'))
+  expect(table.find(address('10.244.2.1'))).toBe(address('200.1.1.1'))
+  expect(table.find(address('10.244.2.200'))).toBe(address('192.168.0.3'))
+  expect(table.find(address('10.244.3.1'))).toBeUndefined()
+  expect(table.knows(address('200.1.1.1'))).toBe(true)
+  expect(table.knows(address('200.1.1.2'))).toBe(false)
+})
+
+test('peersOf() takes hosts of this backend with an address', () => {
+  const lease = { subnet: subnet('10.244.1.0/24'), publicIp: '192.168.0.1', backendType: 'udp' }
+  expect(peersOf([lease, { ...lease, backendType: 'vxlan' }, { ...lease, publicIp: 'x' }])).toEqual(peers.slice(0, 1))
+})
+
+test('readCounters() names every counter', () => {
+  const memory = createCounterMemory()
+  new Float64Array(memory)[0] = 7
+  expect(readCounters(memory)).toMatchObject({ sent_packets: 7, icmp_sent: 0 })
+})
