@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../json.ts'
 import { compileSchema } from '../schema/schema.ts'
 import { longName, renderDefinitions } from './definitions.ts'
+import { createOpenApiDocuments, type OpenApiAnswer } from './documents.ts'
 import { encodeOpenApiV2 } from './gnostic.ts'
 import { groupName, type OpenApiResource, resourcePaths } from './paths.ts'
 import { openApiV2 } from './v2.ts'
-import { openApiV3, openApiV3Index, openApiV3Path } from './v3.ts'
+import { openApiV3 } from './v3.ts'
 
 const schemas = compileSchema({
   'apps.v1.Thing': {
@@ -129,11 +130,26 @@ test('openApiV3() refers only to schemas that it has', () => {
   for (const name of referred) expect(has.has(name ?? ''), name).toBe(true)
 })
 
-test('openApiV3Index() changes its address with the content', () => {
-  const path = openApiV3Path({ group: 'apps', version: 'v1' })
-  const url = (text: string): string => JSON.stringify(openApiV3Index(new Map([[path, text]])))
-  expect(url('a')).toMatch(/"apis\/apps\/v1":\{"serverRelativeURL":"\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]{128}"/)
-  expect(url('a')).not.toBe(url('b'))
+describe('createOpenApiDocuments()', () => {
+  const documents = (revision: string) =>
+    createOpenApiDocuments({ schemas, resources: [things], revisionOf: () => revision })
+  const body = (answer: OpenApiAnswer | undefined): string => String(answer?.body)
+  test('points from the index to the documents, with an address that changes with the content', () => {
+    const index = (revision: string): string => body(documents(revision).answer('/openapi/v3', 'application/json'))
+    expect(index('a')).toMatch(
+      /"apis\/apps\/v1":\{"serverRelativeURL":"\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]{128}"/,
+    )
+    expect(index('a')).not.toBe(index('b'))
+    expect(body(documents('a').answer('/openapi/v3/apis/apps/v1', ''))).toContain('patchAppsV1NamespacedThing')
+    expect(documents('a').answer('/openapi/v3/apis/apps/v2', '')).toBeUndefined()
+  })
+  test('answers v2 as the client can read it', () => {
+    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+    expect(documents('a').answer('/openapi/v2', accept)?.contentType).toBe(
+      'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+    )
+    expect(body(documents('a').answer('/openapi/v2', 'application/json'))).toMatch(/^\{"swagger":"2.0"/)
+  })
 })
 
 test('encodeOpenApiV2() is read back by a protobuf library', () => {

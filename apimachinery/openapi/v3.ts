@@ -1,8 +1,7 @@
 /**
- * OpenAPI v3 as the API server serves it: an index, and one document per group-version with the schemas and paths of its kinds.
+ * OpenAPI v3: one document per group-version with the schemas and paths of its kinds.
  * `kubectl explain` and field validation read it.
  */
-import { createHash } from 'node:crypto'
 import type { Json, JsonObject } from '../json.ts'
 import type { Schemas } from '../schema/schema.ts'
 import { type Describe, listName, longName, reference, renderDefinitions } from './definitions.ts'
@@ -33,15 +32,6 @@ const patchTypes = [
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ]
-
-/** The index: where the document of each group-version is, with a hash of its content so that clients may keep it. */
-export function openApiV3Index(documents: ReadonlyMap<string, string>): JsonObject {
-  const paths = [...documents].map(([path, text]): [string, Json] => {
-    const hash = createHash('sha512').update(text).digest('hex').toUpperCase()
-    return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]
-  })
-  return { paths: Object.fromEntries(paths) }
-}
 
 /** The path of a group-version's document below `/openapi/v3/`. */
 export function openApiV3Path({ group, version }: { readonly group: string; readonly version: string }): string {
