@@ -16,6 +16,8 @@ export type AdmissionRequest = {
   readonly dryRun: boolean
   /** The request's `CreateOptions`, `UpdateOptions`, `PatchOptions`, `DeleteOptions` or connect options. */
   readonly options?: JsonObject
+  /** Adds a `Warning` header to the answer. */
+  readonly warn?: (text: string) => void
 }
 
 /** One plugin. Either function throws a `StatusError` to refuse. `mutate` returns the object to go on with. */

@@ -12,6 +12,7 @@ import { defaultTolerationSeconds, type TolerationSeconds } from './default-tole
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { nodeRestriction } from './node-restriction.ts'
+import { podSecurity } from './pod-security.ts'
 import { priorityAdmission } from './priority.ts'
 import { rbacEscalation } from './rbac-escalation.ts'
 import { asApiObject } from './request.ts'
@@ -42,6 +43,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     serviceAccountAdmission({ lookup, clock, random }),
     nodeRestriction(lookup),
     taintNodesByCondition,
+    podSecurity(lookup),
     priorityAdmission(reader),
     defaultTolerationSeconds(tolerationSeconds),
     defaultStorageClass(reader),

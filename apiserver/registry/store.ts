@@ -213,6 +213,7 @@ async function createNamed(
     user: options.user,
     dryRun: options.dryRun === true,
     ...(options.options === undefined ? {} : { options: options.options }),
+    ...(options.warn === undefined ? {} : { warn: options.warn }),
   }
   return await settling(dependencies, request, async (admission) => {
     const admitted = (await admission.mutate(request, signal)) ?? started
@@ -366,6 +367,7 @@ async function updateOnce(
     user: options.user,
     dryRun: options.dryRun === true,
     ...(options.options === undefined ? {} : { options: options.options }),
+    ...(options.warn === undefined ? {} : { warn: options.warn }),
   }
   return await settling(dependencies, request, async (admission) => {
     const admitted = (await admission.mutate(request, signal)) ?? started
@@ -448,6 +450,7 @@ async function removeOnce(
     user: options.user,
     dryRun: options.dryRun === true,
     ...(options.options === undefined ? {} : { options: options.options }),
+    ...(options.warn === undefined ? {} : { warn: options.warn }),
   }
   return await settling(dependencies, request, async (admission) => {
     await admission.mutate(request, signal)

@@ -47,13 +47,13 @@ export function openRequest(
       : httpsRequest({ ...common, ...tlsOptions(backend), agent: backend.identity === undefined ? false : agent })
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve)
-    request.on('error', (error) => reject(signal.aborted ? signal.reason : backendError(backend, method, path, error)))
+    request.on('error', (error) => reject(signal.aborted ? signal.reason : backendError(backend, error)))
   })
   return { request, response }
 }
 
 /** A plain connection, for protocols that are joined byte for byte. */
-export async function openConnection(backend: Backend, path: string, signal: AbortSignal): Promise<Duplex> {
+export async function openConnection(backend: Backend, signal: AbortSignal): Promise<Duplex> {
   signal.throwIfAborted()
   const { host, port } = backend
   const socket =
@@ -61,7 +61,7 @@ export async function openConnection(backend: Backend, path: string, signal: Abo
   const ready = backend.protocol === 'http' ? 'connect' : 'secureConnect'
   socket.setTimeout(connectTimeoutMs, () => socket.destroy(new Error('i/o timeout')))
   await new Promise<void>((resolve, reject) => {
-    const fail = (error: Error): void => reject(backendError(backend, 'GET', path, error))
+    const fail = (error: Error): void => reject(backendError(backend, error))
     const stop = (): void => {
       socket.destroy()
       reject(signal.reason)
@@ -102,11 +102,18 @@ const systemMessages: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'i/o timeout',
 }
 
-/** An unreachable backend, as Go's HTTP client puts it. */
-function backendError({ protocol, host, port }: Backend, method: string, path: string, error: Error): StatusError {
-  const code = 'code' in error ? String(error.code) : ''
+/** A backend that cannot be reached: `dial tcp 10.0.0.1:10250: connect: connection refused`, in Go's words. */
+export class BackendError extends Error {
+  override readonly name = 'BackendError'
+}
+
+function backendError({ host, port }: Backend, cause: Error): BackendError {
+  const code = 'code' in cause ? String(cause.code) : ''
   const known = systemMessages[code]
-  const text = known === undefined ? error.message : `dial tcp ${host}:${port}: ${known}`
-  const verb = `${method.charAt(0)}${method.slice(1).toLowerCase()}`
-  return new StatusError('', `${verb} "${protocol}://${host}:${port}${path}": ${text}`, undefined, 500)
+  return new BackendError(known === undefined ? cause.message : `dial tcp ${host}:${port}: ${known}`, { cause })
+}
+
+/** The answer for a backend error in the words of what was tried; other errors stay as they are. */
+export function explained(error: unknown, words: string, reason = '', code = 500): unknown {
+  return error instanceof BackendError ? new StatusError(reason, `${words}: ${error.message}`, undefined, code) : error
 }

@@ -5,7 +5,7 @@ import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts
 import { badRequest, invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { served } from './answers.ts'
-import { type KubeletClientOptions, openRequest } from './kubelet-client.ts'
+import { explained, type KubeletClientOptions, openRequest } from './kubelet-client.ts'
 import { chooseContainer } from './kubelet-location.ts'
 import { kubeletBackend } from './pod-backend.ts'
 import { relay } from './relay.ts'
@@ -53,7 +53,9 @@ async function streamLog(
   const backend = kubeletBackend(context.reader, pod, verifies ? kubelet : withoutAuthority(kubelet))
   const opened = openRequest(backend, { method: 'GET', path, headers: {} }, request.signal)
   opened.request.end()
-  const answer = await opened.response
+  const answer = await opened.response.catch((error: unknown) => {
+    throw explained(error, `Get "https://${backend.host}:${backend.port}${path}"`)
+  })
   if (answer.statusCode !== 200) throw await refusal(answer)
   response.writeHead(200, headers)
   await relay(answer, response, request.signal)

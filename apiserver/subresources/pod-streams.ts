@@ -8,7 +8,7 @@ import { badRequest } from '../../apimachinery/status.ts'
 import { forbiddenRequest } from '../authz/forbidden.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { served } from './answers.ts'
-import { type Backend, type KubeletClientOptions, openConnection } from './kubelet-client.ts'
+import { type Backend, explained, type KubeletClientOptions, openConnection } from './kubelet-client.ts'
 import { chooseContainer } from './kubelet-location.ts'
 import { kubeletBackend } from './pod-backend.ts'
 import { join } from './relay.ts'
@@ -103,7 +103,9 @@ export type Tunnel = {
 
 /** Sends the client's request on to the backend and joins the two connections, answer included. */
 export async function tunnel({ request, socket, head, backend, path }: Tunnel): Promise<void> {
-  const connection = await openConnection(backend, path, request.signal)
+  const connection = await openConnection(backend, request.signal).catch((error: unknown) => {
+    throw explained(error, 'error dialing backend')
+  })
   connection.write(requestHead(request, backend, path))
   if (head.length > 0) connection.write(head)
   await join(socket, connection, request.signal)

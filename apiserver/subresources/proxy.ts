@@ -6,7 +6,7 @@ import { badRequest } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { kinds, read } from '../registry/typed-reader.ts'
 import { served } from './answers.ts'
-import { type Backend, type KubeletClientOptions, openRequest } from './kubelet-client.ts'
+import { type Backend, explained, type KubeletClientOptions, openRequest } from './kubelet-client.ts'
 import { nodeBackend } from './pod-backend.ts'
 import { isHidden, tunnel } from './pod-streams.ts'
 import {
@@ -129,7 +129,9 @@ async function forward(request: ApiRequest, response: ApiResponse, backend: Back
   const sent = pipeline(stream, opened.request).catch(() => {
     // The answer's promise reports what went wrong with the connection.
   })
-  const answer = await opened.response
+  const answer = await opened.response.catch((error: unknown) => {
+    throw explained(error, 'error trying to reach service', 'ServiceUnavailable', 503)
+  })
   const headers = Object.entries(answer.headersDistinct).flatMap(([name, values]): [string, readonly string[]][] =>
     values === undefined || hopHeaders.has(name)
       ? []
