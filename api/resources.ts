@@ -50,7 +50,7 @@ import { ingresses } from './networking/ingress.ts'
 import { ingressClasses } from './networking/ingress-class.ts'
 import { ipAddresses } from './networking/ip-address.ts'
 import { networkPolicies } from './networking/network-policy.ts'
-import { serviceCIDRs } from './networking/service-cidr.ts'
+import { serviceCidrs } from './networking/service-cidr.ts'
 import { runtimeClasses } from './node/runtime-class.ts'
 import { podDisruptionBudgets } from './policy/pod-disruption-budget.ts'
 import { clusterRoles } from './rbac/cluster-role.ts'
@@ -122,7 +122,7 @@ export const builtinResources: readonly Resource[] = [
   ingresses,
   ipAddresses,
   networkPolicies,
-  serviceCIDRs,
+  serviceCidrs,
   runtimeClasses,
   podDisruptionBudgets,
   clusterRoleBindings,
