@@ -5,6 +5,7 @@
 import type { ApiObject } from '../../api/resource.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import { withDeadline } from '../../component-base/deadline.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { Client, ListOptions } from '../rest/client.ts'
 import type { ResourceRef } from '../rest/resource-refs.ts'
@@ -127,15 +128,12 @@ class ListWatch<T extends ApiObject, D> {
     const wanted = Number(version)
     const seen = (): boolean => Number(this.resourceVersion) >= wanted
     if (seen()) return true
-    const stop = new AbortController()
-    const both = AbortSignal.any([signal, stop.signal])
     try {
-      return await Promise.race([
-        this.#wait(seen, both).then(() => true),
-        this.#options.clock.sleep(limitMs, both).then(() => false),
-      ])
-    } finally {
-      stop.abort()
+      await withDeadline(signal, limitMs, async (limit) => await this.#wait(seen, limit))
+      return true
+    } catch {
+      signal.throwIfAborted()
+      return false
     }
   }
 

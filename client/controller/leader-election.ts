@@ -6,6 +6,7 @@
 import type { Lease } from '../../api/coordination/v1.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import { withDeadline } from '../../component-base/deadline.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { Task } from '../../component-base/run.ts'
 import type { Client } from '../rest/client.ts'
@@ -85,8 +86,8 @@ class Elector {
     for (;;) {
       await clock.sleep(retryPeriodMs, signal)
       try {
-        const limit = AbortSignal.any([signal, AbortSignal.timeout(renewDeadlineMs)])
-        if (!(await this.#tryTake(limit))) throw new Error(`lease ${name} was taken by another`)
+        const held = await withDeadline(signal, renewDeadlineMs, async (limit) => await this.#tryTake(limit))
+        if (!held) throw new Error(`lease ${name} was taken by another`)
         renewedMs = clock.now()
       } catch (error) {
         signal.throwIfAborted()

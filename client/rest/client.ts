@@ -1,6 +1,8 @@
 /** A typed client of the Kubernetes API. Every failure of the server is a `StatusError`. */
+
 import { isJsonObject } from '../../apimachinery/json.ts'
 import { fromStatus, StatusError } from '../../apimachinery/status.ts'
+import { withDeadline } from '../../component-base/deadline.ts'
 import type { ClientConfig } from './kubeconfig.ts'
 import { type ResourceRef, resourcePath } from './resource-refs.ts'
 import { type Answer, type Request, Transport } from './transport.ts'
@@ -167,11 +169,12 @@ export class Client {
   }
 
   async #object<Result>(request: Request, signal: AbortSignal): Promise<Result> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(requestLimitMs)])
-    const answer = await this.#transport.send(request, limit)
-    if (answer.status < 200 || answer.status > 299) throw await errorOf(answer)
-    // The boundary of the wire: the server answers with the kind that was asked for.
-    return JSON.parse(await textOf(answer)) as Result
+    return await withDeadline(signal, requestLimitMs, async (limit) => {
+      const answer = await this.#transport.send(request, limit)
+      if (answer.status < 200 || answer.status > 299) throw await errorOf(answer)
+      // The boundary of the wire: the server answers with the kind that was asked for.
+      return JSON.parse(await textOf(answer)) as Result
+    })
   }
 }
 
