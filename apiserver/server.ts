@@ -21,6 +21,7 @@ import type { Config } from './config.ts'
 import type { HandlerContext } from './handlers/context.ts'
 import { type DispatchContext, dispatch, resourceNotServed, upgradeHandler } from './handlers/dispatch.ts'
 import { ExpiredListError } from './handlers/list.ts'
+import { createOpenApiHandler } from './handlers/openapi.ts'
 import { answerPlainPath, type PlainContext } from './handlers/plain-paths.ts'
 import { subresourceBodies } from './handlers/subresource-body.ts'
 import { Pipeline } from './http/pipeline.ts'
@@ -283,6 +284,7 @@ function createPipeline(
     ),
     subresourceContext,
   }
+  const openapi = createOpenApiHandler(handlers.schemas, handlers.resources)
   const metrics = createRegistry()
   const plain = (): PlainContext => ({
     resources: handlers.resources,
@@ -291,7 +293,7 @@ function createPipeline(
     serverAddress: `${config.advertiseAddress}:${core.port()}`,
     issuerDocument: access.issuerDocument,
     keySet: access.keySet,
-    openapi: async () => false,
+    openapi,
   })
   const observe = createRequestMetrics(metrics, clock)
   return new Pipeline({

@@ -32,6 +32,8 @@ export const watchObjects: ResourceHandler = async (context, resource, request, 
   const prefix = collectionPrefix(resource, info.namespace)
   const cache = context.caches.cache(storagePrefix(resource))
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
+  // A watch may have nothing to say for long; the client wants to know that it has begun.
+  response.flushHeaders()
   const stream = new EventStream(response)
   const watcher = new Watcher({ context, resource, cache, prefix, options, transform: form.transform, table, stream })
   const stopObserving = watcher.begin(start)

@@ -35,6 +35,8 @@ export type ApiResponse = {
   readonly headersSent: boolean
   readonly writableEnded: boolean
   writeHead(code: number, headers: Record<string, string | number | readonly string[]>): unknown
+  /** Sends the headers without waiting for the first bytes of the body. */
+  flushHeaders(): void
   write(chunk: Buffer | string): boolean
   end(chunk?: Buffer | string): unknown
   on(event: 'drain' | 'close' | 'error', listener: (error?: Error) => void): unknown
