@@ -2,12 +2,30 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { plugins } from './plugins.ts'
 
-/** What the wrappers start: this Node and this bundle. */
-export type Target = { readonly node: string; readonly script: string }
+/** What the wrappers start: this Node and this bundle; and where `cni serve` may listen. */
+export type Target = { readonly node: string; readonly script: string; readonly socket: string }
 
-/** The wrapper of one plugin. Both paths are absolute, so it depends on no PATH and no working folder. */
-export function renderWrapper(name: string, { node, script }: Target): string {
-  return `#!/bin/sh\nexec ${quote(node)} ${quote(script)} ${quote(name)}\n`
+/** Where `cni serve` listens unless told otherwise. */
+export const defaultSocket = '/run/kubets-cni.sock'
+
+/**
+ * The wrapper of one plugin. It hands the call to `cni serve` where that runs, which
+ * saves the start of Node, and does it itself otherwise. All paths are absolute, so
+ * it depends on no working folder.
+ */
+export function renderWrapper(name: string, { node, script, socket }: Target): string {
+  const self = `${quote(node)} ${quote(script)} ${quote(name)}`
+  return `#!/bin/sh
+socket=${quote(socket)}
+if [ ! -S "$socket" ] || ! command -v socat >/dev/null; then exec ${self}; fi
+input=$(cat)
+reply=$(printf '%s\\n' ${quote(name)} "$CNI_COMMAND" "$CNI_CONTAINERID" "$CNI_NETNS" "$CNI_IFNAME" "$CNI_ARGS" "$CNI_PATH" "$input" |
+  socat -t 120 - "UNIX-CONNECT:$socket" 2>/dev/null)
+case $reply in
+0*|1*) printf '%s' "\${reply#?}"; exit "\${reply%"\${reply#?}"}" ;;
+*) printf '%s' "$input" | exec ${self} ;;
+esac
+`
 }
 
 function quote(text: string): string {

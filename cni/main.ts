@@ -4,23 +4,28 @@
  */
 import { basename } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { install } from './install.ts'
+import { defaultSocket, install } from './install.ts'
 import { answer, plugins } from './plugins.ts'
 import { supportedVersions } from './protocol.ts'
+import { serve } from './serve.ts'
 
-const [, script = '', word = '', option = ''] = process.argv
+const [, script = '', word = '', ...options] = process.argv
 const name = Object.hasOwn(plugins, word) ? word : basename(script)
+const stop = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
 
 if (word === 'install') {
-  await install(option, { node: process.execPath, script })
+  const [folder = '.', socket = defaultSocket] = options
+  await install(folder, { node: process.execPath, script, socket })
+} else if (word === 'serve') {
+  await serve(options[0] ?? defaultSocket, stop.signal)
 } else if (!Object.hasOwn(plugins, name)) {
-  process.stderr.write(`usage: cni install FOLDER | cni (${Object.keys(plugins).join(' | ')})\n`)
+  const names = Object.keys(plugins).join(' | ')
+  process.stderr.write(`usage: cni install FOLDER [SOCKET] | cni serve [SOCKET] | cni (${names})\n`)
   process.exitCode = 2
 } else if (process.env['CNI_COMMAND'] === undefined && process.stdin.isTTY) {
   process.stderr.write(`CNI ${name} plugin\nCNI protocol versions supported: ${supportedVersions.join(', ')}\n`)
 } else {
-  const stop = new AbortController()
-  process.once('SIGTERM', () => stop.abort())
   const needsInput = process.env['CNI_COMMAND'] !== 'VERSION'
   const { output, exitCode } = await answer(name, process.env, needsInput ? await text(process.stdin) : '', stop.signal)
   if (output !== undefined) process.stdout.write(`${JSON.stringify(output)}\n`)
