@@ -1,15 +1,14 @@
-/** `/openapi/v2` and `/openapi/v3`, following the served resources. */
+/** The OpenAPI documents over HTTP. Clients keep them by `ETag`, and v3 ones for good by the hash in their address. */
 import { createOpenApiDocuments, type OpenApiDocuments } from '../../apimachinery/openapi/documents.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { send } from '../http/respond.ts'
-import { methodNotAllowed } from '../registry/keys.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
 
-/** Answers OpenAPI requests; the returned function says whether there was a document. */
-export function createOpenApiHandler(
-  schemas: Schemas,
+/** A handler for `/openapi/…`; resolves to false when the path has no document. */
+export function openApiHandler(
   resources: ResourceRegistry,
+  schemas: Schemas,
 ): (request: ApiRequest, response: ApiResponse) => Promise<boolean> {
   let documents: OpenApiDocuments | undefined
   resources.onChange(() => {
@@ -17,16 +16,25 @@ export function createOpenApiHandler(
   })
   return async (request, response) => {
     documents ??= createOpenApiDocuments({ schemas, resources: resources.all().map(({ facts }) => facts) })
-    const { incoming, info } = request
-    const answer = documents.answer(info.path.replace(/\/+$/, ''), String(incoming.headers.accept ?? ''))
+    const { incoming, info, query } = request
+    const answer = documents.answer(info.path.replace(/\/+$/, ''), incoming.headers.accept ?? '')
     if (answer === undefined) return false
-    if (incoming.method !== 'GET' && incoming.method !== 'HEAD') throw methodNotAllowed()
-    const { contentType, body, etag } = answer
-    const headers = { etag, vary: 'Accept' }
-    if (incoming.headers['if-none-match'] === etag) {
+    const headers = {
+      etag: answer.etag,
+      vary: 'Accept',
+      ...(query.has('hash') ? { 'cache-control': 'public, immutable' } : {}),
+    }
+    if (incoming.headers['if-none-match'] === answer.etag) {
       response.writeHead(304, headers)
       response.end()
-    } else await send(request, response, 200, contentType, body)
+    } else await send(request, withHeaders(response, headers), 200, answer.contentType, answer.body)
     return true
   }
+}
+
+/** Adds headers to those that `send` writes. */
+function withHeaders(response: ApiResponse, extra: Readonly<Record<string, string>>): ApiResponse {
+  const writeHead = response.writeHead.bind(response)
+  response.writeHead = (code, headers) => writeHead(code, { ...headers, ...extra })
+  return response
 }
