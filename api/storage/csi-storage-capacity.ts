@@ -1,10 +1,38 @@
+/** CSIStorageCapacity: how much room there is where. Source: pkg/apis/storage/validation, `printCSIStorageCapacity`. */
+import { required } from '../../apimachinery/field-errors.ts'
+import { validateQuantity } from '../core/resource-requirements.ts'
 import { factsOf } from '../facts/resources.ts'
+import { type Causes, immutable, when } from '../meta/causes.ts'
+import { nameColumn, text } from '../meta/columns.ts'
+import { validateLabelSelector } from '../meta/selectors.ts'
+import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import type { CSIStorageCapacity } from './v1.ts'
 
-/** CSIStorageCapacity. */
 export const csiStorageCapacities = defineResource<CSIStorageCapacity>({
   facts: factsOf('storage.k8s.io', 'csistoragecapacities'),
   definition: 'storage.v1.CSIStorageCapacity',
   hasGeneration: false,
+  requiresResourceVersion: true,
+  validateName: subdomainName,
+  validate: validateCapacity,
+  validateUpdate: (capacity, old) => [
+    ...validateCapacity(capacity),
+    ...immutable('nodeTopology', capacity.nodeTopology, old.nodeTopology),
+    ...immutable('storageClassName', capacity.storageClassName, old.storageClassName),
+  ],
+  columns: [
+    nameColumn,
+    text('StorageClassName', ({ storageClassName }) => storageClassName),
+    text('Capacity', ({ capacity }) => capacity ?? '<unset>'),
+  ],
 })
+
+function validateCapacity({ nodeTopology, storageClassName, capacity, maximumVolumeSize }: CSIStorageCapacity): Causes {
+  return [
+    ...validateLabelSelector(nodeTopology, 'nodeTopology'),
+    ...when(storageClassName === '', required('storageClassName')),
+    ...(capacity === undefined ? [] : validateQuantity('storage', capacity, 'capacity')),
+    ...(maximumVolumeSize === undefined ? [] : validateQuantity('storage', maximumVolumeSize, 'maximumVolumeSize')),
+  ]
+}
