@@ -11,10 +11,11 @@ import { nextAttempt, pauseMs } from './supervisor.ts'
 const paths = { node: '/usr/bin/node', dist: '/opt/kubets/dist' }
 const defaults = { nodes: 2, backend: 'udp', 'proxy-mode': 'iptables', 'control-plane-only': false }
 
-test('programsOf() starts the control plane once and five programs on each node', () => {
+test('programsOf() starts the control plane once and six programs on each node', () => {
   const names = programsOf({ nodes: 2, backend: 'udp', proxyMode: 'iptables' }, paths).map(({ name }) => name)
   expect(names.slice(0, 4)).toEqual(['etcd', 'apiserver', 'controller-manager', 'scheduler'])
   expect(names.filter((name) => name.startsWith('kubets-node-2/')).map((name) => name.split('/')[1])).toEqual([
+    'cni',
     'containerd',
     'kubelet',
     'flanneld',

@@ -15,6 +15,7 @@ export const nodeRequirements: readonly Requirement[] = [
   { program: 'busybox', debianPackage: 'busybox-static' },
   { program: 'nsenter', debianPackage: 'util-linux' },
   { program: 'nft', debianPackage: 'nftables' },
+  { program: 'socat', debianPackage: 'socat' },
 ]
 export const controlPlaneRequirements: readonly Requirement[] = [
   { program: 'etcd', debianPackage: 'etcd-server' },

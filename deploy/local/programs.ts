@@ -55,6 +55,8 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
     node,
   })
   return [
+    // Answers for the CNI plugins that containerd starts; without it each of them is a Node.js process.
+    on('cni', ours(paths, 'cni', ['serve'])),
     on('containerd', ['containerd', '--config', `${node.dir}/containerd.toml`]),
     on(
       'kubelet',

@@ -56,7 +56,6 @@ export type StartInput = {
   readonly write: (text: string) => void
 }
 
-const cniPlugins = ['flannel', 'bridge', 'host-local', 'portmap', 'loopback']
 /** CAP_SYS_RESOURCE: without it the kernel refuses to lower a process's OOM score. */
 const capSysResource = 1n << 24n
 
@@ -156,17 +155,18 @@ async function makeNode(
   await json('kubelet.json', kubeletConfiguration(node))
   await json('net-conf.json', flannelConfiguration(options))
   await json('cni/net.d/10-flannel.conflist', cniConfiguration(node))
-  await installCniPlugins(node, paths)
+  await installCniPlugins(node, paths, signal)
   await makeNodeNetwork(node, signal)
   await makeMountNamespace(node, signal)
 }
 
 /** Every plugin is the same program under another name. */
-async function installCniPlugins(node: NodeLayout, { node: nodeProgram, dist }: ProgramPaths): Promise<void> {
-  for (const plugin of cniPlugins) {
-    const script = `#!/bin/sh\nCNI_PLUGIN=${plugin} exec ${nodeProgram} ${dist}/cni.mjs ${plugin}\n`
-    await writeFile(`${node.dir}/cni/bin/${plugin}`, script, { mode: 0o755 })
-  }
+async function installCniPlugins(
+  node: NodeLayout,
+  { node: nodeProgram, dist }: ProgramPaths,
+  signal: AbortSignal,
+): Promise<void> {
+  await run(nodeProgram, [`${dist}/cni.mjs`, 'install', `${node.dir}/cni/bin`], { signal })
 }
 
 async function effectiveCapabilities(): Promise<bigint> {
