@@ -35,7 +35,7 @@ const table = [
     name: 'a selector that does not match',
     args: ['create', '-f', '-'],
     input: deployment({ selector: { matchLabels: { app: 'y' } }, template }),
-    want: /Deployment\.apps "bad" is invalid: spec\.template\.metadata\.labels: Invalid value: \{"app":"x"\}: `selector` does not match template `labels`/,
+    want: /The Deployment "bad" is invalid: spec\.template\.metadata\.labels: Invalid value: \{"app":"x"\}: `selector` does not match template `labels`/,
   },
   {
     name: 'a name that is none',

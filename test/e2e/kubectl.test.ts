@@ -100,7 +100,7 @@ describe.each(versions)('kubectl $version', ({ path, version }) => {
 
   test('describe tells a pod’s story', async () => {
     const text = await k.run(['describe', 'pod', 'shell'])
-    for (const word of ['Successfully assigned', 'Created container', 'Started container', 'QoS Class', 'BestEffort']) {
+    for (const word of ['Successfully assigned', 'Container created', 'Container started', 'QoS Class', 'BestEffort']) {
       expect(text).toContain(word)
     }
     expect(await k.run(['describe', 'deployment', 'web'])).toContain('ScalingReplicaSet')
@@ -206,7 +206,7 @@ describe.each(versions)('kubectl $version', ({ path, version }) => {
       .then(() => expect.fail('a port without a name beside another must be refused'))
       .catch((error: unknown) => expect(String(error)).toContain('spec.ports'))
     await k.run(['patch', 'pod', 'shell', '--type=merge', '-p', '{"metadata":{"annotations":{"note":null}}}'])
-    const json = '[{"op":"add","path":"/metadata/labels/json","value":"patched"}]'
+    const json = '[{"op":"add","path":"/metadata/labels","value":{"json":"patched"}}]'
     await k.run(['patch', 'pod', 'shell', '--type=json', '-p', json])
     const { metadata } = await k.json<Pod>(['get', 'pod', 'shell'])
     expect(metadata.labels?.['json']).toBe('patched')
