@@ -80,8 +80,8 @@ export function repeats(keys: readonly string[]): readonly number[] {
 }
 
 /**
- * Equal as Kubernetes' `Semantic.DeepEqual` sees it, after Go left out zero values:
- * an explicit `false`, `0`, `""` or `[]` equals an absent field.
+ * Equal as Kubernetes' `Semantic.DeepEqual` sees it: an absent field equals `null` and an empty list.
+ * Zero values that Go would leave out are gone already, since both objects went through the decoder.
  */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b || (isEmpty(a) && isEmpty(b))) return true
@@ -98,6 +98,5 @@ function sameList(a: object, b: object): boolean {
 }
 
 function isEmpty(value: unknown): boolean {
-  if (value === undefined || value === null || value === false || value === 0 || value === '') return true
-  return Array.isArray(value) && value.length === 0
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0)
 }

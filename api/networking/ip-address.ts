@@ -31,6 +31,8 @@ function validateParent({ spec }: IPAddress): Causes {
   ]
 }
 
-function parent({ group = '', resource, namespace = '', name }: Parent): string {
+function parent(reference: Parent | undefined): string {
+  if (reference === undefined) return '<none>'
+  const { group = '', resource, namespace = '', name } = reference
   return [group === '' ? resource : `${resource}.${group}`, namespace, name].filter((part) => part !== '').join('/')
 }
