@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { parseRequestInfo, type UserInfo } from '../http/request-info.ts'
+import { readerOf } from '../registry/plain-reader.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { bootstrapPolicy } from './bootstrap-policy.ts'
 import { createAuthorizer } from './chain.ts'
-import { readerOf } from './fake-reader.ts'
 import { forbiddenRequest } from './forbidden.ts'
 
 const policy = Object.values(bootstrapPolicy).flat()

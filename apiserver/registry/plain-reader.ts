@@ -1,6 +1,6 @@
 /** A reader over plain objects, for tests and for reviews of policies that are not stored. */
 import type { ApiObject } from '../../api/resource.ts'
-import type { ObjectReader } from '../registry/reader.ts'
+import type { ObjectReader } from './reader.ts'
 
 /** Objects found by kind, namespace and name. */
 export function readerOf(objects: readonly object[]): ObjectReader {
