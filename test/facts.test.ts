@@ -10,6 +10,8 @@ import { definitions } from '../api/facts/table.ts'
 import { isJsonObject, type Json, type JsonObject } from '../apimachinery/json.ts'
 import { listName, longName, renderDefinitions } from '../apimachinery/openapi/definitions.ts'
 import { type Operation, resourcePaths } from '../apimachinery/openapi/paths.ts'
+import { decodeProtobuf } from '../apimachinery/protobuf/decode.ts'
+import { encodeProtobuf } from '../apimachinery/protobuf/encode.ts'
 import { decodeObject } from '../apimachinery/schema/decode.ts'
 import { compileSchema, type Struct } from '../apimachinery/schema/schema.ts'
 
@@ -112,6 +114,22 @@ describe.skipIf(!present)('the table of the API', () => {
       })
       expect(decoded, file).toEqual({ object: fixture, warnings: [], errors: [] })
     }
+  })
+})
+
+describe.skipIf(!present)('the protobuf form', () => {
+  const kinds = present
+    ? readdirSync(`${folder}fixtures`).filter((file) => file.endsWith('.json') && byKind.has(file.slice(0, -5)))
+    : []
+  test.each(kinds)('of %s is that of the fixture, byte for byte', (file) => {
+    const struct = byKind.get(file.slice(0, -5))
+    if (struct === undefined) throw new Error(file)
+    const fixture = read(`fixtures/${file}`)
+    const wire = readFileSync(`${folder}fixtures/${file.slice(0, -5)}.pb`)
+    expect(
+      decodeObject(schemas, struct.name, decodeProtobuf(schemas, struct, wire), { fieldValidation: 'Strict' }).object,
+    ).toEqual(fixture)
+    expect(encodeProtobuf(schemas, struct, fixture).toString('hex')).toBe(wire.toString('hex'))
   })
 })
 

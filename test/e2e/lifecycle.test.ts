@@ -14,6 +14,9 @@ import {
   webImage,
 } from './cluster.ts'
 
+/** Names and addresses that only the cluster uses. */
+const ours = /kubets0|kubets-n|172\.31\.240|\/(lib|run)\/kubets|^table ip kubets/
+
 /** What a cluster could leave: links, namespaces, mounts, tables, cgroups, folders. */
 async function traces(): Promise<readonly string[]> {
   const { stdout: links } = await run('ip', ['-o', 'link'])
@@ -31,11 +34,7 @@ async function traces(): Promise<readonly string[]> {
   )
   const cgroups = (await readdir('/sys/fs/cgroup', { recursive: false })).filter((name) => name === 'kubets')
   const lines = [links, spaces, routes, tables, mounts].flatMap((text) => text.split('\n'))
-  return [
-    ...lines.filter((line) => line.includes('kubets') || line.includes('172.31.240')),
-    ...folders,
-    ...cgroups,
-  ].filter((line) => line !== '')
+  return [...lines.filter((line) => ours.test(line)), ...folders, ...cgroups].filter((line) => line !== '')
 }
 
 test('npm stop leaves nothing, although programs and the supervisor were killed before', async () => {
