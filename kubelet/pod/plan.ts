@@ -239,6 +239,20 @@ class Steps {
   }
 }
 
+/** Whether everything of the pod has ended and nothing will start again. */
+export function hasEnded(pod: Pod, runtime: RuntimePod): boolean {
+  if (runtime.containers.length === 0 || runtime.containers.some(isAlive)) return false
+  const failedInit = (pod.spec.initContainers ?? []).some((container) => {
+    const status = latest(runtime, container.name)
+    return status !== undefined && status.exitCode !== 0 && !mayStart(pod, container, status)
+  })
+  if (failedInit) return true
+  return pod.spec.containers.every((container) => {
+    const status = latest(runtime, container.name)
+    return status !== undefined && !mayStart(pod, container, status)
+  })
+}
+
 /** The newest run of a container. */
 export function latest(runtime: RuntimePod, name: string): RuntimeContainer | undefined {
   return runtime.containers.find((container) => container.name === name)

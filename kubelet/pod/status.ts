@@ -86,7 +86,7 @@ function containerStatus(observed: StatusObserved, { kind, container }: PodConta
   const runs = observed.runtime.containers.filter(({ name }) => name === container.name)
   const old = oldStatus(observed.pod, container.name)
   const current = runs[0]
-  if (current === undefined) return notStarted(observed, kind, container, old)
+  if (current === undefined) return notStarted(observed, container, old)
   const previous = runs[1]
   const waiting = waitingReason(observed, kind, container, current)
   const now = stateOf(current)
@@ -114,7 +114,6 @@ function containerStatus(observed: StatusObserved, { kind, container }: PodConta
 
 function notStarted(
   observed: StatusObserved,
-  kind: ContainerKind,
   container: Container,
   old: ContainerStatus | undefined,
 ): ContainerStatus {
@@ -124,7 +123,7 @@ function notStarted(
   // The runtime forgot it (a reboot, a removed container), but it ran: say so instead of making it look new.
   const lost = ended && hadRun
   const kept = lost ? { state: lostState(old) } : undefined
-  const initializing = (pod.spec.initContainers ?? []).length > 0 && kind !== 'init' && kind !== 'sidecar'
+  const initializing = (pod.spec.initContainers ?? []).length > 0
   const reason = waiting ?? { reason: initializing ? 'PodInitializing' : 'ContainerCreating', message: '' }
   return {
     name: container.name,
@@ -180,7 +179,8 @@ function stateOf(run: RuntimeContainer): ContainerState {
         },
       }
     default:
-      return { waiting: { reason: 'ContainerCreating' } }
+      // Created, not running yet: waits for nothing that has a name.
+      return { waiting: {} }
   }
 }
 

@@ -18,7 +18,7 @@ import { MountError, type MountedVolumes, type Volumes } from '../volumes/volume
 import { type BackoffEntry, nextBackoff } from './backoff.ts'
 import { createPodCgroup, podCgroup, removePodCgroup } from './cgroup.ts'
 import { graceSecondsOf, killContainer, killContainers } from './kill.ts'
-import { isAlive, isUsable, type PodAction, planPod, type Waiting } from './plan.ts'
+import { hasEnded, isAlive, isUsable, type PodAction, planPod, type Waiting } from './plan.ts'
 import { containersOf, isFinished } from './pods.ts'
 import { sandboxConfig } from './sandbox-config.ts'
 import { containerFieldPath, type StartContext, StartError, startContainer } from './start-container.ts'
@@ -200,7 +200,7 @@ export class PodWorker {
   async #keepRunning(runtimePod: RuntimePod, signal: AbortSignal): Promise<number> {
     const { clock, probes } = this.#context
     this.#watchProbes(runtimePod)
-    this.#report(runtimePod, false)
+    this.#report(runtimePod)
     const volumesWaitMs = await this.#keepVolumes(signal)
     if (volumesWaitMs !== undefined) return volumesWaitMs
     const plan = planPod({
@@ -224,7 +224,7 @@ export class PodWorker {
       else requeueAtMs = Math.min(requeueAtMs, retryAtMs)
     }
     if (acted) return 0
-    this.#report(await readRuntimePod(this.#context.runtime, this.#pod.metadata.uid, signal), plan.actions.length === 0)
+    this.#report(await readRuntimePod(this.#context.runtime, this.#pod.metadata.uid, signal))
     return Math.max(1, Math.min(requeueAtMs - clock.now(), this.#nextResyncMs()))
   }
 
@@ -361,7 +361,7 @@ export class PodWorker {
     }
   }
 
-  #noteStartError(name: string, error: unknown): number {
+  #noteStartError(name: string, error: unknown): number | undefined {
     const { clock } = this.#context
     if (error instanceof ImageError) {
       const { reason, message } = error
@@ -373,8 +373,10 @@ export class PodWorker {
     }
     if (error instanceof StartError) {
       const retryAtMs = clock.now() + sandboxRetryMs
-      this.#startErrors.set(name, { ...error.waiting, retryAtMs })
-      return retryAtMs
+      // A container that exists but did not start counts as a failed run, with the back-off of one.
+      const exists = error.waiting.reason === 'RunContainerError' || error.waiting.reason === 'PostStartHookError'
+      this.#startErrors.set(name, exists ? error.waiting : { ...error.waiting, retryAtMs })
+      return exists ? undefined : retryAtMs
     }
     throw error
   }
@@ -414,11 +416,11 @@ export class PodWorker {
   async #terminate(runtimePod: RuntimePod, signal: AbortSignal): Promise<number> {
     if (this.#stage === 'running') this.#stage = 'terminating'
     if (this.#stage === 'terminating') {
-      this.#report(runtimePod, false)
+      this.#report(runtimePod)
       await this.#stopEverything(runtimePod, signal)
       this.#stage = 'terminated'
       const ended = await readRuntimePod(this.#context.runtime, this.#pod.metadata.uid, signal)
-      this.#report(ended, true)
+      this.#report(ended)
       await this.#release(signal)
     }
     const isDeleted = this.#pod.metadata.deletionTimestamp !== undefined
@@ -462,15 +464,10 @@ export class PodWorker {
     await this.#release(signal)
   }
 
-  #report(runtimePod: RuntimePod, settled: boolean): void {
+  #report(runtimePod: RuntimePod): void {
     if (this.#gone) return
-    const ended = this.#stage === 'terminated' || (settled && this.#hasEnded(runtimePod))
+    const ended = this.#stage === 'terminated' || hasEnded(this.#pod, runtimePod)
     this.#context.statuses.set(this.#pod, this.#statusOf(runtimePod, ended))
-  }
-
-  /** The plan wants nothing more and nothing lives. */
-  #hasEnded(runtimePod: RuntimePod): boolean {
-    return runtimePod.containers.length > 0 && !runtimePod.containers.some(isAlive) && this.#startErrors.size === 0
   }
 
   #statusOf(runtimePod: RuntimePod, ended: boolean) {

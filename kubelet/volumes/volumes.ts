@@ -111,11 +111,12 @@ async function setUpEmptyDir({ rootDir }: Context, { pod, volume, signal }: Job)
   if (volume.emptyDir?.medium === 'Memory') {
     const limit = volume.emptyDir.sizeLimit
     const size = limit === undefined || wholeValue(limit) === 0 ? '' : `,size=${wholeValue(limit)}`
-    await mountTmpfs(hostPath, `mode=0777${size}`, signal)
+    await mountTmpfs(hostPath, `mode=1777${size}`, signal)
   }
   const fsGroup = pod.spec.securityContext?.fsGroup
   const mode = fsGroup === undefined ? 0o777 : 0o2777
-  if (((await stat(hostPath)).mode & 0o7777) !== mode) {
+  // A tmpfs keeps its sticky bit.
+  if (((await stat(hostPath)).mode & ~0o1000 & 0o7777) !== mode) {
     if (fsGroup !== undefined) await chown(hostPath, 0, fsGroup)
     await chmod(hostPath, mode)
   }
@@ -127,7 +128,7 @@ async function setUpFiles(context: Context, job: Job, plugin: string, files: Fil
   const hostPath = volumePath(context.rootDir, pod.metadata.uid, plugin, volume.name)
   await mkdir(hostPath, { recursive: true })
   // What may be secret never touches the disk.
-  if (plugin !== 'configmap') await mountTmpfs(hostPath, 'mode=0755', signal)
+  if (plugin !== 'configmap') await mountTmpfs(hostPath, 'mode=1777', signal)
   const fsGroup = pod.spec.securityContext?.fsGroup
   if (((await stat(hostPath)).mode & 0o777) !== 0o777) await chmod(hostPath, 0o777)
   await writePayload(hostPath, new Map(files), {
