@@ -27,10 +27,8 @@ export function prepareUpdate(
   const prepared = resource.prepareForUpdate?.(object, old) ?? withOldStatus(resource, object, old)
   return {
     object: resource.prepareForUpdate === undefined ? withGeneration(resource, prepared, old) : prepared,
-    validate: (next, before) => [
-      ...(resource.validate?.(next) ?? []),
-      ...(resource.validateUpdate?.(next, before) ?? []),
-    ],
+    // A kind's rules for updates include those for new objects that hold for updates too.
+    validate: (next, before) => resource.validateUpdate?.(next, before) ?? resource.validate?.(next) ?? [],
   }
 }
 
