@@ -67,6 +67,7 @@ export type Resource<T extends ApiObject = ApiObject> = {
   readonly defaults?: (object: T) => T
   /** Runs after defaulting and admission; all causes at once. Metadata is validated for every kind alike. */
   readonly validate?: (object: T) => readonly StatusCause[]
+  /** All that an update is held to; `validate` is not run besides. Absent: `validate`. */
   readonly validateUpdate?: (object: T, old: T) => readonly StatusCause[]
   readonly validateStatusUpdate?: (object: T, old: T) => readonly StatusCause[]
   /** Default: drops `status`, sets `generation: 1` where the kind has a generation. */

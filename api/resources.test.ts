@@ -17,9 +17,11 @@ test('builtinResources lists every resource of the facts exactly once', () => {
 
 test('builtinResources names definitions of the same kind', () => {
   for (const { facts, definition } of builtinResources) {
-    const found = new Map<string, { readonly gvk?: object }>(Object.entries(definitions)).get(definition)
+    const found: unknown = Object.entries(definitions).find(([name]) => name === definition)?.[1]
+      ([name]) => name === definition,
+    )?.[1]
     const { group, version, kind } = facts
-    expect(found?.gvk, definition).toEqual({ group, version, kind })
+    expect(found, definition).toMatchObject({ gvk: { group, version, kind } })
   }
 })
 

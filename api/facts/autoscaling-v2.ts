@@ -45,7 +45,7 @@ export const autoscalingV2 = {
       selectPolicy: '1 string ptr',
       policies: '2 []autoscaling.v2.HPAScalingPolicy list=atomic',
       stabilizationWindowSeconds: '3 int32 ptr',
-      tolerance: '4 quantity',
+      tolerance: '4 quantity ptr',
     },
   },
   'autoscaling.v2.HorizontalPodAutoscaler': {
@@ -121,15 +121,15 @@ export const autoscalingV2 = {
   'autoscaling.v2.MetricTarget': {
     fields: {
       type: '1! string =""',
-      value: '2 quantity',
-      averageValue: '3 quantity',
+      value: '2 quantity ptr',
+      averageValue: '3 quantity ptr',
       averageUtilization: '4 int32 ptr',
     },
   },
   'autoscaling.v2.MetricValueStatus': {
     fields: {
-      value: '1 quantity',
-      averageValue: '2 quantity',
+      value: '1 quantity ptr',
+      averageValue: '2 quantity ptr',
       averageUtilization: '3 int32 ptr',
     },
   },

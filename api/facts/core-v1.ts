@@ -355,7 +355,7 @@ export const coreV1 = {
   'core.v1.EmptyDirVolumeSource': {
     fields: {
       medium: '1 string',
-      sizeLimit: '2 quantity',
+      sizeLimit: '2 quantity ptr',
     },
   },
   'core.v1.EndpointAddress': {

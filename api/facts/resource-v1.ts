@@ -6,7 +6,7 @@ export const resourceV1 = {
       pool: '2! string =""',
       device: '3! string =""',
       conditions: '4 []meta.v1.Condition list=map keys=type =[]',
-      data: '5 rawExtension',
+      data: '5 rawExtension ptr',
       networkData: '6 resource.v1.NetworkDeviceData',
       shareID: '7 string ptr',
     },
@@ -25,16 +25,16 @@ export const resourceV1 = {
   },
   'resource.v1.CapacityRequestPolicy': {
     fields: {
-      default: '1 quantity',
+      default: '1 quantity ptr',
       validValues: '3 []quantity list=atomic',
       validRange: '4 resource.v1.CapacityRequestPolicyRange',
     },
   },
   'resource.v1.CapacityRequestPolicyRange': {
     fields: {
-      min: '1! quantity',
-      max: '2 quantity',
-      step: '3 quantity',
+      min: '1! quantity ptr',
+      max: '2 quantity ptr',
+      step: '3 quantity ptr',
     },
   },
   'resource.v1.CapacityRequirements': {
@@ -223,7 +223,7 @@ export const resourceV1 = {
   'resource.v1.NodeAllocatableResourceMapping': {
     fields: {
       capacityKey: '1 string',
-      allocationMultiplier: '2 quantity',
+      allocationMultiplier: '2 quantity ptr',
     },
   },
   'resource.v1.OpaqueDeviceConfiguration': {

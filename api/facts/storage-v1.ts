@@ -54,8 +54,8 @@ export const storageV1 = {
       metadata: '1 meta.v1.ObjectMeta ={}',
       nodeTopology: '2 meta.v1.LabelSelector',
       storageClassName: '3! string =""',
-      capacity: '4 quantity',
-      maximumVolumeSize: '5 quantity',
+      capacity: '4 quantity ptr',
+      maximumVolumeSize: '5 quantity ptr',
     },
   },
   'storage.v1.StorageClass': {
