@@ -17,7 +17,8 @@ export type TokenVerifier = (
   signal: AbortSignal,
 ) => Promise<TokenUser | undefined>
 
-const webSocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
+/** How a token is spelled as a WebSocket protocol. */
+export const webSocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
 
 /** The token of `Authorization: Bearer`, or the one that browsers can only send as a WebSocket protocol. */
 export function bearerToken(headers: IncomingHttpHeaders): string | undefined {

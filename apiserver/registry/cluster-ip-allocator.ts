@@ -37,8 +37,7 @@ export function createClusterIpAllocator(
       return undefined
     },
     allocateNext(holder, taken, nowMs) {
-      const isTaken = (value: number): boolean =>
-        taken.has(formatIpv4(value)) || reservations.isHeldByOther(value, holder, nowMs)
+      const isTaken = (value: number): boolean => taken.has(formatIpv4(value)) || reservations.isHeld(value, nowMs)
       const value = pickFree(bands, isTaken, random)
       if (value === undefined) return undefined
       reservations.hold(value, holder, nowMs)

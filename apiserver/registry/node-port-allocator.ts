@@ -27,7 +27,7 @@ export function createNodePortAllocator(
       return undefined
     },
     allocateNext(holder, taken, nowMs) {
-      const isTaken = (port: number): boolean => taken.has(port) || reservations.isHeldByOther(port, holder, nowMs)
+      const isTaken = (port: number): boolean => taken.has(port) || reservations.isHeld(port, nowMs)
       const port = pickFree(bands, isTaken, random)
       if (port !== undefined) reservations.hold(port, holder, nowMs)
       return port

@@ -21,6 +21,11 @@ export class Reservations {
     return held !== undefined && held.untilMs > nowMs && held.holder !== holder
   }
 
+  /** Whether anyone has just been given this number: one Service may hold several, each once. */
+  isHeld(value: number, nowMs: number): boolean {
+    return (this.#held.get(value)?.untilMs ?? 0) > nowMs
+  }
+
   hold(value: number, holder: Holder, nowMs: number): void {
     this.#held.delete(value) // so that the map stays in order of time
     this.#held.set(value, { holder, untilMs: nowMs + reservationMs })

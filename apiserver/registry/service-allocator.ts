@@ -143,21 +143,26 @@ type PortRequest = ServiceAllocatorOptions & {
 /** One number for all protocols of a port; explicit wishes first, so that a port without one can share it. */
 function allocateNodePorts(request: PortRequest, service: Service): Service {
   const isAutomatic = service.spec.type === 'NodePort' || service.spec.allocateLoadBalancerNodePorts !== false
+  const wanted = service.spec.ports ?? []
+  takeWishes(request, service)
   const given = new Map<number, number>()
-  const granted = new Set<number>()
-  const ports = (service.spec.ports ?? []).map((port, index): ServicePort => {
-    const wanted = port.nodePort ?? 0
-    if (wanted === 0 && !isAutomatic) return port
-    const shared = wanted === 0 ? (given.get(port.port) ?? wish(service, port)) : wanted
-    const isMine = shared !== 0 && (request.own.has(shared) || granted.has(shared))
-    const nodePort = isMine
-      ? shared
-      : givePort(request, shared, (refusal) => invalidPort(service, index, shared, refusal))
-    granted.add(nodePort)
-    if (!given.has(port.port)) given.set(port.port, nodePort)
+  const ports = wanted.map((port): ServicePort => {
+    if ((port.nodePort ?? 0) !== 0 || !isAutomatic) return port
+    const shared = given.get(port.port) ?? wish(service, port)
+    const nodePort = shared === 0 ? givePort(request, 0, internalError) : shared
+    given.set(port.port, nodePort)
     return { ...port, nodePort }
   })
   return { ...service, spec: { ...service.spec, ports } }
+}
+
+/** Takes the ports that are asked for by number, before any is given out at random. */
+function takeWishes(request: PortRequest, service: Service): void {
+  const granted = new Set(request.own)
+  for (const [index, { nodePort = 0 }] of (service.spec.ports ?? []).entries()) {
+    if (nodePort === 0 || granted.has(nodePort)) continue
+    granted.add(givePort(request, nodePort, (refusal) => invalidPort(service, index, nodePort, refusal)))
+  }
 }
 
 /** The node port that another protocol of the same port asks for, 0 for none. */

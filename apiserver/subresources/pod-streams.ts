@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream'
 import type { Pod } from '../../api/core/v1.ts'
 import { badRequest } from '../../apimachinery/status.ts'
+import { webSocketTokenPrefix } from '../authn/token.ts'
 import { forbiddenRequest } from '../authz/forbidden.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { served } from './answers.ts'
@@ -116,9 +117,19 @@ export function requestHead({ incoming }: Pick<ApiRequest, 'incoming'>, backend:
   const lines = [`${incoming.method} ${path} HTTP/1.1`, `Host: ${backend.host}:${backend.port}`]
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (value === undefined || isHidden(name)) continue
-    for (const one of typeof value === 'string' ? [value] : value) lines.push(`${name}: ${one}`)
+    for (const one of typeof value === 'string' ? [value] : value) lines.push(`${name}: ${withoutToken(name, one)}`)
   }
   return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+/** Browsers send their token among the WebSocket protocols. */
+function withoutToken(name: string, value: string): string {
+  if (name !== 'sec-websocket-protocol') return value
+  return value
+    .split(',')
+    .map((protocol) => protocol.trim())
+    .filter((protocol) => !protocol.startsWith(webSocketTokenPrefix))
+    .join(', ')
 }
 
 /** Whether a header stays with the API server. */
