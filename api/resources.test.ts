@@ -18,8 +18,6 @@ test('builtinResources lists every resource of the facts exactly once', () => {
 test('builtinResources names definitions of the same kind', () => {
   for (const { facts, definition } of builtinResources) {
     const found: unknown = Object.entries(definitions).find(([name]) => name === definition)?.[1]
-      ([name]) => name === definition,
-    )?.[1]
     const { group, version, kind } = facts
     expect(found, definition).toMatchObject({ gvk: { group, version, kind } })
   }
