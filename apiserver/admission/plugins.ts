@@ -7,6 +7,7 @@ import { serviceAllocation } from '../registry/service-allocator.ts'
 import type { Store } from '../registry/store.ts'
 import type { Lookup } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin } from './admission.ts'
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts'
 import { defaultIngressClass, defaultStorageClass, storageObjectInUseProtection } from './default-classes.ts'
 import { defaultTolerationSeconds, type TolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
@@ -49,6 +50,9 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     defaultStorageClass(reader),
     storageObjectInUseProtection,
     runtimeClassAdmission(reader),
+    certificateApproval(authorizer),
+    certificateSigning(authorizer),
+    certificateSubjectRestriction,
     defaultIngressClass(reader),
     resourceQuota({ reader, clock, resource: store.resource, writeStatus: quotaStatusWriter(store) }),
   ]
