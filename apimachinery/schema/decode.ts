@@ -7,7 +7,7 @@
 import { isDeeperThan, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts'
 import { canonicalQuantity } from '../quantity.ts'
 import { badRequest, type StatusError } from '../status.ts'
-import { base64Problem, canonicalMicroTime, canonicalTime, timeProblem } from './scalars.ts'
+import { base64Problem, canonicalBase64, canonicalMicroTime, canonicalTime, timeProblem } from './scalars.ts'
 import {
   type Field,
   type FieldType,
@@ -245,7 +245,7 @@ class Decoder {
   #bytes(value: Json): Json | undefined {
     if (typeof value !== 'string') return this.#wrongScalar(value, 'bytes')
     const problem = base64Problem(value)
-    return problem === undefined ? value : this.#fail(problem)
+    return problem === undefined ? canonicalBase64(value) : this.#fail(problem)
   }
 
   #raw(value: Json): Json | undefined {

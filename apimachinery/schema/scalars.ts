@@ -74,6 +74,12 @@ export function base64Problem(text: string): string | undefined {
   return `illegal base64 data at input byte ${padding > 0 ? end : text.length - (digits % 4)}`
 }
 
+/** As Go writes it again: without line breaks, and with zeros in the bits that padding leaves over. */
+export function canonicalBase64(text: string): string {
+  if (!text.endsWith('=') && !text.includes('\n') && !text.includes('\r')) return text
+  return Buffer.from(text, 'base64').toString('base64')
+}
+
 function isBase64(code: number): boolean {
   return (
     (code >= 65 && code <= 90) ||
