@@ -61,6 +61,11 @@ export const flags = defineFlags({
     default: '',
     description: 'name of this node; default: $NODE_NAME, then the host name',
   },
+  'udp-offloads': {
+    type: 'boolean',
+    default: true,
+    description: 'let the kernel cut and join packets in the udp backend; false: one packet a system call',
+  },
   'healthz-ip': { type: 'string', default: '0.0.0.0', description: 'the IP address for healthz server to listen' },
   'healthz-port': { type: 'number', default: 0, description: 'the port for healthz server to listen (0 to disable)' },
   'iptables-resync': { type: 'number', default: 5, description: 'resync period for iptables rules, in seconds' },

@@ -6,8 +6,16 @@ import { Testbed, until } from './testbed.ts'
 
 const oneReply = '1 packets received'
 
-for (const type of ['udp', 'host-gw']) {
-  describe(`flanneld with backend ${type}`, () => {
+const plain = '--udp-offloads=false'
+const networks = [
+  { name: 'backend udp', type: 'udp', flags: [[], []] },
+  { name: 'backend udp, one packet a call', type: 'udp', flags: [[plain], [plain]] },
+  { name: 'backend udp, one packet a call on one host only', type: 'udp', flags: [[], [plain]] },
+  { name: 'backend host-gw', type: 'host-gw', flags: [[], []] },
+] as const
+
+for (const { name, type, flags } of networks) {
+  describe(`flanneld with ${name}`, () => {
     let bed: Testbed
     let address2 = ''
     let second: ChildProcess
@@ -15,7 +23,7 @@ for (const type of ['udp', 'host-gw']) {
     beforeAll(async () => {
       bed = await Testbed.open()
       await bed.startEtcd({ Network: '10.244.0.0/16', Backend: { Type: type } })
-      ;[, second] = await Promise.all([bed.startFlanneld(1), bed.startFlanneld(2)])
+      ;[, second] = await Promise.all([bed.startFlanneld(1, ...flags[0]), bed.startFlanneld(2, ...flags[1])])
       await bed.addPod(1)
       await bed.addPod(2)
       address2 = await bed.podAddress(2)
@@ -76,17 +84,23 @@ for (const type of ['udp', 'host-gw']) {
       expect(text).toContain(oneReply)
     })
 
-    test('8 MB over TCP arrive unchanged', async () => {
-      const bytes = "require('crypto').createHash('sha256').update('x').digest().toString('hex').repeat(131072)"
-      const serve = `require('net').createServer((s)=>{s.end(${bytes});s.on('close',()=>process.exit())}).listen(7001)`
-      const fetch = `const h=require('crypto').createHash('md5');require('net').connect(7001,'${address2}').on('data',(d)=>h.update(d)).on('end',()=>console.log(h.digest('hex')))`
-      const server = bed.inPod(2, process.execPath, '-e', serve)
-      await until('a listener', async () => (await bed.inPod(2, 'ss', '-ltn')).includes(':7001'))
-      const received = await bed.inPod(1, 'timeout', '20', process.execPath, '-e', fetch)
-      await server
-      const pattern = createHash('sha256').update('x').digest('hex').repeat(131_072)
-      expect(received.trim()).toBe(createHash('md5').update(pattern).digest('hex'))
-    }, 60_000)
+    for (const [from, to] of [
+      [1, 2],
+      [2, 1],
+    ] as const) {
+      test(`64 MB over TCP from host ${from} to host ${to} arrive unchanged`, async () => {
+        const bytes = "require('crypto').createHash('sha256').update('x').digest().toString('hex').repeat(1048576)"
+        const serve = `require('net').createServer((s)=>{s.end(${bytes});s.on('close',()=>process.exit())}).listen(7001)`
+        const target = await bed.podAddress(from)
+        const fetch = `const h=require('crypto').createHash('md5');require('net').connect(7001,'${target}').on('data',(d)=>h.update(d)).on('end',()=>console.log(h.digest('hex')))`
+        const server = bed.inPod(from, process.execPath, '-e', serve)
+        await until('a listener', async () => (await bed.inPod(from, 'ss', '-ltn')).includes(':7001'))
+        const received = await bed.inPod(to, 'timeout', '40', process.execPath, '-e', fetch)
+        await server
+        const pattern = createHash('sha256').update('x').digest('hex').repeat(1_048_576)
+        expect(received.trim()).toBe(createHash('md5').update(pattern).digest('hex'))
+      }, 60_000)
+    }
 
     test('a host reaches a pod of the other host', async () => {
       const text = await bed.onHost(1, 'busybox', 'ping', '-c', '1', '-W', '1', address2)
@@ -144,7 +158,7 @@ for (const type of ['udp', 'host-gw']) {
       const before = await readFile(bed.subnetFile(2), 'utf8')
       await bed.stop(second, 'SIGKILL')
       await rm(bed.subnetFile(2))
-      await bed.startFlanneld(2)
+      await bed.startFlanneld(2, ...flags[1])
       expect(await readFile(bed.subnetFile(2), 'utf8')).toBe(before)
       await until('a reply', async () => (await ping(address2)).includes(oneReply))
     })

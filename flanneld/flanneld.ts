@@ -63,7 +63,7 @@ async function runNetwork(
   const config = parseNetworkConfig(await manager.networkConfig(signal))
   logger.info('Starting network', { ...describeNetwork(config), interface: external.name, publicIp })
   if (config.backend.type !== 'udp') await removeTun(tunName, signal)
-  const backend = createBackend({ config, external, publicIp, clock, logger })
+  const backend = createBackend({ config, external, publicIp, clock, logger }, flags)
   const own = await manager.acquire(await backend.attributes(signal), signal)
   logger.info('Leased subnet', { subnet: formatSubnet(own.subnet) })
   const chains = chainsOf(flags, config, own)
@@ -82,11 +82,11 @@ async function runNetwork(
   })
 }
 
-function createBackend(options: BackendOptions): Backend {
+function createBackend(options: BackendOptions, flags: Flags): Backend {
   const { backend } = options.config
   switch (backend.type) {
     case 'udp':
-      return createUdpBackend({ ...options, port: backend.port })
+      return createUdpBackend({ ...options, port: backend.port, wantsOffloads: flags['udp-offloads'] })
     case 'host-gw':
       return createHostGwBackend(options)
     case 'alloc':

@@ -90,11 +90,14 @@ export const libc = {
   recvfrom: bind<
     [fd: number, buffer: Uint8Array, size: number, flags: number, address: Uint8Array, addressSize: Uint8Array]
   >('long recvfrom(int fd, void *buffer, size_t size, int flags, void *address, void *addressSize)'),
-  sendmsg: bind<[fd: number, message: Uint8Array, flags: number]>(
-    'long sendmsg(int fd, const void *message, int flags)',
-  ),
-  recvmsg: bind<[fd: number, message: Uint8Array, flags: number]>('long recvmsg(int fd, void *message, int flags)'),
-  writev: bind<[fd: number, vectors: Uint8Array, count: number]>('long writev(int fd, const void *vectors, int count)'),
+}
+
+/** The calls of the packet loop, with addresses as numbers: nothing to convert. Only for memory that is never freed. */
+export const fastCalls = {
+  read: bind<[fd: number, address: number, size: number]>('long read(int fd, uintptr_t buffer, size_t size)'),
+  writev: bind<[fd: number, address: number, count: number]>('long writev(int fd, uintptr_t vectors, int count)'),
+  sendmsg: bind<[fd: number, address: number, flags: number]>('long sendmsg(int fd, uintptr_t message, int flags)'),
+  recvmsg: bind<[fd: number, address: number, flags: number]>('long recvmsg(int fd, uintptr_t message, int flags)'),
 }
 
 /** The error number of this thread's last call. */

@@ -19,8 +19,11 @@ export type Tunnel = {
   readonly counters: Float64Array
 }
 
+/** A peer as the sender needs it: its address as a structure and where that lies, and whether segmented sends to it are refused. */
+export type Target = { readonly socketAddress: Uint8Array; readonly place: number; isPlain: boolean }
+
 /** Moves packets of one direction until none is left or `limit` is reached. */
-export type Pump = (peers: PeerTable<Uint8Array>, limit: number) => void
+export type Pump = (peers: PeerTable<Target>, limit: number) => void
 
 /** An IPv4 packet has no more bytes than this. */
 const maxPacket = 65_535
@@ -42,13 +45,13 @@ export function createSinglePumps(tunnel: Tunnel): { readonly toPeers: Pump; rea
   }
 
   /** Sends on what was read and returns what to count it as. */
-  const forward = (peers: PeerTable<Uint8Array>, size: number): number => {
+  const forward = (peers: PeerTable<Target>, size: number): number => {
     const length = ipv4Length(outgoing, 0, size)
     if (length === 0) return counterIndex.dropped_malformed
     const target = peers.find(destinationOf(outgoing, 0))
     if (target === undefined) return refuse(tunnel, counterIndex.dropped_no_route, icmp.netUnreachable, outgoing)
     if (!decrementTtl(outgoing, 0)) return refuse(tunnel, counterIndex.dropped_ttl, icmp.timeExceeded, outgoing)
-    const sent = libc.sendto(socketFd, outgoing, length, linux.MSG_DONTWAIT, target, 16)
+    const sent = libc.sendto(socketFd, outgoing, length, linux.MSG_DONTWAIT, target.socketAddress, 16)
     if (sent < 0) return counterIndex.dropped_send_error
     count(counters, counterIndex.sent_bytes, length)
     return counterIndex.sent_packets
@@ -68,7 +71,7 @@ export function createSinglePumps(tunnel: Tunnel): { readonly toPeers: Pump; rea
   }
 
   /** Hands the kernel what has come and returns what to count it as. */
-  const deliver = (peers: PeerTable<Uint8Array>, size: number): number => {
+  const deliver = (peers: PeerTable<Target>, size: number): number => {
     if (!peers.knows(sender.readUInt32BE(4))) return counterIndex.dropped_unknown_sender
     const length = ipv4Length(incoming, 0, size)
     if (length === 0) return counterIndex.dropped_malformed

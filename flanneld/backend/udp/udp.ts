@@ -3,6 +3,7 @@
  * flanneld: works wherever UDP does. Wire and device names are upstream's.
  */
 import { existsSync } from 'node:fs'
+import { endianness } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { parseIpv4 } from '../../ipv4.ts'
@@ -19,30 +20,58 @@ const overhead = 28
 /** Room for bursts on both sides; the kernel's default of 212 KB loses packets at speed. */
 const socketBufferBytes = 4 << 20
 
+/** What the udp backend needs besides. */
+export type UdpOptions = BackendOptions & {
+  readonly port: number
+  /** Whether to let the kernel cut and join packets; without, every packet takes a call of its own. */
+  readonly wantsOffloads: boolean
+}
+
 /** The udp backend. */
-export function createUdpBackend(options: BackendOptions & { readonly port: number }): Backend {
+export function createUdpBackend(options: UdpOptions): Backend {
   const mtu = options.external.mtu - overhead
   return {
     mtu,
     attributes: async () => ({ publicIp: options.publicIp, backendType: 'udp' }),
     start: async (own, signal) => {
-      const tun = openTun(tunName, 'none')
+      const tun = openBestTun(options)
       const { network } = options.config
       await configureTun(tunName, { network, subnet: own.subnet, mtu }, signal)
-      const socketFd = openSocket(options.external.address, options.port)
+      const socketFd = openSocket(options.external.address, options.port, tun.offloads !== 'none')
+      options.logger.info('Opened the tunnel', { device: tunName, offloads: tun.offloads, mtu })
       return { run: async (leases, runSignal) => await run(options, { tun, socketFd, own }, leases, runSignal) }
     },
   }
 }
 
-function openSocket(address: string, port: number): number {
-  const { AF_INET, SOCK_DGRAM, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET } = linux
-  const fd = must('socket', libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0))
-  for (const name of [linux.SO_RCVBUFFORCE, linux.SO_SNDBUFFORCE]) {
-    const value = Buffer.alloc(4)
-    value.writeInt32LE(socketBufferBytes)
-    libc.setsockopt(fd, SOL_SOCKET, name, value, 4)
+/** The device with the offloads that this kernel has. Headers are read as little-endian numbers, so other machines go without. */
+function openBestTun({ wantsOffloads, logger }: UdpOptions): Tun {
+  if (wantsOffloads && endianness() === 'LE') {
+    try {
+      const tun = openTun(tunName, 'tcp+udp')
+      if (tun.offloads !== 'none') return tun
+      libc.close(tun.fd)
+    } catch (error) {
+      logger.info('The kernel has no offloads for TUN devices', { error })
+    }
   }
+  return openTun(tunName, 'none')
+}
+
+/** Sends block, so that bursts wait instead of being lost; receives say themselves that they do not. */
+function openSocket(address: string, port: number, hasOffloads: boolean): number {
+  const { AF_INET, SOCK_DGRAM, SOCK_CLOEXEC, SOL_SOCKET } = linux
+  const fd = must('socket', libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))
+  const set = (level: number, name: number, number: number): number => {
+    const value = Buffer.alloc(4)
+    value.writeInt32LE(number)
+    return libc.setsockopt(fd, level, name, value, 4)
+  }
+  for (const name of [linux.SO_RCVBUFFORCE, linux.SO_SNDBUFFORCE]) set(SOL_SOCKET, name, socketBufferBytes)
+  // A path that takes less than our link gets fragments instead of nothing.
+  set(linux.IPPROTO_IP, linux.IP_MTU_DISCOVER, linux.IP_PMTUDISC_DONT)
+  // A kernel that does not know this gives datagrams one by one, which is understood as well.
+  if (hasOffloads) set(linux.SOL_UDP, linux.UDP_GRO, 1)
   must(`bind ${address}:${port}`, libc.bind(fd, socketAddress(parseIpv4(address) ?? 0, port), 16))
   return fd
 }
@@ -50,7 +79,7 @@ function openSocket(address: string, port: number): number {
 type Ends = { readonly tun: Tun; readonly socketFd: number; readonly own: Lease }
 
 async function run(
-  { logger, port }: BackendOptions & { readonly port: number },
+  { logger, port }: UdpOptions,
   { tun, socketFd, own }: Ends,
   leases: AsyncIterable<readonly Lease[]>,
   signal: AbortSignal,
@@ -62,6 +91,7 @@ async function run(
     wakeFd,
     tunAddress: own.subnet.address,
     port,
+    hasOffloads: tun.offloads !== 'none',
     peers: createPeerMemory(),
     counters: createCounterMemory(),
     stop: new SharedArrayBuffer(4),
