@@ -3,14 +3,15 @@
  * pause. Programs outlive the supervisor: a new one finds them by their pid files and starts only what is missing.
  */
 import { spawn } from 'node:child_process'
-import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { clusterFile, marker, runDir, stateDir } from './layout.ts'
 import { inNode } from './node-namespace.ts'
 import type { ProgramSpec } from './programs.ts'
 
-const pollMs = 100
+/** Programs of an earlier supervisor are looked at this often; our own children tell us when they end. */
+const pollMs = 500
 const maxPauseMs = 5_000
 /** A program that ran this long is healthy: its next failure is the first again. */
 const healthyMs = 10_000
@@ -34,17 +35,32 @@ export function nextAttempt(before: Attempt | undefined, nowMs: number): Attempt
 /** Runs until `signal` aborts. The programs stay. */
 export async function supervise(clock: Clock, logger: Logger, signal: AbortSignal): Promise<void> {
   const attempts = new Map<string, Attempt>()
-  for (;;) {
-    for (const program of await readPrograms()) {
-      if ((await runningPid(program)) !== undefined) continue
+  const pids = new Map<string, string>()
+  let version = 0
+  let programs: readonly ProgramSpec[] = []
+  let nap = new AbortController()
+  const wake = (): void => nap.abort()
+  signal.addEventListener('abort', wake, { once: true })
+  while (!signal.aborted) {
+    nap = new AbortController()
+    const { mtimeMs } = await stat(clusterFile).catch(() => ({ mtimeMs: 0 }))
+    if (mtimeMs !== version) {
+      programs = await readPrograms()
+      version = mtimeMs
+    }
+    for (const program of programs) {
+      const known = pids.get(program.name) ?? (await readPid(program))
+      pids.set(program.name, known)
+      if (await isAlive(known)) continue
       const before = attempts.get(program.name)
       if (before !== undefined && pauseMs(before, clock.now()) > 0) continue
       const attempt = nextAttempt(before, clock.now())
       attempts.set(program.name, attempt)
-      const pid = await startProgram(program)
+      const pid = await startProgram(program, wake)
+      pids.delete(program.name)
       logger.info('Started program', { program: program.name, pid, failures: attempt.failures })
     }
-    await clock.sleep(pollMs, signal)
+    await clock.sleep(pollMs, nap.signal).catch(() => {})
   }
 }
 
@@ -61,7 +77,7 @@ export async function writePrograms(programs: readonly ProgramSpec[]): Promise<v
 }
 
 /** Starts a program in its node, detached, with its log appended, and notes its pid. */
-export async function startProgram(program: ProgramSpec): Promise<number> {
+export async function startProgram(program: ProgramSpec, onExit: () => void): Promise<number> {
   const log = await open(program.log, 'a', 0o600)
   try {
     const [file = '', ...args] = program.node === undefined ? program.command : inNode(program.node, program.command)
@@ -71,6 +87,7 @@ export async function startProgram(program: ProgramSpec): Promise<number> {
       child.once('error', reject)
       child.once('spawn', () => resolve(child.pid ?? 0))
     })
+    child.once('exit', onExit)
     child.unref()
     await notePid(program, pid)
     return pid
@@ -85,12 +102,21 @@ async function notePid(program: ProgramSpec, pid: number): Promise<void> {
   await writeFile(file, `${pid} ${await startTime(pid)}`)
 }
 
-/** The pid of the program if it runs. A pid that was given to another process since does not count. */
+/** The pid of the program if it runs. */
 export async function runningPid(program: Pick<ProgramSpec, 'name'>): Promise<number | undefined> {
-  const text = await readFile(pidFile(program), 'utf8').catch(() => '')
-  const [pid, started] = text.split(' ')
-  if (pid === undefined || pid === '' || started === undefined) return undefined
-  return (await startTime(Number(pid))) === started ? Number(pid) : undefined
+  const noted = await readPid(program)
+  return (await isAlive(noted)) ? Number(noted.split(' ')[0]) : undefined
+}
+
+/** `pid start-time`, as it was noted when the program was started; '' when it never was. */
+async function readPid(program: Pick<ProgramSpec, 'name'>): Promise<string> {
+  return await readFile(pidFile(program), 'utf8').catch(() => '')
+}
+
+/** A pid that was given to another process since does not count. */
+async function isAlive(noted: string): Promise<boolean> {
+  const [pid = '', started = ''] = noted.split(' ')
+  return pid !== '' && started !== '' && (await startTime(Number(pid))) === started
 }
 
 function pidFile({ name }: Pick<ProgramSpec, 'name'>): string {
