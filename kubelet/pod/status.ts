@@ -112,11 +112,7 @@ function containerStatus(observed: StatusObserved, { kind, container }: PodConta
   }
 }
 
-function notStarted(
-  observed: StatusObserved,
-  container: Container,
-  old: ContainerStatus | undefined,
-): ContainerStatus {
+function notStarted(observed: StatusObserved, container: Container, old: ContainerStatus | undefined): ContainerStatus {
   const { pod, ended } = observed
   const waiting = observed.waiting.get(container.name)
   const hadRun = old?.state.running !== undefined || old?.state.terminated !== undefined

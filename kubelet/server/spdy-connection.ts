@@ -1,5 +1,5 @@
 /** A SPDY/3.1 connection to the runtime's streaming server: upgrade, streams, half-close. */
-import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http'
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { constants, createDeflate } from 'node:zlib'
 import { HttpError } from './http-error.ts'

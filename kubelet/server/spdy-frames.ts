@@ -8,7 +8,16 @@
  * the runtime says in its headers is of no interest here.
  */
 
-export const controlTypes = { synStream: 1, synReply: 2, reset: 3, settings: 4, ping: 6, goAway: 7, headers: 8, windowUpdate: 9 } as const
+export const controlTypes = {
+  synStream: 1,
+  synReply: 2,
+  reset: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  headers: 8,
+  windowUpdate: 9,
+} as const
 const version = 3
 const controlBit = 0x80_00
 const finFlag = 1

@@ -6,7 +6,7 @@ import { HttpError } from './http-error.ts'
 import { findContainer, findPod, findRunning } from './pod-lookup.ts'
 import type { ServerContext } from './server.ts'
 import { tunnelUpgrade } from './tunnel.ts'
-import { bridgeCommand, bridgeTunnel, chooseProtocol, type CommandStreams } from './websocket.ts'
+import { bridgeCommand, bridgeTunnel, type CommandStreams, chooseProtocol } from './websocket.ts'
 
 /** Opens the stream that the request asks for. Throws `HttpError` before anything was sent. */
 export async function answerUpgrade(

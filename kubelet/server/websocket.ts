@@ -21,7 +21,12 @@ const maxBufferedBytes = 1024 * 1024
 /** Longest message that a client may send. */
 const maxMessageBytes = 32 * 1024 * 1024
 
-export type CommandStreams = { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean; readonly tty: boolean }
+export type CommandStreams = {
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+  readonly tty: boolean
+}
 
 /** The best protocol of ours that the client offers; undefined: leave the client to the runtime. */
 export function chooseProtocol(request: IncomingMessage, kind: 'command' | 'portForward'): string | undefined {
@@ -71,11 +76,7 @@ export async function bridgeCommand(
   client.resume()
 }
 
-function receive(
-  data: Buffer,
-  inputs: ReadonlyMap<number, SpdyStream>,
-  client: WebSocket,
-): void {
+function receive(data: Buffer, inputs: ReadonlyMap<number, SpdyStream>, client: WebSocket): void {
   const channel = data[0]
   if (channel === undefined) return
   if (channel === closeChannel) {
