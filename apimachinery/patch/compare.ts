@@ -71,11 +71,18 @@ function diffStruct(
   removed: MutableFieldSet,
   skip: ReadonlySet<string>,
 ): void {
-  for (const field of struct.ordered) {
-    const a = before[field.name]
-    const b = after[field.name]
-    if (a === b || (skip !== noFields && skip.has(field.name))) continue
-    diffField(field, a, b, changed, removed, skippedBelow(struct, field.name, skip))
+  for (const name of Object.keys(before)) {
+    const a = before[name]
+    const b = after[name]
+    if (a === b || (skip !== noFields && skip.has(name))) continue
+    const field = struct.fields.get(name)
+    if (field !== undefined) diffField(field, a, b, changed, removed, skippedBelow(struct, name, skip))
+  }
+  for (const name of Object.keys(after)) {
+    if (before[name] !== undefined || (skip !== noFields && skip.has(name))) continue
+    const field = struct.fields.get(name)
+    if (field !== undefined)
+      diffField(field, undefined, after[name], changed, removed, skippedBelow(struct, name, skip))
   }
   if (struct.preserveUnknown || struct.additional !== undefined) diffRest(struct, before, after, changed, removed)
 }
@@ -101,7 +108,7 @@ function diffField(
   removed: MutableFieldSet,
   skip: ReadonlySet<string>,
 ): void {
-  const element = fieldElement(field.name)
+  const { element } = field
   if (a === undefined || a === null) {
     if (b !== undefined && b !== null) put(changed, element, allOfField(field, b, skip))
     return
@@ -245,10 +252,53 @@ function allOfField(field: Field, value: Json, skip: ReadonlySet<string>): Field
 }
 
 function allOfValue(field: Field | undefined, type: FieldType, value: Json): FieldSet {
-  const below: MutableFieldSet = {}
-  const empty: Json = isJsonList(value) ? [] : {}
-  if (typeof value !== 'object' || value === null || diffValues(field, type, empty, value, below, {})) return leaf
-  return isEmptySet(below) ? leaf : { '.': leaf, ...below }
+  if (typeof value !== 'object' || value === null || field?.atomic === true) return leaf
+  if (isJsonList(value)) return type.type === 'list' && field !== undefined ? allOfList(field, type.items, value) : leaf
+  switch (type.type) {
+    case 'struct':
+      return field === undefined && type.struct.atomic ? leaf : allOfStruct(type.struct, value as JsonObject)
+    case 'map':
+      return allOfMap(type.values, value as JsonObject)
+    case 'scalar':
+      return type === deduced ? allOfMap(deduced, value as JsonObject) : leaf
+    case 'list':
+      return leaf
+  }
+}
+
+function allOfList(field: Field, items: FieldType, list: readonly Json[]): FieldSet {
+  if (field.listType === 'atomic' || list.length === 0) return leaf
+  const set: MutableFieldSet = { '.': leaf }
+  for (const item of list) {
+    const element = field.listType === 'set' ? valueElement(item) : itemElement(field, item)
+    // Doubled items count as one value.
+    set[element] = Object.hasOwn(set, element) ? leaf : allOfValue(undefined, items, item)
+  }
+  return set
+}
+
+function allOfStruct(struct: Struct, object: JsonObject): FieldSet {
+  const set: MutableFieldSet = { '.': leaf }
+  let isEmpty = true
+  for (const key of Object.keys(object)) {
+    const value = object[key]
+    if (value === undefined || value === null) continue
+    const field = struct.fields.get(key)
+    isEmpty = false
+    if (field !== undefined) set[field.element] = allOfValue(field, field.type, value)
+    else set[fieldElement(key)] = allOfValue(undefined, struct.additional ?? deduced, value)
+  }
+  return isEmpty ? leaf : set
+}
+
+function allOfMap(values: FieldType, map: JsonObject): FieldSet {
+  const set: MutableFieldSet = { '.': leaf }
+  let isEmpty = true
+  for (const key of Object.keys(map)) {
+    isEmpty = false
+    set[fieldElement(key)] = allOfValue(undefined, values, map[key] ?? null)
+  }
+  return isEmpty ? leaf : set
 }
 
 function structFields(struct: Struct, object: JsonObject, skip: ReadonlySet<string>): FieldSet {

@@ -29,29 +29,29 @@ export function valueElement(value: Json): string {
 
 /** The element of an item of a `list=map`; a key that is absent has its default. */
 export function itemElement(field: Field, item: Json): string {
-  let text = ''
-  for (const key of sortedKeys(field)) {
-    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${JSON.stringify(keyValue(field, item, key) ?? null)}`
-  }
-  return `k:{${text}}`
+  let text = 'k:{'
+  for (const [key, label] of labelledKeys(field)) text += label + JSON.stringify(keyValue(field, item, key) ?? null)
+  return `${text}}`
 }
 
 /** The first key that an item of a `list=map` should have and has not. */
 export function missingKey(field: Field, item: Json): string | undefined {
-  return sortedKeys(field).find((key) => keyValue(field, item, key) === undefined)
+  return field.keys.find((key) => keyValue(field, item, key) === undefined)
 }
 
 function keyValue(field: Field, item: Json, key: string): Json | undefined {
   return (isJsonObject(item) ? item[key] : undefined) ?? keyDefault(field, key)
 }
 
-const sorted = new WeakMap<Field, readonly string[]>()
+type LabelledKeys = readonly (readonly [key: string, label: string])[]
+const labelled = new WeakMap<Field, LabelledKeys>()
 
-function sortedKeys(field: Field): readonly string[] {
-  const known = sorted.get(field)
+/** The keys of a list, sorted, each with the text that stands before its value: `,"protocol":`. */
+function labelledKeys(field: Field): LabelledKeys {
+  const known = labelled.get(field)
   if (known !== undefined) return known
-  const keys = field.keys.toSorted()
-  sorted.set(field, keys)
+  const keys = field.keys.toSorted().map((key, i) => [key, `${i === 0 ? '' : ','}${JSON.stringify(key)}:`] as const)
+  labelled.set(field, keys)
   return keys
 }
 

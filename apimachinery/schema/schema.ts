@@ -17,6 +17,8 @@ export type ListType = 'atomic' | 'set' | 'map'
 
 export type Field = {
   readonly name: string
+  /** The field as an element of a field set: `f:name`. */
+  readonly element: string
   /** `2.19` is field 19 of the message embedded as field 2; empty: not on the protobuf wire. */
   readonly numbers: readonly number[]
   readonly required: boolean
@@ -123,6 +125,7 @@ function parseField(structs: ReadonlyMap<string, Struct>, name: string, spec: st
   const declared = at < 0 ? undefined : (JSON.parse(spec.slice(at + 2)) as Json)
   return {
     name,
+    element: `f:${name}`,
     numbers: number.startsWith('0') ? [] : number.replace('!', '').split('.').map(Number),
     required: number.endsWith('!'),
     type,
