@@ -277,6 +277,77 @@ test('an indexed Job gives every pod its index', async () => {
   expect(pods.map(({ spec }) => spec.hostname).toSorted()).toEqual(['indexed-0', 'indexed-1', 'indexed-2'])
 })
 
+test('a StatefulSet makes its pods in order, updates them from the top, and keeps its history', async () => {
+  const { spec } = deployment('db', 3)
+  await create({
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'db', namespace: 'default' },
+    spec: { ...spec, serviceName: 'db' },
+  })
+  await kubectl('rollout', 'status', 'statefulset/db', '--timeout=20s')
+  expect((await podsOf('db')).map(({ metadata }) => metadata.name)).toEqual(['db-0', 'db-1', 'db-2'])
+  await kubectl('set', 'image', 'statefulset/db', 'c=web:2')
+  await kubectl('rollout', 'status', 'statefulset/db', '--timeout=20s')
+  expect((await podsOf('db')).map(({ spec: { containers } }) => containers[0]?.image)).toEqual([
+    'web:2',
+    'web:2',
+    'web:2',
+  ])
+  expect((await kubectl('get', 'controllerrevisions', '-l', 'app=db', '-o', 'name')).split('\n')).toHaveLength(2)
+  await kubectl('rollout', 'undo', 'statefulset/db')
+  await kubectl('rollout', 'status', 'statefulset/db', '--timeout=20s')
+  await kubectl('scale', 'statefulset/db', '--replicas=1')
+  await eventually(
+    async () => await podsOf('db'),
+    (pods) => expect(pods.map(({ metadata }) => metadata.name)).toEqual(['db-0']),
+  )
+})
+
+test('a DaemonSet has one pod on every node that fits', async () => {
+  const { template, selector } = deployment('agent', 1).spec
+  await create({
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'agent', namespace: 'default' },
+    spec: { template, selector },
+  })
+  await kubectl('rollout', 'status', 'daemonset/agent', '--timeout=20s')
+  const second = await startHollowNode({ client, name: 'node-2', statusOf: play, daemonsOnly: true })
+  try {
+    await eventually(
+      async () => await podsOf('agent'),
+      (pods) => expect(pods.map(({ spec }) => spec.nodeName).toSorted()).toEqual(['node-1', 'node-2']),
+    )
+    await kubectl('set', 'image', 'daemonset/agent', 'c=web:2')
+    await kubectl('rollout', 'status', 'daemonset/agent', '--timeout=20s')
+    expect(await kubectl('get', 'daemonset', 'agent', '--no-headers')).toMatch(/^agent +2 +2 +2 +2 +2 /)
+  } finally {
+    await second.stop()
+    await kubectl('delete', 'daemonset', 'agent')
+    await kubectl('delete', 'node', 'node-2')
+  }
+})
+
+test('a CronJob makes Jobs by the clock, and forgets the old ones', async () => {
+  const { spec } = job('tick', { play: 'succeed' }, {})
+  await create({
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: { name: 'tick', namespace: 'default' },
+    spec: { schedule: '@every 1s', successfulJobsHistoryLimit: 1, jobTemplate: { spec } },
+  })
+  await eventually(
+    async () => await client.get(refs.cronJobs, { namespace: 'default', name: 'tick' }, never),
+    ({ status }) => expect(status.lastSuccessfulTime).toBeDefined(),
+  )
+  await kubectl('delete', 'cronjob', 'tick')
+  await eventually(
+    async () => await kubectl('get', 'jobs', '-o', 'name'),
+    (names) => expect(names).not.toContain('tick'),
+  )
+})
+
 test('controllers that are killed in the middle go on where the API stands', async () => {
   await create(deployment('steady', 4))
   controllers.stop.abort(new Error('killed'))

@@ -8,6 +8,8 @@ import { runAll, type Task } from '../component-base/run.ts'
 import { type Config, isEnabled } from './config.ts'
 import type { ControllerContext, StartController } from './context.ts'
 import { type OwnClient, serviceAccountClient } from './credentials.ts'
+import { startCronJobController } from './cronjob/controller.ts'
+import { startDaemonSetController } from './daemonset/controller.ts'
 import { startDeploymentController } from './deployment/controller.ts'
 import { startEndpointsController } from './endpoints/controller.ts'
 import { startEndpointSliceController } from './endpointslice/controller.ts'
@@ -21,6 +23,7 @@ import { startPodGcController } from './pod-gc/controller.ts'
 import { startReplicaSetController } from './replicaset/controller.ts'
 import { startRootCaController } from './root-ca/controller.ts'
 import { startServiceAccountController } from './serviceaccount/controller.ts'
+import { startStatefulSetController } from './statefulset/controller.ts'
 import { startTaintEvictionController } from './taint-eviction/controller.ts'
 
 /** One controller of the process. */
@@ -111,6 +114,19 @@ const registrations: readonly Registration[] = [
     start: startPodGcController,
   },
   { name: 'job-controller', alias: 'job', serviceAccount: 'job-controller', start: startJobController },
+  {
+    name: 'statefulset-controller',
+    alias: 'statefulset',
+    serviceAccount: 'statefulset-controller',
+    start: startStatefulSetController,
+  },
+  {
+    name: 'daemonset-controller',
+    alias: 'daemonset',
+    serviceAccount: 'daemon-set-controller',
+    start: startDaemonSetController,
+  },
+  { name: 'cronjob-controller', alias: 'cronjob', serviceAccount: 'cronjob-controller', start: startCronJobController },
 ]
 
 /** What {@link runControllers} needs. */

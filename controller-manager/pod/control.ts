@@ -93,7 +93,8 @@ async function deletePod(
   }
 }
 
-function isObject(answer: unknown): answer is ApiObject {
+/** Whether a DELETE was answered with the object rather than with a Status. */
+export function isObject(answer: unknown): answer is ApiObject {
   const metadata = (answer as { readonly metadata?: { readonly resourceVersion?: unknown } } | undefined)?.metadata
   return typeof metadata?.resourceVersion === 'string' && metadata.resourceVersion !== ''
 }
