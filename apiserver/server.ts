@@ -238,6 +238,10 @@ function createReader(resources: ResourceRegistry, caches: WatchCache): ObjectRe
         .list(prefix)
         .map((entry) => entry.view(resource).object)
     },
+    revision: (facts) => {
+      const resource = resourceOf(facts)
+      return resource === undefined ? 0 : caches.cache(storagePrefix(resource)).changedRevision
+    },
   }
 }
 

@@ -262,11 +262,9 @@ describe('createBootstrapTokenVerifier()', () => {
   }
   const verify = async (data: Record<string, string>, token = 'abcdef.0123456789abcdef') => {
     const stored = secret(data) as unknown as ApiObject
-    return await createBootstrapTokenVerifier({ get: () => stored, list: () => [stored] }, clock, ['api'])(
-      token,
-      [],
-      never,
-    )
+    return await createBootstrapTokenVerifier({ get: () => stored, list: () => [stored], revision: () => 0 }, clock, [
+      'api',
+    ])(token, [], never)
   }
 
   it('knows a good token, and takes no groups from outside its prefix', async () => {

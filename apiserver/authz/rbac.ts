@@ -8,11 +8,8 @@ import type { UserInfo } from '../http/request-info.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, read, readAll } from '../registry/typed-reader.ts'
 import type { Attributes, Decision } from './authorizer.ts'
+import { type Grant, grantsOf, type RoleRef, type Subject } from './grants.ts'
 import { type Action, type PolicyRule, ruleAllows } from './rbac-rules.ts'
-
-/** Who a binding names. */
-export type Subject = { readonly kind: string; readonly name: string; readonly namespace?: string }
-type RoleRef = { readonly kind: string; readonly name: string }
 
 /** One rule that applies to a user, with the sentence that says through which binding. */
 export type AppliedRule = { readonly rule: PolicyRule; readonly because: () => string }
@@ -56,40 +53,22 @@ export function* appliedRules(
   namespace: string,
   errors: string[],
 ): Generator<AppliedRule> {
-  for (const binding of readAll(reader, kinds.clusterRoleBindings)) {
-    const subject = (binding.subjects ?? []).find((one) => isSubject(user, one, ''))
-    if (subject === undefined) continue
-    const rules = rulesOf(reader, binding.roleRef, '')
-    if (rules === undefined) errors.push(missingRole(binding.roleRef))
-    const because = () => describe(`ClusterRoleBinding ${quote(binding.metadata.name)}`, binding.roleRef, subject, '')
-    for (const rule of rules ?? []) yield { rule, because }
-  }
-  if (namespace === '') return
-  for (const binding of readAll(reader, kinds.roleBindings, namespace)) {
-    const subject = (binding.subjects ?? []).find((one) => isSubject(user, one, namespace))
-    if (subject === undefined) continue
-    const rules = rulesOf(reader, binding.roleRef, namespace)
-    if (rules === undefined) errors.push(missingRole(binding.roleRef))
-    const name = quote(`${binding.metadata.name}/${namespace}`)
-    const because = () => describe(`RoleBinding ${name}`, binding.roleRef, subject, namespace)
-    for (const rule of rules ?? []) yield { rule, because }
-  }
+  const grants = grantsOf(reader)
+  yield* rulesOfGrants(reader, grants.inCluster(user), '', errors)
+  if (namespace !== '') yield* rulesOfGrants(reader, grants.inNamespace(user, namespace), namespace, errors)
 }
 
-/** Whether a binding's subject means this user. */
-export function isSubject(user: UserInfo, subject: Subject, bindingNamespace: string): boolean {
-  switch (subject.kind) {
-    case 'User':
-      return user.name === subject.name
-    case 'Group':
-      return user.groups.includes(subject.name)
-    case 'ServiceAccount': {
-      const namespace =
-        subject.namespace === undefined || subject.namespace === '' ? bindingNamespace : subject.namespace
-      return namespace !== '' && user.name === `system:serviceaccount:${namespace}:${subject.name}`
-    }
-    default:
-      return false
+function* rulesOfGrants(
+  reader: ObjectReader,
+  grants: readonly Grant[],
+  namespace: string,
+  errors: string[],
+): Generator<AppliedRule> {
+  for (const grant of grants) {
+    const rules = rulesOf(reader, grant.roleRef, namespace)
+    if (rules === undefined) errors.push(missingRole(grant.roleRef))
+    const because = () => describe(grant, namespace)
+    for (const rule of rules ?? []) yield { rule, because }
   }
 }
 
@@ -97,7 +76,7 @@ export function isSubject(user: UserInfo, subject: Subject, bindingNamespace: st
 export function rulesOf(reader: ObjectReader, roleRef: RoleRef, namespace: string): readonly PolicyRule[] | undefined {
   if (roleRef.kind === 'ClusterRole') {
     const role = read(reader, kinds.clusterRoles, '', roleRef.name)
-    return role === undefined ? undefined : clusterRoleRules(reader, role, new Set())
+    return role === undefined ? undefined : clusterRoleRules(reader, role)
   }
   const role = read(reader, kinds.roles, namespace, roleRef.name)
   return role === undefined ? undefined : (role.rules ?? [])
@@ -107,22 +86,37 @@ export function rulesOf(reader: ObjectReader, roleRef: RoleRef, namespace: strin
  * The role's own rules, or the sum of the roles it aggregates as they are now: a role that was just labelled counts
  * before the controller that writes the sum down has run.
  */
-function clusterRoleRules(reader: ObjectReader, role: ClusterRole, seen: Set<string>): readonly PolicyRule[] {
+function clusterRoleRules(reader: ObjectReader, role: ClusterRole): readonly PolicyRule[] {
+  if (role.aggregationRule?.clusterRoleSelectors === undefined) return role.rules ?? []
+  const revision = reader.revision(kinds.clusterRoles.facts)
+  const kept = sums.get(role)
+  if (kept?.revision === revision) return kept.rules
+  const rules = sumOfRoles(reader, role, new Set())
+  sums.set(role, { revision, rules })
+  return rules
+}
+
+/** What `clusterRoleRules` has summed up, until any ClusterRole changes. */
+const sums = new WeakMap<ClusterRole, { readonly revision: number; readonly rules: readonly PolicyRule[] }>()
+
+function sumOfRoles(reader: ObjectReader, role: ClusterRole, seen: Set<string>): readonly PolicyRule[] {
   const { aggregationRule, rules } = role
   if (aggregationRule?.clusterRoleSelectors === undefined) return rules ?? []
   seen.add(role.metadata.name)
   const selectors = aggregationRule.clusterRoleSelectors.map(selectorFromLabelSelector)
   return readAll(reader, kinds.clusterRoles)
     .filter(({ metadata }) => !seen.has(metadata.name) && selectors.some((one) => matches(one, metadata.labels)))
-    .flatMap((part) => clusterRoleRules(reader, part, seen))
+    .flatMap((part) => sumOfRoles(reader, part, seen))
 }
 
 function missingRole({ kind, name }: RoleRef): string {
   return `${kind.toLowerCase()}.rbac.authorization.k8s.io ${quote(name)} not found`
 }
 
-function describe(binding: string, roleRef: RoleRef, subject: Subject, bindingNamespace: string): string {
-  return `${binding} of ${roleRef.kind} ${quote(roleRef.name)} to ${describeSubject(subject, bindingNamespace)}`
+function describe({ binding, roleRef, subject }: Grant, namespace: string): string {
+  const name = namespace === '' ? binding : `${binding}/${namespace}`
+  const kind = namespace === '' ? 'ClusterRoleBinding' : 'RoleBinding'
+  return `${kind} ${quote(name)} of ${roleRef.kind} ${quote(roleRef.name)} to ${describeSubject(subject, namespace)}`
 }
 
 function describeSubject(subject: Subject, bindingNamespace: string): string {

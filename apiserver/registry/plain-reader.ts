@@ -21,5 +21,6 @@ export function readerOf(objects: readonly object[]): ObjectReader {
           isOf(object, group, version, kind) &&
           (namespace === undefined || namespace === '' || object.metadata.namespace === namespace),
       ),
+    revision: () => 0,
   }
 }

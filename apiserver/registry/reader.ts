@@ -9,4 +9,6 @@ export type ObjectReader = {
   readonly get: (facts: ResourceFacts, namespace: string, name: string) => ApiObject | undefined
   /** All objects, or those of one namespace, sorted by namespace and name. */
   readonly list: (facts: ResourceFacts, namespace?: string) => readonly ApiObject[]
+  /** Another number after every change of an object of this kind: what is computed from `list` can be kept until then. */
+  readonly revision: (facts: ResourceFacts) => number
 }
