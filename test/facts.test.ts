@@ -113,6 +113,8 @@ describe.skipIf(!present)('the table of the API', () => {
         fieldValidation: 'Strict',
       })
       expect(decoded, file).toEqual({ object: fixture, warnings: [], errors: [] })
+      // The order of fields is upstream's, too.
+      expect(JSON.stringify(decoded.object), file).toBe(JSON.stringify(fixture))
     }
   })
 })

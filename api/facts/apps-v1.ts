@@ -72,10 +72,10 @@ export const appsV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      reason: '4 string',
-      message: '5 string',
       lastUpdateTime: '6 time',
       lastTransitionTime: '7 time',
+      reason: '4 string',
+      message: '5 string',
     },
   },
   'apps.v1.DeploymentSpec': {
@@ -95,12 +95,12 @@ export const appsV1 = {
       observedGeneration: '1 int64',
       replicas: '2 int32',
       updatedReplicas: '3 int32',
+      readyReplicas: '7 int32',
       availableReplicas: '4 int32',
       unavailableReplicas: '5 int32',
-      conditions: '6 []apps.v1.DeploymentCondition list=map keys=type patch=merge mergeKey=type',
-      readyReplicas: '7 int32',
-      collisionCount: '8 int32 ptr',
       terminatingReplicas: '9 int32 ptr',
+      conditions: '6 []apps.v1.DeploymentCondition list=map keys=type patch=merge mergeKey=type',
+      collisionCount: '8 int32 ptr',
     },
   },
   'apps.v1.DeploymentStrategy': {
@@ -131,20 +131,20 @@ export const appsV1 = {
   'apps.v1.ReplicaSetSpec': {
     fields: {
       replicas: '1 int32 ptr',
+      minReadySeconds: '4 int32',
       selector: '2! meta.v1.LabelSelector',
       template: '3 core.v1.PodTemplateSpec ={}',
-      minReadySeconds: '4 int32',
     },
   },
   'apps.v1.ReplicaSetStatus': {
     fields: {
       replicas: '1! int32 =0',
       fullyLabeledReplicas: '2 int32',
-      observedGeneration: '3 int64',
       readyReplicas: '4 int32',
       availableReplicas: '5 int32',
-      conditions: '6 []apps.v1.ReplicaSetCondition list=map keys=type patch=merge mergeKey=type',
       terminatingReplicas: '7 int32 ptr',
+      observedGeneration: '3 int64',
+      conditions: '6 []apps.v1.ReplicaSetCondition list=map keys=type patch=merge mergeKey=type',
     },
   },
   'apps.v1.RollingUpdateDaemonSet': {

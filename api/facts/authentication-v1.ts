@@ -35,8 +35,8 @@ export const authenticationV1 = {
   'authentication.v1.TokenRequestSpec': {
     fields: {
       audiences: '1 []string list=atomic =[]',
-      boundObjectRef: '3 authentication.v1.BoundObjectReference',
       expirationSeconds: '4 int64 ptr',
+      boundObjectRef: '3 authentication.v1.BoundObjectReference',
     },
   },
   'authentication.v1.TokenRequestStatus': {
@@ -65,8 +65,8 @@ export const authenticationV1 = {
     fields: {
       authenticated: '1 bool',
       user: '2 authentication.v1.UserInfo ={}',
-      error: '3 string',
       audiences: '4 []string list=atomic',
+      error: '3 string',
     },
   },
   'authentication.v1.UserInfo': {

@@ -109,9 +109,9 @@ export const authorizationV1 = {
   'authorization.v1.SubjectAccessReviewStatus': {
     fields: {
       allowed: '1! bool =false',
+      denied: '4 bool',
       reason: '2 string',
       evaluationError: '3 string',
-      denied: '4 bool',
     },
   },
   'authorization.v1.SubjectRulesReviewStatus': {

@@ -42,9 +42,9 @@ export const autoscalingV2 = {
   },
   'autoscaling.v2.HPAScalingRules': {
     fields: {
+      stabilizationWindowSeconds: '3 int32 ptr',
       selectPolicy: '1 string ptr',
       policies: '2 []autoscaling.v2.HPAScalingPolicy list=atomic',
-      stabilizationWindowSeconds: '3 int32 ptr',
       tolerance: '4 quantity ptr',
     },
   },
@@ -104,8 +104,8 @@ export const autoscalingV2 = {
       object: '2 autoscaling.v2.ObjectMetricSource',
       pods: '3 autoscaling.v2.PodsMetricSource',
       resource: '4 autoscaling.v2.ResourceMetricSource',
-      external: '5 autoscaling.v2.ExternalMetricSource',
       containerResource: '7 autoscaling.v2.ContainerResourceMetricSource',
+      external: '5 autoscaling.v2.ExternalMetricSource',
     },
   },
   'autoscaling.v2.MetricStatus': {
@@ -114,8 +114,8 @@ export const autoscalingV2 = {
       object: '2 autoscaling.v2.ObjectMetricStatus',
       pods: '3 autoscaling.v2.PodsMetricStatus',
       resource: '4 autoscaling.v2.ResourceMetricStatus',
-      external: '5 autoscaling.v2.ExternalMetricStatus',
       containerResource: '7 autoscaling.v2.ContainerResourceMetricStatus',
+      external: '5 autoscaling.v2.ExternalMetricStatus',
     },
   },
   'autoscaling.v2.MetricTarget': {

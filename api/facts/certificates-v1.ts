@@ -13,23 +13,23 @@ export const certificatesV1 = {
   'certificates.v1.CertificateSigningRequestCondition': {
     fields: {
       type: '1! string =""',
+      status: '6! string =""',
       reason: '2 string',
       message: '3 string',
       lastUpdateTime: '4 time',
       lastTransitionTime: '5 time',
-      status: '6! string =""',
     },
   },
   'certificates.v1.CertificateSigningRequestSpec': {
     fields: {
       request: '1! bytes',
+      signerName: '7! string =""',
+      expirationSeconds: '8 int32 ptr',
+      usages: '5 []string list=atomic',
       username: '2 string',
       uid: '3 string',
       groups: '4 []string list=atomic',
-      usages: '5 []string list=atomic',
       extra: '6 map<[]string>',
-      signerName: '7! string =""',
-      expirationSeconds: '8 int32 ptr',
     },
   },
   'certificates.v1.CertificateSigningRequestStatus': {

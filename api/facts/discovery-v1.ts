@@ -40,9 +40,9 @@ export const discoveryV1 = {
       apiVersion: '0 string',
       kind: '0 string',
       metadata: '1 meta.v1.ObjectMeta ={}',
+      addressType: '4! string =""',
       endpoints: '2 []discovery.v1.Endpoint list=atomic =[]',
       ports: '3 []discovery.v1.EndpointPort list=atomic =[]',
-      addressType: '4! string =""',
     },
   },
   'discovery.v1.ForNode': {

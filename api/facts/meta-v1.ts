@@ -108,10 +108,10 @@ export const metaV1 = {
   'meta.v1.OwnerReference': {
     atomic: true,
     fields: {
+      apiVersion: '5! string =""',
       kind: '1! string =""',
       name: '3! string =""',
       uid: '4! string =""',
-      apiVersion: '5! string =""',
       controller: '6 bool ptr',
       blockOwnerDeletion: '7 bool ptr',
     },
@@ -152,9 +152,9 @@ export const metaV1 = {
       name: '1 string',
       group: '2 string',
       kind: '3 string',
+      uid: '6 string',
       causes: '4 []meta.v1.StatusCause list=atomic',
       retryAfterSeconds: '5 int32',
-      uid: '6 string',
     },
   },
   'meta.v1.WatchEvent': {

@@ -3,8 +3,8 @@ export const networkingV1 = {
   'networking.v1.HTTPIngressPath': {
     fields: {
       path: '1 string',
-      backend: '2! networking.v1.IngressBackend ={}',
       pathType: '3! string ptr',
+      backend: '2! networking.v1.IngressBackend ={}',
     },
   },
   'networking.v1.HTTPIngressRuleValue': {
@@ -44,8 +44,8 @@ export const networkingV1 = {
   },
   'networking.v1.IngressBackend': {
     fields: {
-      resource: '3 core.v1.TypedLocalObjectReference',
       service: '4 networking.v1.IngressServiceBackend',
+      resource: '3 core.v1.TypedLocalObjectReference',
     },
   },
   'networking.v1.IngressClass': {
@@ -105,10 +105,10 @@ export const networkingV1 = {
   },
   'networking.v1.IngressSpec': {
     fields: {
+      ingressClassName: '4 string ptr',
       defaultBackend: '1 networking.v1.IngressBackend',
       tls: '2 []networking.v1.IngressTLS list=atomic',
       rules: '3 []networking.v1.IngressRule list=atomic',
-      ingressClassName: '4 string ptr',
     },
   },
   'networking.v1.IngressStatus': {

@@ -5,10 +5,10 @@ export const resourceV1 = {
       driver: '1! string =""',
       pool: '2! string =""',
       device: '3! string =""',
+      shareID: '7 string ptr',
       conditions: '4 []meta.v1.Condition list=map keys=type =[]',
       data: '5 rawExtension ptr',
       networkData: '6 resource.v1.NetworkDeviceData',
-      shareID: '7 string ptr',
     },
   },
   'resource.v1.AllocationResult': {
