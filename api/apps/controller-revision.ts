@@ -4,7 +4,7 @@ import { required } from '../../apimachinery/field-errors.ts'
 import { controllerRef } from '../../apimachinery/owner-reference.ts'
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, immutable, nonNegative, when } from '../meta/causes.ts'
-import { ageColumn, integer, nameColumn, text } from '../meta/columns.ts'
+import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import type { ControllerRevision } from './v1.ts'
@@ -16,7 +16,7 @@ export const controllerRevisions = defineResource<ControllerRevision>({
   validateName: subdomainName,
   validate: validateRevision,
   validateUpdate: (revision, old) => [...validateRevision(revision), ...immutable('data', revision.data, old.data)],
-  columns: [nameColumn, text('Controller', controller), integer('Revision', ({ revision }) => revision), ageColumn],
+  columns: [nameColumn, text('Controller', controller), text('Revision', ({ revision }) => revision), ageColumn],
 })
 
 function validateRevision({ revision, data }: ControllerRevision): Causes {

@@ -79,9 +79,12 @@ function defaultSpec(spec: StatefulSetSpec): StatefulSetSpec {
 }
 
 function defaultStrategy(strategy: StatefulSetUpdateStrategy): StatefulSetUpdateStrategy {
-  const type = strategy?.type || 'RollingUpdate'
-  if (type !== 'RollingUpdate') return { ...strategy, type }
-  return { ...strategy, type, rollingUpdate: { partition: 0, ...strategy?.rollingUpdate } }
+  const { type = '', rollingUpdate } = strategy ?? {}
+  // A type that was given without parameters stays without, as upstream has it.
+  if (type === '' || (type === 'RollingUpdate' && rollingUpdate !== undefined)) {
+    return { ...strategy, type: 'RollingUpdate', rollingUpdate: { partition: 0, ...rollingUpdate } }
+  }
+  return strategy
 }
 
 function defaultClaim(claim: PersistentVolumeClaim): PersistentVolumeClaim {

@@ -5,7 +5,7 @@ import { isDns1123Label, isPercent } from '../../apimachinery/names.ts'
 import { validateAlwaysRestart, validatePodTemplate } from '../core/pod-spec.ts'
 import { workloadWarnings } from '../core/pod-warnings.ts'
 import type { PodTemplateSpec } from '../core/v1.ts'
-import { type Causes, invalidValues, nonNegative, sameJson, when } from '../meta/causes.ts'
+import { type Causes, invalidValues, nonNegative, sameJson, sortedMap, when } from '../meta/causes.ts'
 import { containerImages, containerNames, formatSelectorColumn, text } from '../meta/columns.ts'
 import { isEmptySelector, selects, validateLabelSelector } from '../meta/selectors.ts'
 import type { LabelSelector } from '../meta/v1.ts'
@@ -43,7 +43,7 @@ export function validateSelected(
   const labels = template.metadata?.labels ?? {}
   return when(
     !selects(selector, labels),
-    invalidValue(`${field}.metadata.labels`, labels, '`selector` does not match template `labels`'),
+    invalidValue(`${field}.metadata.labels`, sortedMap(labels), '`selector` does not match template `labels`'),
   )
 }
 

@@ -3,7 +3,17 @@ import { forbiddenField, invalidValue, notSupported, required } from '../../apim
 import { isDomainPrefixedPath, isQualifiedName } from '../../apimachinery/names.ts'
 import { validateCounts } from '../apps/workload.ts'
 import { atMost, validatePodTemplate } from '../core/pod-spec.ts'
-import { type Causes, each, immutable, invalidValues, nonNegative, oneOf, sameJson, when } from '../meta/causes.ts'
+import {
+  type Causes,
+  each,
+  immutable,
+  invalidValues,
+  nonNegative,
+  oneOf,
+  sameJson,
+  sortedMap,
+  when,
+} from '../meta/causes.ts'
 import { selects, validateLabelSelector } from '../meta/selectors.ts'
 import type { Job, JobSpec, PodFailurePolicyRule } from './v1.ts'
 
@@ -36,7 +46,11 @@ function validateJobSpec(spec: JobSpec, field: string): Causes {
       : validateLabelSelector(spec.selector, `${field}.selector`)),
     ...when(
       spec.selector !== undefined && !selects(spec.selector, labels),
-      invalidValue(`${field}.template.metadata.labels`, labels, '`selector` does not match template `labels`'),
+      invalidValue(
+        `${field}.template.metadata.labels`,
+        sortedMap(labels),
+        '`selector` does not match template `labels`',
+      ),
     ),
     ...validateJobTemplate(spec, field),
   ]

@@ -3,7 +3,7 @@ import { findCondition } from '../../apimachinery/conditions.ts'
 import { duplicate, forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts'
 import { isCidr, isLabelValue } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, each, eachEntry, invalidValues, repeats, sameJson, when } from '../meta/causes.ts'
+import { asInternal, type Causes, each, eachEntry, invalidValues, repeats, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { keepSpec } from '../meta/prepare.ts'
 import { subdomainName, validateLabelKey } from '../meta/validation.ts'
@@ -60,7 +60,9 @@ function validateNode({ spec, status }: Node): Causes {
       hasTwoOfOneFamily(spec.podCIDRs ?? []),
       invalidValue('spec.podCIDRs', spec.podCIDRs, 'may specify no more than one CIDR for each IP family'),
     ),
-    ...repeats(addresses).map((index) => duplicate(`status.addresses[${index}]`, status.addresses?.[index])),
+    ...repeats(addresses).map((index) =>
+      duplicate(`status.addresses[${index}]`, asInternal(status.addresses?.[index] ?? {}, internalAddress)),
+    ),
     ...eachEntry('status.capacity', status.capacity, (amount, path, name) => validateQuantity(name, amount, path)),
     ...eachEntry('status.allocatable', status.allocatable, (amount, path, name) =>
       validateQuantity(name, amount, path),
@@ -68,10 +70,22 @@ function validateNode({ spec, status }: Node): Causes {
   ]
 }
 
+const internalAddress = [
+  ['Type', 'type', ''],
+  ['Address', 'address', ''],
+] as const
+
 function hasTwoOfOneFamily(cidrs: readonly string[]): boolean {
   const six = cidrs.filter((cidr) => cidr.includes(':')).length
   return six > 1 || cidrs.length - six > 1
 }
+
+const internalTaint = [
+  ['Key', 'key', ''],
+  ['Value', 'value', ''],
+  ['Effect', 'effect', ''],
+  ['TimeAdded', 'timeAdded'],
+] as const
 
 /** Taints are unique by key and effect. */
 export function validateTaints(taints: readonly Taint[] | undefined, field: string): Causes {
@@ -80,7 +94,9 @@ export function validateTaints(taints: readonly Taint[] | undefined, field: stri
     ...validateLabelKey(taint.key, `${path}.key`),
     ...invalidValues(`${path}.value`, taint.value ?? '', isLabelValue(taint.value ?? '')),
     ...validateTaintEffect(taint.effect, `${path}.effect`, false),
-    ...(again.has(index) ? [withDetail(duplicate(path, taint), 'taints must be unique by key and effect pair')] : []),
+    ...(again.has(index)
+      ? [withDetail(duplicate(path, asInternal(taint, internalTaint)), 'taints must be unique by key and effect pair')]
+      : []),
   ])
 }
 

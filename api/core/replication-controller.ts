@@ -2,7 +2,7 @@
 import { invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { validateReplicaStatus } from '../apps/replica-set.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, nonNegative, when } from '../meta/causes.ts'
+import { type Causes, nonNegative, sortedMap, when } from '../meta/causes.ts'
 import { ageColumn, containerImages, containerNames, formatLabels, integer, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName, validateLabels } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -62,7 +62,11 @@ function validateController({ spec }: ReplicationController): Causes {
       : [
           ...when(
             entries.some(([key, value]) => labels[key] !== value),
-            invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
+            invalidValue(
+              'spec.template.metadata.labels',
+              sortedMap(labels),
+              '`selector` does not match template `labels`',
+            ),
           ),
           ...validatePodTemplate(template, 'spec.template'),
           ...validateAlwaysRestart(template, 'spec.template', 'ReplicationController'),

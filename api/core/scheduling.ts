@@ -1,7 +1,7 @@
 /** Rules of what tells the scheduler where a pod may go. Source: pkg/apis/core/validation, affinity to topology spread. */
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { isDns1123Label, isDns1123Subdomain, isLabelValue } from '../../apimachinery/names.ts'
-import { type Causes, each, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
+import { asInternal, type Causes, each, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
 import { validateLabelKey } from '../meta/validation.ts'
 import type {
@@ -156,6 +156,14 @@ export function validateTaintEffect(effect: string | undefined, field: string, m
   return effects.includes(effect ?? '') ? [] : [notSupported(field, effect, effects)]
 }
 
+const internalToleration = [
+  ['Key', 'key', ''],
+  ['Operator', 'operator', ''],
+  ['Value', 'value', ''],
+  ['Effect', 'effect', ''],
+  ['TolerationSeconds', 'tolerationSeconds'],
+] as const
+
 /** All tolerations of a pod. */
 export function validateTolerations(tolerations: readonly Toleration[] | undefined, field: string): Causes {
   return each(field, tolerations, (toleration, path) => {
@@ -188,7 +196,14 @@ function tolerationOperator(toleration: Toleration, operator: string, value: str
       return when(messages.length > 0, invalidValue(field, value, messages.join(';')))
     }
     case 'Exists':
-      return when(value !== '', invalidValue(field, toleration, "value must be empty when `operator` is 'Exists'"))
+      return when(
+        value !== '',
+        invalidValue(
+          field,
+          asInternal(toleration, internalToleration),
+          "value must be empty when `operator` is 'Exists'",
+        ),
+      )
     default:
       return [notSupported(field, operator, ['Equal', 'Exists'])]
   }

@@ -69,6 +69,20 @@ export function eachEntry<T>(
   return Object.entries(map ?? {}).flatMap(([key, value]) => validate(value, `${field}[${key}]`, key))
 }
 
+/** A map in the order in which Go shows it. */
+export function sortedMap(map: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(map ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/**
+ * A struct as upstream's validation shows it: its internal types have no JSON names, so that Go's own appear, and what is not
+ * given is `null` or empty. `names` maps Go's names in their order to our fields; a third part is Go's zero value.
+ */
+export function asInternal(value: object, names: readonly (readonly [string, string, Json?])[]): Json {
+  const fields = new Map<string, Json>(Object.entries(value))
+  return Object.fromEntries(names.map(([go, field, zero = null]) => [go, fields.get(field) ?? zero]))
+}
+
 /** The indexes of items whose key was seen before. */
 export function repeats(keys: readonly string[]): readonly number[] {
   const seen = new Set<string>()

@@ -9,7 +9,7 @@ import {
   isWildcardDns1123Subdomain,
 } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, each, invalidValues, oneOf, when } from '../meta/causes.ts'
+import { asInternal, type Causes, each, invalidValues, oneOf, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -57,6 +57,13 @@ function hosts({ rules = [] }: IngressSpec): string {
   return all.length > shownHosts ? `${list} + ${all.length - shownHosts} more...` : list
 }
 
+const internalSpec = [
+  ['IngressClassName', 'ingressClassName'],
+  ['DefaultBackend', 'defaultBackend'],
+  ['TLS', 'tls'],
+  ['Rules', 'rules'],
+] as const
+
 function validateClassTwice({ metadata, spec }: Ingress): Causes {
   const old = metadata.annotations?.[classAnnotation]
   return when(
@@ -70,7 +77,7 @@ function validateSpec(spec: IngressSpec): Causes {
   return [
     ...when(
       rules.length === 0 && defaultBackend === undefined,
-      invalidValue('spec', spec, 'either `defaultBackend` or `rules` must be specified'),
+      invalidValue('spec', asInternal(spec, internalSpec), 'either `defaultBackend` or `rules` must be specified'),
     ),
     ...(defaultBackend === undefined ? [] : validateBackend(defaultBackend, 'spec.defaultBackend')),
     ...each('spec.rules', rules, ({ host = '', http }, path) => [

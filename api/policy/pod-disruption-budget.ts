@@ -2,7 +2,7 @@
 import { invalidValue } from '../../apimachinery/field-errors.ts'
 import { validateAtMost100Percent, validateIntOrPercent } from '../apps/workload.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, nonNegative, oneOf, when } from '../meta/causes.ts'
+import { asInternal, type Causes, nonNegative, oneOf, when } from '../meta/causes.ts'
 import { ageColumn, integer, nameColumn, text } from '../meta/columns.ts'
 import { validateConditions } from '../meta/conditions.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
@@ -32,12 +32,19 @@ export const podDisruptionBudgets = defineResource<PodDisruptionBudget>({
   ],
 })
 
+const internalSpec = [
+  ['MinAvailable', 'minAvailable'],
+  ['Selector', 'selector'],
+  ['MaxUnavailable', 'maxUnavailable'],
+  ['UnhealthyPodEvictionPolicy', 'unhealthyPodEvictionPolicy'],
+] as const
+
 function validateSpec(spec: PodDisruptionBudgetSpec): Causes {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy: policy } = spec
   return [
     ...when(
       minAvailable !== undefined && maxUnavailable !== undefined,
-      invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set'),
+      invalidValue('spec', asInternal(spec, internalSpec), 'minAvailable and maxUnavailable cannot be both set'),
     ),
     ...(['minAvailable', 'maxUnavailable'] as const).flatMap((key) => validateShare(`spec.${key}`, spec[key])),
     ...validateLabelSelector(selector, 'spec.selector'),

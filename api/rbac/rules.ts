@@ -1,7 +1,7 @@
 /** What roles and bindings have in common. Source: pkg/apis/rbac/validation, pkg/apis/rbac/v1/defaults.go. */
 import { invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { isDns1123Subdomain, isPathSegmentName } from '../../apimachinery/names.ts'
-import { type Causes, each, invalidValues, sameJson, when } from '../meta/causes.ts'
+import { asInternal, type Causes, each, invalidValues, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import type { ApiObject, Column } from '../resource.ts'
 import type { PolicyRule, RoleRef, Subject } from './v1.ts'
@@ -88,9 +88,18 @@ function validateSubject(
   }
 }
 
+const internalRoleRef = [
+  ['APIGroup', 'apiGroup', ''],
+  ['Kind', 'kind', ''],
+  ['Name', 'name', ''],
+] as const
+
 /** Who has checked a binding relies on its role staying the same. */
 export function validateRoleRefChange({ roleRef }: Binding, old: Binding): Causes {
-  return when(!sameJson(roleRef, old.roleRef), invalidValue('roleRef', roleRef, 'cannot change roleRef'))
+  return when(
+    !sameJson(roleRef, old.roleRef),
+    invalidValue('roleRef', asInternal(roleRef, internalRoleRef), 'cannot change roleRef'),
+  )
 }
 
 /** Columns of both roles. */
