@@ -52,6 +52,7 @@ export async function dispatch(context: DispatchContext, request: ApiRequest, re
     return
   }
   checkScope(resource, request)
+  if (resource.deprecation !== undefined) request.warn(resource.deprecation)
   const special = context.subresources.get(`${info.group}/${info.resource}/${info.subresource}`)
   if (special !== undefined) await answerSpecial(special, context, request, response)
   else if (info.subresource === '') await plainHandler(resource, request)(context.handlers, resource, request, response)
