@@ -71,9 +71,23 @@ export function formatValue(value: Value): string {
   return typeof value === 'string' ? goQuote(value) : goJson(value)
 }
 
+/** Fields that are maps, which Go sorts; everything else is a struct, which keeps the order of its fields. */
+const mapFields = new Set([
+  'matchLabels',
+  'labels',
+  'annotations',
+  'nodeSelector',
+  'limits',
+  'requests',
+  'capacity',
+  'data',
+])
+
 /** As Go's `json.Marshal`: maps sorted by key, and characters that matter in HTML escaped. */
 function goJson(value: Json): string {
-  const text = JSON.stringify(value, (_, part: unknown) => (isJsonObject(part) ? sortKeys(part) : part))
+  const text = JSON.stringify(value, (key, part: unknown) =>
+    mapFields.has(key) && isJsonObject(part) ? sortKeys(part) : part,
+  )
   return text.replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026')
 }
 
