@@ -228,6 +228,18 @@ describe('Services that are created at once', () => {
     )
   })
 
+  it('have an IPAddress each, as long as they are there', async () => {
+    const path = '/apis/networking.k8s.io/v1/ipaddresses'
+    const { json: service } = await api.send(`${inDefault}/services/at-once-0`)
+    const found = await eventually('the IPAddress', async () => {
+      const answer = await api.send(`${path}/${service.spec.clusterIP}`)
+      return answer.code === 200 && answer.json
+    })
+    expect(found.spec.parentRef).toEqual({ resource: 'services', namespace: 'default', name: 'at-once-0' })
+    await api.send(`${inDefault}/services/at-once-0`, { method: 'DELETE' })
+    await eventually('its end', async () => (await api.send(`${path}/${service.spec.clusterIP}`)).code === 404)
+  })
+
   it('get one wished-for node port between them', async () => {
     const answers = await Promise.all(
       ['a', 'b', 'c'].map(async (name) => {

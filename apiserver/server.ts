@@ -27,6 +27,7 @@ import { subresourceBodies } from './handlers/subresource-body.ts'
 import { Pipeline } from './http/pipeline.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { startTransport, type Transport } from './http/transport.ts'
+import { runIpAddresses } from './registry/ip-address-allocator.ts'
 import { storageKey, storagePrefix } from './registry/keys.ts'
 import type { ObjectReader } from './registry/reader.ts'
 import { ResourceRegistry } from './registry/resource-registry.ts'
@@ -95,13 +96,26 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
       const intervalMs = config.flags['etcd-compaction-interval']
       await runCompactor({ storage, clock, logger, intervalMs }, end)
     },
+    'ip addresses': async (end) => {
+      while (!state.bootstrapped) await clock.sleep(100, end)
+      const onError = (error: unknown): void => logger.error('Could not write IPAddresses', { error })
+      await runIpAddresses({ store: core.store, reader: core.reader, clock, onError }, end)
+    },
     bootstrap: async (end) => {
       const onDone = (): void => {
         state.bootstrapped = true
         markReady()
       }
       await runBootstrap(
-        { ...options, access, store: core.store, caches: core.caches, port: transport.port, onDone },
+        {
+          ...options,
+          access,
+          store: core.store,
+          caches: core.caches,
+          resources: core.handlers.resources,
+          port: transport.port,
+          onDone,
+        },
         end,
       )
     },
