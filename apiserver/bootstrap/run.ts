@@ -1,12 +1,16 @@
 /** Writes what every cluster starts with, then keeps the Service `kubernetes` pointing here. */
 import { setMaxListeners } from 'node:events'
+import type { ApiObject } from '../../api/resource.ts'
+import { formatTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { Access } from '../access.ts'
 import type { Config } from '../config.ts'
+import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import type { Store } from '../registry/store.ts'
 import type { WatchCache } from '../storage/watch-cache.ts'
-import { ensureAll, ensureFields } from './ensure.ts'
+import { apiServices } from './api-services.ts'
+import { apiserverUser, ensureAll, ensureFields } from './ensure.ts'
 import {
   authenticationConfigMap,
   kubernetesService,
@@ -24,6 +28,7 @@ export type BootstrapOptions = {
   readonly access: Access
   readonly store: Store
   readonly caches: WatchCache
+  readonly resources: ResourceRegistry
   readonly port: number
   /** Told once, after the first complete pass. */
   readonly onDone: () => void
@@ -48,6 +53,7 @@ export async function runBootstrap(options: BootstrapOptions, signal: AbortSigna
         await ensureRbac(store, signal)
         done = true
         options.onDone()
+        await writeApiServices(options, signal)
       }
     } catch (error) {
       signal.throwIfAborted()
@@ -73,4 +79,23 @@ async function writeOnce({ config, access, store }: BootstrapOptions, signal: Ab
   if (Object.keys(access.authenticationData).length > 0) {
     await ensureFields(store, authenticationConfigMap(access.authenticationData), ['data'], signal)
   }
+}
+
+/** Nobody waits for these, so they come last. */
+async function writeApiServices({ resources, store, clock }: BootstrapOptions, signal: AbortSignal): Promise<void> {
+  const resource = store.resource('apiregistration.k8s.io', 'apiservices')
+  if (resource === undefined) return
+  for (const object of apiServices(resources.groups(), formatTime(clock.now()))) {
+    await ensureAll(store, [object], signal)
+    const key = { namespace: '', name: object.draft.metadata.name }
+    const withStatus = (current: ApiObject): ApiObject => {
+      const next: ApiObject & { readonly status: object } = { ...current, status: object.status }
+      return hasConditions(current) ? current : next
+    }
+    await store.update(resource, key, withStatus, { user: apiserverUser, subresource: 'status' }, signal)
+  }
+}
+
+function hasConditions(object: ApiObject & { readonly status?: { readonly conditions?: readonly object[] } }): boolean {
+  return (object.status?.conditions ?? []).length > 0
 }

@@ -2,42 +2,17 @@
 import { createHash } from 'node:crypto'
 import type { ResourceFacts } from '../../api/facts/resources.ts'
 import type { Resource } from '../../api/resource.ts'
+import { groupPriorities } from '../bootstrap/api-services.ts'
 import type { ResourceRegistry, ServedGroup } from '../registry/resource-registry.ts'
 
 const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 
-/**
- * The order of groups decides which one `kubectl get x` means when several have an `x`.
- * Source: the priorities of upstream's API services.
- */
-const groupOrder = [
-  '',
-  'apiregistration.k8s.io',
-  'apps',
-  'events.k8s.io',
-  'authentication.k8s.io',
-  'authorization.k8s.io',
-  'autoscaling',
-  'batch',
-  'certificates.k8s.io',
-  'networking.k8s.io',
-  'policy',
-  'rbac.authorization.k8s.io',
-  'storage.k8s.io',
-  'admissionregistration.k8s.io',
-  'apiextensions.k8s.io',
-  'scheduling.k8s.io',
-  'coordination.k8s.io',
-  'node.k8s.io',
-  'discovery.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
-  'resource.k8s.io',
-]
-
+/** The order of groups decides which one `kubectl get x` means when several have an `x`. */
 function sortedGroups(registry: ResourceRegistry): readonly ServedGroup[] {
+  const order = Object.keys(groupPriorities)
   const rank = ({ group }: ServedGroup): number => {
-    const at = groupOrder.indexOf(group)
-    return at === -1 ? groupOrder.length : at
+    const at = order.indexOf(group)
+    return at === -1 ? order.length : at
   }
   return registry.groups().toSorted((a, b) => rank(a) - rank(b) || (a.group < b.group ? -1 : 1))
 }

@@ -26,13 +26,16 @@ export async function readBody(stream: Readable, signal: AbortSignal): Promise<B
       signal.removeEventListener('abort', stop)
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
     })
-    stream.once('error', reject)
+    stream.once('error', (error) => reject(badRequest(`error reading the body of the request: ${error.message}`)))
   })
 }
 
 /** The body of a request that may have compressed it. */
 export function decompressed(stream: Readable, encoding: string | undefined): Readable {
-  return encoding === 'gzip' ? stream.pipe(createGunzip()) : stream
+  if (encoding !== 'gzip') return stream
+  const gunzip = createGunzip()
+  stream.once('error', (error) => gunzip.destroy(error))
+  return stream.pipe(gunzip)
 }
 
 function tooLarge(): StatusError {

@@ -37,6 +37,14 @@ export type PipelineOptions = {
   readonly onDone: (info: RequestInfo, code: number, startedMs: number) => void
 }
 
+/** Requests under way beyond this are refused, so that a flood cannot fill the memory. */
+const maxInFlight = 5_000
+
+function tooManyRequests(): StatusError {
+  const message = 'Too many requests, please try again later.'
+  return new StatusError('TooManyRequests', message, { retryAfterSeconds: 1 })
+}
+
 type InFlight = { readonly startedMs: number; readonly abort: AbortController }
 
 /** Runs requests; `stop` aborts those under way, watches first. */
@@ -94,6 +102,7 @@ export class Pipeline {
       onDone(info, response.statusCode, startedMs)
     })
     try {
+      if (this.#short.size > maxInFlight) throw tooManyRequests()
       const user = await this.#admit(incoming, info, abort.signal)
       const request = apiRequest(raw, incoming, info, user, warnings, abort.signal)
       await this.#options.handle(request, output)

@@ -26,6 +26,7 @@ const waitLimitMs = 3_000
 const shortestRetryMs = 50
 const longestRetryMs = 1_000
 const bookmarkEveryMs = 60_000
+const openingBrace = 0x7b
 
 /** The cache did not get to a revision in time. */
 export class BehindError extends Error {
@@ -237,7 +238,7 @@ export class WatchCache {
       after = page.items.at(-1)?.key
       for (const { key, value, modRevision } of page.items) {
         const cache = this.#cacheOf(key)
-        if (cache === undefined) continue
+        if (cache === undefined || !this.#isReadable(key, value)) continue
         const entries = found.get(cache) ?? []
         entries.push(CacheEntry.fromStored(key, modRevision, value))
         found.set(cache, entries)
@@ -266,12 +267,20 @@ export class WatchCache {
       const cache = this.#cacheOf(event.key)
       if (cache === undefined) continue
       touched.add(cache)
+      if (event.type === 'put' && !this.#isReadable(event.key, event.value)) continue
       if (event.type === 'delete') cache.delete(event.key, event.revision, nowMs)
       else cache.put(this.#entryOf(event), nowMs)
     }
     const last = batch.at(-1)
     if (last !== undefined) this.#advance(last.revision)
     for (const cache of touched) cache.endBatch()
+  }
+
+  /** Values in another form than JSON cannot be served; losing them silently would be worse than a line in the log. */
+  #isReadable(key: string, value: Buffer): boolean {
+    const isJson = value[0] === openingBrace
+    if (!isJson) this.#logger.error('Found a stored value that is not JSON and left it out', { key })
+    return isJson
   }
 
   #entryOf(event: Extract<StorageEvent, { type: 'put' }>): CacheEntry {
