@@ -106,8 +106,8 @@ const escapes: Readonly<Record<string, string>> = {
   '\t': '\\t',
   '\v': '\\v',
 }
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to be escaped.
-const escaped = /["\\\u0000-\u001f\u007f-\u00a0\u00ad\u2028\u2029\ufeff]/g
+// Everything that Go does not print as it is. `\p{Cc}` are the control characters.
+const escaped = /["\\\p{Cc}\u00a0\u00ad\u2028\u2029\ufeff]/gu
 
 /** A string as Go's `%q` writes it. */
 export function goQuote(text: string): string {
