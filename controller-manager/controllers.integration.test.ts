@@ -57,6 +57,7 @@ async function startControllers() {
     '--service-cluster-ip-range=10.96.0.0/12',
   ])
   const rootCa = await readFile(join(plane.folder, 'ca.crt'), 'utf8')
+  const serviceAccountKey = await readFile(join(plane.folder, 'sa.key'), 'utf8')
   const stop = new AbortController()
   const logger = process.env['VERBOSE'] === '1' ? createLogger({ name: 'test', level: 'debug' }) : silentLogger
   const ended = runControllers(
@@ -66,7 +67,7 @@ async function startControllers() {
       clock: systemClock,
       logger,
       random: Math.random,
-      config: configOf(values, { rootCa }),
+      config: configOf(values, { rootCa, serviceAccountKey }),
       wanted: ['*'],
       useServiceAccounts: true,
     },
@@ -346,6 +347,95 @@ test('a CronJob makes Jobs by the clock, and forgets the old ones', async () => 
     async () => await kubectl('get', 'jobs', '-o', 'name'),
     (names) => expect(names).not.toContain('tick'),
   )
+})
+
+test('Endpoints made by hand are mirrored into slices', async () => {
+  const ports = [{ port: 80, targetPort: 8080 }]
+  await create({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'outside', namespace: 'default' },
+    spec: { ports },
+  })
+  const subsets = [{ addresses: [{ ip: '192.0.2.7' }], ports: [{ port: 8080 }] }]
+  await create({ apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'outside', namespace: 'default' }, subsets })
+  const slices = async () =>
+    (await client.list(refs.endpointSlices, { labelSelector: 'kubernetes.io/service-name=outside' }, never)).items
+  await eventually(slices, (items) =>
+    expect(items).toMatchObject([
+      {
+        endpoints: [{ addresses: ['192.0.2.7'], conditions: { ready: true } }],
+        ports: [{ port: 8080, protocol: 'TCP' }],
+      },
+    ]),
+  )
+  await kubectl('delete', 'service', 'outside')
+  await eventually(slices, (items) => expect(items).toEqual([]))
+})
+
+test('the cluster role view is made of its parts, and of those that users add', async () => {
+  await create({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'crontabs-view', labels: { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' } },
+    rules: [{ apiGroups: ['example.com'], resources: ['crontabs'], verbs: ['get'] }],
+  })
+  await eventually(
+    async () => await client.get(refs.clusterRoles, { name: 'view' }, never),
+    ({ rules }) => {
+      expect(rules?.some(({ resources }) => resources?.includes('pods/log'))).toBe(true)
+      expect(rules?.some(({ resources }) => resources?.includes('crontabs'))).toBe(true)
+    },
+  )
+})
+
+test('a Secret of the account token type gets a token that the API server takes', async () => {
+  await create({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/service-account-token',
+    metadata: { name: 'robot', namespace: 'default', annotations: { 'kubernetes.io/service-account.name': 'default' } },
+  })
+  const token = async (): Promise<string> => {
+    const { data } = await client.get(refs.secrets, { namespace: 'default', name: 'robot' }, never)
+    return Buffer.from(data?.['token'] ?? '', 'base64').toString()
+  }
+  await eventually(token, (text) => expect(text).not.toBe(''))
+  const review = {
+    apiVersion: 'authentication.k8s.io/v1' as const,
+    kind: 'TokenReview' as const,
+    spec: { token: await token() },
+  }
+  const { status } = await client.create(refs.tokenReviews, review, never)
+  expect(status.user?.username).toBe('system:serviceaccount:default:default')
+})
+
+test('a ReplicationController keeps its pods', async () => {
+  const { template } = deployment('old', 1).spec
+  await create({
+    apiVersion: 'v1',
+    kind: 'ReplicationController',
+    metadata: { name: 'old', namespace: 'default' },
+    spec: { replicas: 2, selector: { app: 'old' }, template },
+  })
+  await eventually(
+    async () => await kubectl('get', 'rc', 'old', '--no-headers'),
+    (row) => expect(row).toMatch(/^old +2 +2 +2 /),
+  )
+  await kubectl('delete', 'rc', 'old')
+  await eventually(
+    async () => await podsOf('old'),
+    (pods) => expect(pods).toEqual([]),
+  )
+})
+
+test('a Job is removed some time after its end', async () => {
+  await create(job('brief', { play: 'succeed' }, { ttlSecondsAfterFinished: 1 }))
+  await eventually(
+    async () => await kubectl('get', 'jobs', '-o', 'name'),
+    (names) => expect(names).not.toContain('brief'),
+  )
+  expect(await podsOf('brief')).toEqual([])
 })
 
 test('controllers that are killed in the middle go on where the API stands', async () => {

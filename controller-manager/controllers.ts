@@ -5,6 +5,7 @@ import type { ClientConfig } from '../client/rest/kubeconfig.ts'
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
 import { runAll, type Task } from '../component-base/run.ts'
+import { startClusterRoleAggregationController } from './clusterrole-aggregation/controller.ts'
 import { type Config, isEnabled } from './config.ts'
 import type { ControllerContext, StartController } from './context.ts'
 import { type OwnClient, serviceAccountClient } from './credentials.ts'
@@ -13,6 +14,7 @@ import { startDaemonSetController } from './daemonset/controller.ts'
 import { startDeploymentController } from './deployment/controller.ts'
 import { startEndpointsController } from './endpoints/controller.ts'
 import { startEndpointSliceController } from './endpointslice/controller.ts'
+import { startEndpointSliceMirroringController } from './endpointslice-mirroring/controller.ts'
 import { startGarbageCollector } from './garbage-collector/controller.ts'
 import { createInformers } from './informers.ts'
 import { startJobController } from './job/controller.ts'
@@ -21,16 +23,20 @@ import { startNodeIpamController } from './node-ipam/controller.ts'
 import { startNodeLifecycleController } from './node-lifecycle/controller.ts'
 import { startPodGcController } from './pod-gc/controller.ts'
 import { startReplicaSetController } from './replicaset/controller.ts'
+import { startReplicationControllerController } from './replicationcontroller/controller.ts'
 import { startRootCaController } from './root-ca/controller.ts'
 import { startServiceAccountController } from './serviceaccount/controller.ts'
+import { startServiceAccountTokenController } from './serviceaccount-token/controller.ts'
 import { startStatefulSetController } from './statefulset/controller.ts'
 import { startTaintEvictionController } from './taint-eviction/controller.ts'
+import { startTtlAfterFinishedController } from './ttl-after-finished/controller.ts'
 
 /** One controller of the process. */
 type Registration = {
   readonly name: string
   /** The name it had before 1.28; `--controllers` takes both. */
   readonly alias: string
+  /** Empty: acts as kube-controller-manager itself. */
   readonly serviceAccount: string
   readonly start: StartController
   /** A reason not to run under this configuration. */
@@ -127,6 +133,37 @@ const registrations: readonly Registration[] = [
     start: startDaemonSetController,
   },
   { name: 'cronjob-controller', alias: 'cronjob', serviceAccount: 'cronjob-controller', start: startCronJobController },
+  {
+    name: 'replicationcontroller-controller',
+    alias: 'replicationcontroller',
+    serviceAccount: 'replication-controller',
+    start: startReplicationControllerController,
+  },
+  {
+    name: 'endpointslice-mirroring-controller',
+    alias: 'endpointslicemirroring',
+    serviceAccount: 'endpointslicemirroring-controller',
+    start: startEndpointSliceMirroringController,
+  },
+  {
+    name: 'clusterrole-aggregation-controller',
+    alias: 'clusterrole-aggregation',
+    serviceAccount: 'clusterrole-aggregation-controller',
+    start: startClusterRoleAggregationController,
+  },
+  {
+    name: 'ttl-after-finished-controller',
+    alias: 'ttl-after-finished',
+    serviceAccount: 'ttl-after-finished-controller',
+    start: startTtlAfterFinishedController,
+  },
+  {
+    name: 'serviceaccount-token-controller',
+    alias: 'serviceaccount-token',
+    serviceAccount: '',
+    start: startServiceAccountTokenController,
+    isOff: ({ serviceAccountKey }) => serviceAccountKey === undefined,
+  },
 ]
 
 /** What {@link runControllers} needs. */
@@ -179,7 +216,7 @@ function isWanted(name: string, alias: string, wanted: readonly string[]): boole
 }
 
 function ownClient(options: RunOptions, clients: Map<string, OwnClient>, name: string): OwnClient | undefined {
-  if (!options.useServiceAccounts) return undefined
+  if (!options.useServiceAccounts || name === '') return undefined
   const { client: root, connection, clock } = options
   const own = clients.get(name) ?? serviceAccountClient({ root, connection, name, clock })
   clients.set(name, own)

@@ -1,9 +1,7 @@
 /** The EndpointSlice controller: where the pods of a Service are. Start reading at `plan.ts`. */
 
-import type { ApiObject } from '../../api/resource.ts'
-import { assertNever, namespacedName } from '../../apimachinery/brand.ts'
+import { namespacedName } from '../../apimachinery/brand.ts'
 import { hasReason } from '../../apimachinery/status.ts'
-import type { Client } from '../../client/rest/client.ts'
 import {
   nodes as nodesRef,
   pods as podsRef,
@@ -14,8 +12,10 @@ import type { Task } from '../../component-base/run.ts'
 import { type ControllerContext, controllerTask, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { whenShown, withIndex } from '../informers.ts'
 import { isNamespaceTerminating, messageOf } from '../pod/control.ts'
-import { type Action, controllerName, managedByLabel, plan, serviceNameLabel } from './plan.ts'
+import { type Action, controllerName, plan } from './plan.ts'
+import { managedByLabel, serviceNameLabel } from './reconcile.ts'
 import { podsOfService, wakeServicesOfPods } from './service-pods.ts'
+import { writeSlice } from './write.ts'
 
 const serviceIndex = 'managedSlicesOfService'
 
@@ -41,7 +41,7 @@ export function startEndpointSliceController(context: ControllerContext): Task {
   const recorder = context.recorder('endpoint-slice-controller')
   const apply = async (action: Action, signal: AbortSignal): Promise<void> => {
     try {
-      const written = await write(client, action, signal)
+      const written = await writeSlice(client, action, signal)
       if (written !== undefined) await whenShown(slices, written, signal)
     } catch (error) {
       if (isNamespaceTerminating(error)) return
@@ -76,25 +76,4 @@ export function startEndpointSliceController(context: ControllerContext): Task {
     },
     config.concurrentSyncs.endpointslice,
   )
-}
-
-/** The object as written; `undefined` when it is gone. */
-async function write(client: Client, action: Action, signal: AbortSignal): Promise<ApiObject | undefined> {
-  switch (action.type) {
-    case 'create':
-      return await client.create(slicesRef, action.draft, signal)
-    case 'update':
-      return await client.update(slicesRef, action.slice, signal)
-    case 'delete': {
-      const { namespace, name } = action.slice.metadata
-      try {
-        await client.delete(slicesRef, { namespace, name }, {}, signal)
-      } catch (error) {
-        if (!hasReason(error, 'NotFound')) throw error
-      }
-      return undefined
-    }
-    default:
-      return assertNever(action)
-  }
 }

@@ -1,5 +1,5 @@
 import type { ReplicaSet } from '../../api/apps/v1.ts'
-import type { NamespacedName } from '../../apimachinery/brand.ts'
+import { assertNever, type NamespacedName } from '../../apimachinery/brand.ts'
 import { controllerReference } from '../../apimachinery/owner-reference.ts'
 import type { Informer } from '../../client/cache/informer.ts'
 import type { Client } from '../../client/rest/client.ts'
@@ -21,11 +21,23 @@ export type Effects = {
 
 /** The only writer of the controller. */
 export async function applyAction(effects: Effects, action: Action, signal: AbortSignal): Promise<void> {
-  const { client, replicaSets, podControl } = effects
+  const { client, replicaSets } = effects
+  if (action.type === 'adopt') await mayAdopt(client, replicaSetsRef, action.replicaSet, signal)
+  if (action.type !== 'updateStatus') return await applyToPods(effects, action, signal)
+  const written = await client.updateStatus(replicaSetsRef, { ...action.replicaSet, status: action.status }, signal)
+  await whenShown(replicaSets, written, signal)
+}
+
+/** What a plan does to pods; ReplicationControllers share it. */
+export async function applyToPods(
+  effects: Pick<Effects, 'podControl' | 'failures'>,
+  action: Exclude<Action, { type: 'updateStatus' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { podControl } = effects
   const { replicaSet } = action
   switch (action.type) {
     case 'adopt':
-      await mayAdopt(client, replicaSetsRef, replicaSet, signal)
       return await podControl.adopt(replicaSet, action.pod, signal)
     case 'release':
       return await podControl.release(replicaSet, action.pod, signal)
@@ -38,10 +50,8 @@ export async function applyAction(effects: Effects, action: Action, signal: Abor
       const remove = async (): Promise<void> => await podControl.deleteMany(replicaSet, action.pods, signal)
       return await noteFailure(effects, replicaSet, 'FailedDelete', remove)
     }
-    case 'updateStatus': {
-      const written = await client.updateStatus(replicaSetsRef, { ...replicaSet, status: action.status }, signal)
-      return await whenShown(replicaSets, written, signal)
-    }
+    default:
+      return assertNever(action)
   }
 }
 
@@ -56,7 +66,7 @@ function podOf(replicaSet: ReplicaSet) {
 
 /** Remembers why pods could not be made or removed: the next plan reports it. */
 async function noteFailure(
-  { failures }: Effects,
+  { failures }: Pick<Effects, 'failures'>,
   replicaSet: ReplicaSet,
   reason: ManageFailure['reason'],
   work: () => Promise<void>,
