@@ -140,9 +140,9 @@ type Stoppable = {
 /** Readiness off → stop accepting → end watches → drain → stop the tasks → close the store. */
 async function serveUntil(signal: AbortSignal, running: Stoppable): Promise<void> {
   const { tasks, lifetime, pipeline, transport, storage, clock, state } = running
-  let failure: unknown
+  let failure: Error | undefined
   const failed = tasks.catch((error: unknown) => {
-    failure = error
+    failure = error instanceof Error ? error : new Error('the server failed', { cause: error })
   })
   await Promise.race([failed, untilAborted(signal)])
   state.stopping = true

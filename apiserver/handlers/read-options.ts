@@ -138,21 +138,19 @@ function parseLabels(text: string): ReturnType<typeof parseLabelSelector> {
   return parseLabelSelector(text)
 }
 
-function checkFields(resource: Resource, fields: FieldSelector): void {
+/** Messages as each kind's conversion of field labels has them. */
+function checkFields({ facts, selectableFields }: Resource, fields: FieldSelector): void {
   for (const { field } of fields) {
-    if (field === 'metadata.name' || field === 'metadata.namespace') continue
-    if (resource.selectableFields?.[field] === undefined) {
-      throw badRequest(
-        `Unable to find "${gvr(resource)}" that match label selector "", field selector "${fields
-          .map((one) => `${one.field}${one.operator}${one.value}`)
-          .join(',')}": field label not supported: ${field}`,
-      )
+    if (field === 'metadata.name' || field === 'metadata.namespace' || selectableFields?.[field] !== undefined) continue
+    if (selectableFields === undefined) {
+      const only = 'only "metadata.name", "metadata.namespace"'
+      throw badRequest(`${JSON.stringify(field)} is not a known field selector: ${only}`)
     }
+    const isJob = facts.group === 'batch'
+    throw badRequest(
+      isJob ? `field label ${JSON.stringify(field)} not supported for Job` : `field label not supported: ${field}`,
+    )
   }
-}
-
-function gvr({ facts }: Resource): string {
-  return `${facts.group}/${facts.version}, Resource=${facts.plural}`
 }
 
 function fieldOf(resource: Resource, object: ApiObject, field: string): string {

@@ -154,7 +154,9 @@ export class Pipeline {
   #statusOf(error: unknown, { method, url }: IncomingRequest): StatusError {
     if (error instanceof StatusError) return error
     if (error instanceof UnavailableError) {
-      return new StatusError('InternalError', `etcdserver: ${error.message}`, undefined, 500)
+      // What etcd itself refuses (a value too large for it) has no reason of its own, as upstream.
+      const isRefusal = error.message.startsWith('etcdserver:')
+      return new StatusError(isRefusal ? '' : 'InternalError', error.message, undefined, 500)
     }
     if (error instanceof BehindError) {
       return new StatusError('Timeout', 'Timeout: the cache did not catch up with the store', { retryAfterSeconds: 1 })
