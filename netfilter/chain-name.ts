@@ -1,12 +1,12 @@
 /** Names of the chains that belong to one Service port or endpoint: a prefix and a hash, within iptables' 28 characters. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 const hashCharacters = 16
 
 /** Prefix and hash. `parts` are joined without separator, as upstream does, so that names are the same as upstream's. */
 export function hashedChainName(prefix: string, ...parts: readonly string[]): string {
-  return prefix + base32(createHash('sha256').update(parts.join('')).digest()).slice(0, hashCharacters)
+  return prefix + base32(hash('sha256', parts.join(''), 'buffer')).slice(0, hashCharacters)
 }
 
 /** RFC 4648 base32 without padding, of the first 16 characters' worth of bytes. */

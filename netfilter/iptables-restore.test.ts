@@ -37,3 +37,8 @@ test('missingJumps() finds jumps that are not there; renderRestore() puts them f
     '*nat\n-I OUTPUT 1 -j C\n-I OUTPUT 1 -j B\nCOMMIT\n',
   )
 })
+
+test('renderRestore() makes iptables look at all chains when it names many', () => {
+  const wanted = new Map([['a', nat(Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`C${at}`, []])))]])
+  expect(renderRestore(rewriteAll(wanted, new Map())).split('\n').slice(0, 3)).toEqual(['*nat', '-S', ':C0 - [0:0]'])
+})

@@ -36,12 +36,17 @@ export function renderPort(port: ServicePort, categories: Categories, options: R
   const hasExternal = hasAny && externalEndpoints.length > 0
   const isExternal = isExternallyAccessible(port)
   const nat = new Map<string, readonly string[]>()
-  if (cluster.length > 0) nat.set(chains.clusterChain(port), balancer(port, cluster, !port.isInternalLocal, options))
-  if (local.length > 0) nat.set(chains.localChain(port), balancer(port, local, port.isInternalLocal, options))
+  const names = new Map(reachable.map((endpoint) => [endpoint, chains.endpointChain(port, endpoint)]))
+  const balance = (endpoints: readonly Endpoint[], isInternal: boolean) => [
+    ...(isInternal ? masqueradeInternal(port, options) : []),
+    ...balancer(port, endpoints, names),
+  ]
+  if (cluster.length > 0) nat.set(chains.clusterChain(port), balance(cluster, !port.isInternalLocal))
+  if (local.length > 0) nat.set(chains.localChain(port), balance(local, port.isInternalLocal))
   if (hasAny && isExternal)
     nat.set(chains.externalChain(port), external(port, hasExternal, cluster.length > 0, options))
   if (hasAny && hasFirewall(port)) nat.set(chains.firewallChain(port), firewall(port, options))
-  for (const endpoint of reachable) nat.set(chains.endpointChain(port, endpoint), toEndpoint(port, endpoint, options))
+  for (const [endpoint, chain] of names) nat.set(chain, toEndpoint(port, endpoint, chain, options))
   const internalTarget = port.isInternalLocal ? chains.localChain(port) : chains.clusterChain(port)
   return {
     block: { nat },
@@ -153,13 +158,11 @@ function firewall(port: ServicePort, { nodeIps }: RenderOptions): readonly strin
 function balancer(
   port: ServicePort,
   endpoints: readonly Endpoint[],
-  isInternal: boolean,
-  options: RenderOptions,
+  names: ReadonlyMap<Endpoint, string>,
 ): readonly string[] {
   const rules: string[] = []
-  if (isInternal) rules.push(...masqueradeInternal(port, options))
   const entries = endpoints.map((endpoint) => ({
-    chain: chains.endpointChain(port, endpoint),
+    chain: names.get(endpoint) ?? '',
     note: comment(port, ` -> ${addressOf(endpoint)}`),
   }))
   if (port.affinitySeconds > 0) {
@@ -182,9 +185,9 @@ function masqueradeInternal(port: ServicePort, { masqueradeAll, localDetector }:
   return localDetector === undefined ? [] : [`${portal} ${localDetector.isNotLocal} -j ${chains.markMasquerade}`]
 }
 
-function toEndpoint(port: ServicePort, endpoint: Endpoint, options: RenderOptions): readonly string[] {
+function toEndpoint(port: ServicePort, endpoint: Endpoint, chain: string, options: RenderOptions): readonly string[] {
   const { protocol, affinitySeconds } = port
-  const remember = affinitySeconds > 0 ? `-m recent --name ${chains.endpointChain(port, endpoint)} --set ` : ''
+  const remember = affinitySeconds > 0 ? `-m recent --name ${chain} --set ` : ''
   // A pod that reaches itself through its Service must see another source, or it would answer itself directly.
   const hairpin = `${comment(port)} -s ${endpoint.ip} -j ${chains.markMasquerade}`
   const { bridgedSources } = options

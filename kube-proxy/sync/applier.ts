@@ -18,17 +18,23 @@ export class Applier {
     this.#iptables = iptables
   }
 
-  /** Makes the kernel hold exactly the wanted rules of ours, in one transaction. */
+  /**
+   * Makes the kernel hold exactly the wanted rules of ours. All chains change in one transaction; jumps to them, which
+   * are missing only at the very start or after a flush, follow in a second, when there is something to jump to.
+   */
   async apply(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<ApplyResult> {
     const before = this.#applied
-    const script =
-      before === undefined ? await this.#fullScript(wanted, jumps, signal) : renderRestore(diffBlocks(before, wanted))
-    if (script === '') return { type: 'none', lines: 0 }
+    const scripts =
+      before === undefined
+        ? await this.#fullScripts(wanted, jumps, signal)
+        : [renderRestore(diffBlocks(before, wanted))]
+    const pending = scripts.filter((script) => script !== '')
     // After a failure the state of the kernel is in doubt, so the next attempt writes everything.
     this.#applied = undefined
-    await this.#iptables.restore(script, signal)
+    for (const script of pending) await this.#iptables.restore(script, signal)
     this.#applied = wanted
-    return { type: before === undefined ? 'full' : 'partial', lines: countLines(script) }
+    const lines = pending.reduce((sum, script) => sum + countLines(script), 0)
+    return { type: pending.length === 0 ? 'none' : before === undefined ? 'full' : 'partial', lines }
   }
 
   /** The next `apply` looks at the kernel and writes everything. */
@@ -42,7 +48,7 @@ export class Applier {
     return false
   }
 
-  async #fullScript(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<string> {
+  async #fullScripts(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<readonly string[]> {
     const present = new Map<Table, ReadonlyMap<string, readonly string[]>>()
     for (const table of tables) {
       const saved = parseSave(await this.#iptables.save(table, signal)).get(table)
@@ -55,7 +61,7 @@ export class Applier {
         return [table, names.filter((name) => !known.has(`${table}/${name}`))]
       }),
     )
-    return renderRestore(rewriteAll(wanted, stale), missingJumps(jumps, present))
+    return [renderRestore(rewriteAll(wanted, stale)), renderRestore(new Map(), missingJumps(jumps, present))]
   }
 }
 
