@@ -267,7 +267,7 @@ function validateAddressChange(spec: ServiceSpec, old: ServiceSpec): Causes {
   const { clusterIPs: now = [] } = spec
   const { clusterIPs: before = [] } = old
   if (before.length === 0) return []
-  if (now.length === 0) return [invalidValue('spec.clusterIPs[0]', now, 'primary clusterIP can not be unset')]
+  if (now.length === 0) return [unset]
   const compared = now.length === before.length ? before.length : 1
   return before
     .slice(0, compared)
@@ -275,6 +275,13 @@ function validateAddressChange(spec: ServiceSpec, old: ServiceSpec): Causes {
       when(now[index] !== ip, invalidValue(`spec.clusterIPs[${index}]`, now, 'may not change once set')),
     )
 }
+
+/** The list is Go's nil slice here, which is shown without quotes. */
+const unset = {
+  reason: 'FieldValueInvalid',
+  field: 'spec.clusterIPs[0]',
+  message: 'Invalid value: null: primary clusterIP can not be unset',
+} as const
 
 /** What a cloud may report. */
 export function validateServiceStatus({ spec, status }: Service): Causes {

@@ -69,10 +69,13 @@ export function validateVolumes(volumes: readonly Volume[] | undefined, field: s
 
 function validateSource(volume: Volume, field: string, podName: string): Causes {
   const { name: _, ...sources } = volume
-  const [first, ...others] = Object.entries(sources).filter(([, source]) => source !== undefined)
+  // Upstream looks for an emptyDir first, which decides what is one too many.
+  const { emptyDir, ...rest } = sources
+  const given = Object.entries({ emptyDir, ...rest }).filter(([, source]) => source !== undefined)
+  const [first, ...others] = given
   if (first === undefined) return [required(field, 'must specify a volume type')]
   return [
-    ...emptyFields(first[0], first[1], `${field}.${first[0]}`),
+    ...emptyFields(first[0], first[1] ?? {}, `${field}.${first[0]}`),
     ...validateDetails(volume, field, podName),
     ...others.map(([type]) => forbiddenField(`${field}.${type}`, 'may not specify more than 1 volume type')),
   ]
