@@ -140,6 +140,14 @@ describe('applyConfiguration()', () => {
       containers: [{ name: 'd' }],
     })
   })
+  test('never removes the name and what the server has put beside it', () => {
+    const live = apply({ replicas: 1 }, { metadata: { labels: { a: 'b' } } })
+    const stored = { ...live, metadata: { ...(live['metadata'] as JsonObject), uid: 'u', generation: 3 } }
+    const next = apply({}, { live: stored })
+    expect(next).toMatchObject({ metadata: { name: 'x', namespace: 'ns', uid: 'u', generation: 3 }, spec: rest })
+    expect(next['metadata']).not.toHaveProperty('labels')
+    expect(owners(next)).toEqual({})
+  })
   test('keeps what another applier also applies', () => {
     const live = apply({ replicas: 1, paused: true }, { manager: 'b', live: apply({ replicas: 1, paused: true }) })
     const next = apply({ replicas: 1 }, { live })

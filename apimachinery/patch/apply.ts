@@ -19,6 +19,7 @@ import {
   type FieldSet,
   intersection,
   isEmptySet,
+  leaf,
   memberPaths,
   union,
   withNamedFields,
@@ -127,9 +128,12 @@ function entriesBeforeApply(
   return isEmptySet(changed) ? [] : addFields([], writer, changed, time)
 }
 
+/** Every configuration names its object, so `metadata` is always held, though names are in nobody's set. */
+const identity: FieldSet = { 'f:metadata': { 'f:name': leaf } }
+
 function pruned(struct: Struct, merged: JsonObject, last: Entry | undefined, held: readonly FieldSet[]): JsonObject {
   if (last === undefined) return merged
-  const kept = withNamedFields(struct, held.reduce(union, {}))
+  const kept = withNamedFields(struct, held.reduce(union, identity))
   const gone = difference(withNamedFields(struct, last.fields), kept)
   return isEmptySet(gone) ? merged : removeFields(struct, merged, gone)
 }
