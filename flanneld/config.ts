@@ -5,7 +5,15 @@ import { formatSubnet, includes, maskOf, parseIpv4, parseSubnet, type Subnet } f
 export type BackendConfig =
   | { readonly type: 'udp'; readonly port: number }
   | { readonly type: 'host-gw' }
-  | { readonly type: 'vxlan'; readonly vni: number; readonly port: number; readonly directRouting: boolean }
+  | {
+      readonly type: 'vxlan'
+      readonly vni: number
+      readonly port: number
+      readonly directRouting: boolean
+      readonly gbp: boolean
+      /** 0: what the device below leaves room for. */
+      readonly mtu: number
+    }
   | { readonly type: 'alloc' }
 
 /** A network: its range, how it is cut into subnets, and its backend. */
@@ -89,6 +97,8 @@ function parseBackend(value: unknown): BackendConfig {
         vni: numberOf(raw['VNI'], 1),
         port: numberOf(raw['Port'], 8472),
         directRouting: raw['DirectRouting'] === true,
+        gbp: raw['GBP'] === true,
+        mtu: numberOf(raw['MTU'], 0),
       }
     default:
       throw new ConfigError(`unknown backend type: ${type}`)

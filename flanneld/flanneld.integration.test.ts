@@ -6,12 +6,14 @@ import { Testbed, until } from './testbed.ts'
 
 const oneReply = '1 packets received'
 
+const mtus = { udp: 1472, 'host-gw': 1500, vxlan: 1450 }
 const plain = '--udp-offloads=false'
 const networks = [
   { name: 'backend udp', type: 'udp', flags: [[], []] },
   { name: 'backend udp, one packet a call', type: 'udp', flags: [[plain], [plain]] },
   { name: 'backend udp, one packet a call on one host only', type: 'udp', flags: [[], [plain]] },
   { name: 'backend host-gw', type: 'host-gw', flags: [[], []] },
+  { name: 'backend vxlan', type: 'vxlan', flags: [[], []] },
 ] as const
 
 for (const { name, type, flags } of networks) {
@@ -45,6 +47,7 @@ for (const { name, type, flags } of networks) {
         PublicIP: bed.address(1),
         PublicIPv6: null,
         BackendType: type,
+        ...(type === 'vxlan' && { BackendData: { VNI: 1, VtepMAC: expect.stringMatching(/^02(:[0-9a-f]{2}){5}$/) } }),
       })
     })
 
@@ -53,7 +56,7 @@ for (const { name, type, flags } of networks) {
       expect(text).toMatch(
         /^FLANNEL_NETWORK=10\.244\.0\.0\/16\nFLANNEL_SUBNET=10\.244\.\d+\.1\/24\nFLANNEL_MTU=\d+\nFLANNEL_IPMASQ=true\n$/,
       )
-      expect(text).toContain(`FLANNEL_MTU=${type === 'udp' ? 1472 : 1500}\n`)
+      expect(text).toContain(`FLANNEL_MTU=${mtus[type]}\n`)
     })
 
     test('a pod reaches a pod of the other host, with its own address', async () => {

@@ -18,13 +18,15 @@ import type { Backend, BackendOptions } from './backend/backend.ts'
 import { createHostGwBackend } from './backend/host-gw.ts'
 import { removeTun, tunName } from './backend/udp/tun.ts'
 import { createUdpBackend } from './backend/udp/udp.ts'
-import { ConfigError, describeNetwork, type NetworkConfig, parseNetworkConfig } from './config.ts'
+import { createVxlanBackend } from './backend/vxlan.ts'
+import { type BackendConfig, ConfigError, describeNetwork, type NetworkConfig, parseNetworkConfig } from './config.ts'
 import type { Flags } from './flags.ts'
 import { chooseInterface, type HostInterface, parseDefaultDevice, parseInterfaces } from './interface.ts'
 import { formatSubnet, parseIpv4 } from './ipv4.ts'
 import { type ChainRules, forwardRules, masqueradeRules } from './masquerade/rules.ts'
 import { installChains, keepChains } from './masquerade/sync.ts'
-import { ipQuery } from './routes/apply.ts'
+import { applyRoutes, ipQuery, observeRoutes } from './routes/apply.ts'
+import { planStaleRoutes } from './routes/stale.ts'
 import { writeSubnetEnv } from './subnet/env-file.ts'
 import { createEtcdSubnetManager } from './subnet/etcd.ts'
 import { createKubeSubnetManager } from './subnet/kube.ts'
@@ -62,12 +64,12 @@ async function runNetwork(
   if (parseIpv4(publicIp) === undefined) throw new ConfigError(`public-ip is not an IPv4 address: ${publicIp}`)
   const config = parseNetworkConfig(await manager.networkConfig(signal))
   logger.info('Starting network', { ...describeNetwork(config), interface: external.name, publicIp })
-  if (config.backend.type !== 'udp') await removeTun(tunName, signal)
   const backend = createBackend({ config, external, publicIp, clock, logger }, flags)
   const own = await manager.acquire(await backend.attributes(signal), signal)
   logger.info('Leased subnet', { subnet: formatSubnet(own.subnet) })
   const chains = chainsOf(flags, config, own)
   await installChains(chains, signal)
+  await removeStale(config, external.name, signal)
   const running = await backend.start(own, signal)
   const { network } = config
   const env = { network, subnet: own.subnet, mtu: backend.mtu, isMasqueraded: flags['ip-masq'] }
@@ -92,7 +94,28 @@ function createBackend(options: BackendOptions, flags: Flags): Backend {
     case 'alloc':
       return createAllocBackend(options)
     case 'vxlan':
-      throw new ConfigError('backend vxlan is not available')
+      return createVxlanBackend({ ...options, vxlan: backend })
+  }
+}
+
+/** Takes away what an earlier run with another backend has left: its routes would win over ours. */
+async function removeStale({ network, backend }: NetworkConfig, external: string, signal: AbortSignal): Promise<void> {
+  const keep = devicesOf(backend, external)
+  const failure = await applyRoutes(planStaleRoutes(await observeRoutes(signal), { network, external, keep }), signal)
+  if (failure !== '') throw new Error(`remove stale routes: ${failure}`)
+  if (backend.type !== 'udp') await removeTun(tunName, signal)
+}
+
+function devicesOf(backend: BackendConfig, external: string): readonly string[] {
+  switch (backend.type) {
+    case 'udp':
+      return [tunName]
+    case 'vxlan':
+      return backend.directRouting ? [`flannel.${backend.vni}`, external] : [`flannel.${backend.vni}`]
+    case 'host-gw':
+      return [external]
+    case 'alloc':
+      return [external]
   }
 }
 

@@ -2,14 +2,17 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseFlags } from '../component-base/flags.ts'
 import { wantedRoutes } from './backend/host-gw.ts'
+import { planVxlan, vtepsOf } from './backend/vxlan-plan.ts'
 import { parseNetworkConfig } from './config.ts'
 import { flags, withEnvironment } from './flags.ts'
 import { chooseInterface, parseDefaultDevice, parseInterfaces } from './interface.ts'
 import { formatIpv4, formatSubnet, includes, parseIpv4, parseSubnet, type Subnet } from './ipv4.ts'
 import { forwardRules, masqueradeRules, renderChain } from './masquerade/rules.ts'
 import { parseRoutes, planRoutes, type Route, renderRouteAction } from './routes/plan.ts'
+import { planStaleRoutes } from './routes/stale.ts'
 import { parsePreviousSubnet, renderSubnetEnv } from './subnet/env-file.ts'
 import { chooseSubnet, fits, parseLease, parseSubnetKey, renderAttributes, subnetKey } from './subnet/etcd-records.ts'
+import type { Lease } from './subnet/lease.ts'
 
 const subnet = (text: string): Subnet => {
   const found = parseSubnet(text)
@@ -145,6 +148,90 @@ describe('routes', () => {
     expect(wantedRoutes([lease, { ...lease, backendType: 'udp' }], 'eth0')).toEqual([
       route('10.244.1.0/24', '192.168.0.1'),
     ])
+  })
+})
+
+describe('routes of an earlier backend', () => {
+  const route = (destination: string, device: string, via?: string): Route => ({
+    destination: subnet(destination),
+    device,
+    ...(via !== undefined && { via }),
+  })
+  const observed = [
+    route('10.244.0.0/16', 'flannel0'),
+    route('10.244.2.0/24', 'flannel.1', '10.244.2.0'),
+    route('10.244.3.0/24', 'eth0', '192.168.0.3'),
+    route('10.244.1.0/24', 'cni0'),
+    route('192.168.0.0/24', 'eth0'),
+    route('10.9.0.0/16', 'eth0', '192.168.0.9'),
+  ]
+  const table = [
+    { keep: ['flannel0'], want: ['10.244.2.0/24', '10.244.3.0/24'] },
+    { keep: ['flannel.1'], want: ['10.244.0.0/16', '10.244.3.0/24'] },
+    { keep: ['eth0'], want: ['10.244.0.0/16', '10.244.2.0/24'] },
+  ]
+  for (const { keep, want } of table) {
+    test(`planStaleRoutes() keeps those of ${keep.join()} and others’`, () => {
+      const actions = planStaleRoutes(observed, { network, external: 'eth0', keep })
+      expect(actions.map((action) => `${action.type} ${formatSubnet(action.route.destination)}`)).toEqual(
+        want.map((text) => `delete ${text}`),
+      )
+    })
+  }
+})
+
+describe('vxlan', () => {
+  const lease = (third: number, mac: string, more: object = {}): Lease => ({
+    subnet: subnet(`10.244.${third}.0/24`),
+    publicIp: `192.168.0.${third}`,
+    backendType: 'vxlan',
+    backendData: { VNI: 1, VtepMAC: mac },
+    ...more,
+  })
+  const mac2 = '02:00:00:00:00:02'
+  const facts = { device: 'flannel.1', external: 'eth0', network, isDirect: (ip: string) => ip === '192.168.0.3' }
+  const empty = { routes: [], neighbours: [], forwarding: [] }
+
+  test('vtepsOf() takes hosts of this virtual network with a hardware address', () => {
+    const others = [
+      lease(3, 'x'),
+      lease(4, mac2, { backendType: 'udp' }),
+      lease(5, mac2, { backendData: { VNI: 2, VtepMAC: mac2 } }),
+      lease(6, mac2, { backendData: null }),
+    ]
+    expect(vtepsOf([lease(2, mac2.toUpperCase()), ...others], 1)).toEqual([
+      { subnet: subnet('10.244.2.0/24'), publicIp: '192.168.0.2', mac: mac2 },
+    ])
+  })
+  test('planVxlan() sets route, neighbour and forwarding entry', () => {
+    expect(planVxlan(vtepsOf([lease(2, mac2)], 1), empty, facts)).toEqual({
+      bridge: [`fdb replace ${mac2} dev flannel.1 dst 192.168.0.2`],
+      ip: [
+        `neighbour replace 10.244.2.0 lladdr ${mac2} dev flannel.1 nud permanent`,
+        'route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink',
+      ],
+    })
+  })
+  test('planVxlan() routes to a host on our link without a tunnel', () => {
+    expect(planVxlan(vtepsOf([lease(3, mac2)], 1), empty, facts)).toEqual({
+      bridge: [],
+      ip: ['route replace 10.244.3.0/24 via 192.168.0.3 dev eth0'],
+    })
+  })
+  test('planVxlan() takes away what belongs to no lease, and has nothing to do when all is there', () => {
+    const state = {
+      routes: [{ destination: subnet('10.244.2.0/24'), via: '10.244.2.0', device: 'flannel.1' }],
+      neighbours: [{ address: '10.244.2.0', mac: mac2 }],
+      forwarding: [{ mac: mac2, host: '192.168.0.2' }],
+    }
+    expect(planVxlan(vtepsOf([lease(2, mac2)], 1), state, facts)).toEqual({ bridge: [], ip: [] })
+    expect(planVxlan([], state, facts)).toEqual({
+      bridge: [`fdb delete ${mac2} dev flannel.1 dst 192.168.0.2`],
+      ip: [
+        'route delete 10.244.2.0/24 via 10.244.2.0 dev flannel.1',
+        `neighbour delete 10.244.2.0 lladdr ${mac2} dev flannel.1`,
+      ],
+    })
   })
 })
 

@@ -58,7 +58,8 @@ export async function configureTun(
   await dropOtherAddresses(name, address, signal)
   await ipBatch(
     [
-      `link set dev ${name} mtu ${mtu} txqueuelen 1000 up`,
+      // The network is IPv4; router solicitations would only be counted as malformed.
+      `link set dev ${name} mtu ${mtu} txqueuelen 1000 addrgenmode none up`,
       `address replace ${address}/32 dev ${name}`,
       `route replace ${formatSubnet(network)} dev ${name} src ${address}`,
     ],
