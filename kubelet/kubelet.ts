@@ -1,41 +1,42 @@
 /**
- * The kubelet put together: sources of pods on one side, the runtime on the other, a worker per pod between them.
- *
- *   API (pods of this node) ─┐                          ┌─▶ CRI: sandboxes, containers, images
- *   static pods (files) ─────┴─▶ workers ─ plan ─ act ──┼─▶ volumes, hosts file, cgroups
- *   runtime (PLEG), probes ─────▲                       └─▶ status, events ──▶ API
+ * The kubelet put together: parts are made once, then run side by side until one fails or the process is told to stop.
+ * The README has the picture.
  */
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Node, Pod } from '../api/core/v1.ts'
-import { type Change, createInformer } from '../client/cache/informer.ts'
+import { createInformer } from '../client/cache/informer.ts'
 import { createRecorder } from '../client/events/recorder.ts'
-import { type Client, createClient } from '../client/rest/client.ts'
+import { createClient } from '../client/rest/client.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { pods as podsRef, services as servicesRef } from '../client/rest/resource-refs.ts'
 import { type Clock, systemClock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
 import { runAll, type Task } from '../component-base/run.ts'
 import type { Config } from './config.ts'
+import { collectImages } from './images/gc.ts'
 import { createImages } from './images/pull.ts'
-import { parseResolvConf, podResolvConf } from './network/resolv-conf.ts'
+import { createMetrics } from './metrics.ts'
+import { parseResolvConf, podResolvConf, type ResolvConf } from './network/resolv-conf.ts'
 import { nodeAllocatable, nodeCapacity } from './node/capacity.ts'
+import type { Pressure } from './node/conditions.ts'
+import { type Candidate, type Observations, runEviction } from './node/eviction.ts'
 import { createRuntimeHealth, nodeHealth, noPressure } from './node/health.ts'
 import { listNodeImages } from './node/images.ts'
 import { renewLease } from './node/lease.ts'
-import { readDisk, readMachine } from './node/machine.ts'
+import { readDisk, readMachine, readMemory, readPids } from './node/machine.ts'
 import { keepNodeStatus } from './node/registration.ts'
 import { nodeStatus } from './node/status.ts'
+import { createWakeSignal } from './node/wake-signal.ts'
 import { admitPod } from './pod/admission.ts'
-import { decodePod } from './pod/decode.ts'
-import { type HousekeepingContext, removeOrphans, removeSurplus } from './pod/housekeeping.ts'
-import { deleteMirror, ensureMirror } from './pod/mirror-pods.ts'
-import { isMirrorPod, isStaticPod } from './pod/pods.ts'
+import { type HousekeepingContext, keepHouse, removeOrphans } from './pod/housekeeping.ts'
+import { createPodSources, keepMirrors } from './pod/sources.ts'
 import { watchStaticPods } from './pod/static-pods.ts'
 import { createStatusWriter } from './pod/status-writer.ts'
-import { createPodWorkers } from './pod/workers.ts'
+import { createPodWorkers, type PodWorkers } from './pod/workers.ts'
 import { createProber } from './probes/prober.ts'
-import { connectRuntime } from './runtime/cri.ts'
+import { connectRuntime, type Runtime } from './runtime/cri.ts'
+import { podUidLabel } from './runtime/labels.ts'
 import { runPleg } from './runtime/pleg.ts'
 import { serveKubelet } from './server/server.ts'
 import { createObjectSource } from './volumes/objects.ts'
@@ -44,267 +45,18 @@ import { createVolumes } from './volumes/volumes.ts'
 
 const relistMs = 1000
 const statusRefreshMs = 5000
-const surplusPeriodMs = 60_000
+const statusRetryMs = 500
+const imageGcPeriodMs = 300_000
 
 /** Runs until `signal` aborts. */
 export async function runKubelet(config: Config, logger: Logger, signal: AbortSignal): Promise<void> {
-  const clock: Clock = systemClock
+  const clock = systemClock
   const client = createClient({ ...(await loadKubeconfig(config.kubeconfig)), userAgent: 'kubelet/v1.36.2' })
-  const runtime = connectRuntime(config.containerRuntimeEndpoint, clock)
+  const metrics = createMetrics(config.nodeName, clock)
+  const runtime = metrics.measured(connectRuntime(config.containerRuntimeEndpoint, clock))
   try {
     await mkdir(join(config.rootDir, 'pods'), { recursive: true, mode: 0o750 })
-    const version = await waitForRuntime(runtime, clock, logger, signal)
-    const machine = await readMachine(version)
-    const disk = await readDisk(config.rootDir)
-    const allocatable = nodeAllocatable(
-      nodeCapacity(machine, disk.capacityBytes, config.maxPods),
-      config.reserved,
-      config.evictionHard,
-    )
-    const health = createRuntimeHealth(runtime, clock)
-    await health.refresh(signal)
-    const recorder = createRecorder({ client, component: 'kubelet', host: config.nodeName, clock, logger })
-    const objects = createObjectSource(client, clock)
-    const images = createImages({ runtime, objects, recorder, clock })
-    const volumes = createVolumes({ rootDir: config.rootDir, objects, clock })
-    const apiPods = createInformer({
-      client,
-      ref: podsRef,
-      fieldSelector: `spec.nodeName=${config.nodeName}`,
-      clock,
-      logger,
-    })
-    const services = createInformer({ client, ref: servicesRef, clock, logger })
-    let node: Node | undefined
-    const tellNode = createSignal()
-
-    const apiPodOf = (pod: Pod): Pod | undefined => {
-      const found = apiPods.get(`${pod.metadata.namespace ?? ''}/${pod.metadata.name}`)
-      if (found === undefined) return undefined
-      return isStaticPod(pod)
-        ? isMirrorPod(found)
-          ? found
-          : undefined
-        : found.metadata.uid === pod.metadata.uid
-          ? found
-          : undefined
-    }
-    const statuses = createStatusWriter({ client, clock, logger, apiPod: apiPodOf })
-    const probes = createProber({
-      runtime,
-      recorder,
-      clock,
-      logger,
-      random: Math.random,
-      onChange: (uid) => workers.wake(uid),
-    })
-    const hostResolvConf = async () => parseResolvConf(await readFile(config.resolvConf, 'utf8').catch(() => ''))
-    const logDirectoryOf = ({ metadata: { namespace = '', name, uid } }: Pod) =>
-      podLogDirectory(config.podLogsDir, { namespace, name, uid })
-
-    const workers = createPodWorkers(
-      {
-        runtime,
-        recorder,
-        clock,
-        logger,
-        images,
-        objects,
-        volumes,
-        probes,
-        statuses,
-        hooks: {
-          runtime,
-          clock,
-          podIp: (uid) => statuses.get(uid)?.podIP,
-        },
-        services: () => services.list(),
-        allocatable: () => allocatable,
-        readNodeHostsFile: async () => await readFile('/etc/hosts', 'utf8'),
-        rootDir: config.rootDir,
-        clusterDomain: config.clusterDomain,
-        nodeMemoryBytes: machine.memoryBytes,
-        hostIps: config.nodeIps,
-        containerLogsDir: join(dirname(config.podLogsDir), 'containers'),
-        cgroupRoot: config.cgroupRoot,
-        syncFrequencyMs: config.syncFrequencyMs,
-        resolvConf: async (pod) =>
-          podResolvConf(pod, {
-            clusterDns: config.clusterDns,
-            clusterDomain: config.clusterDomain,
-            host: await hostResolvConf(),
-          }),
-        logDirectory: logDirectoryOf,
-        removeLogs: async (pod) => await rm(logDirectoryOf(pod), { recursive: true, force: true }),
-        admit: (pod) => {
-          if (node === undefined) return undefined
-          const others = workers
-            .list()
-            .filter((worker) => worker.isActive && worker.pod.metadata.uid !== pod.metadata.uid && worker.isAdmitted)
-            .map((worker) => worker.pod)
-          return admitPod(pod, { node, allocatable, others })
-        },
-        networkProblem: health.networkProblem,
-      },
-      logger,
-    )
-
-    let staticPods: readonly Pod[] | undefined
-    const onStaticPods = (found: readonly Pod[]): void => {
-      const before = staticPods ?? []
-      staticPods = found
-      for (const pod of found) {
-        if (!before.some(({ metadata }) => metadata.uid === pod.metadata.uid)) workers.update(pod)
-      }
-      for (const { metadata } of before) {
-        if (!found.some((pod) => pod.metadata.uid === metadata.uid)) workers.remove(metadata.uid)
-      }
-    }
-    apiPods.onChange((change: Change<Pod>) => {
-      const { object: pod } = change
-      if (isMirrorPod(pod)) return
-      if (change.type === 'deleted') workers.remove(pod.metadata.uid)
-      else {
-        // The same name with another uid: the one before was deleted while we did not look.
-        if (change.type === 'updated' && change.old.metadata.uid !== pod.metadata.uid)
-          workers.remove(change.old.metadata.uid)
-        workers.update(pod)
-      }
-    })
-
-    const housekeeping: HousekeepingContext = {
-      runtime,
-      volumes,
-      clock,
-      logger,
-      rootDir: config.rootDir,
-      podLogsDir: config.podLogsDir,
-      cgroupRoot: config.cgroupRoot,
-      isKnown: (uid) => workers.get(uid) !== undefined,
-    }
-    const sourcesReady = () => apiPods.synced() && (config.staticPodPath === '' || staticPods !== undefined)
-    const tasks: Record<string, Task> = {
-      events: recorder.run,
-      services: services.run,
-      pods: apiPods.run,
-      workers: async (stop) => {
-        await services.whenSynced(stop)
-        await workers.run(stop)
-      },
-      probes: probes.run,
-      statuses: statuses.run,
-      pleg: async (stop) => {
-        let isCleaning = false
-        await runPleg(
-          {
-            runtime,
-            clock,
-            logger,
-            relistMs,
-            onChange: workers.wake,
-            onFailure: (error) => logger.info('Runtime did not list its pods', { error }),
-            onList: (found) => {
-              health.noteList()
-              if (!sourcesReady() || isCleaning) return
-              isCleaning = true
-              removeOrphans(housekeeping, found, stop)
-                .catch((error: unknown) => logger.info('Orphans were not removed', { error }))
-                .finally(() => {
-                  isCleaning = false
-                })
-            },
-          },
-          stop,
-        )
-      },
-      surplus: async (stop) => {
-        for (;;) {
-          await clock.sleep(surplusPeriodMs, stop)
-          await removeSurplus(
-            housekeeping,
-            workers.list().map(({ pod }) => pod),
-            stop,
-          ).catch((error: unknown) => logger.info('Dead containers were not removed', { error }))
-        }
-      },
-      runtimeStatus: async (stop) => {
-        for (;;) {
-          const before = JSON.stringify(health.problems())
-          await health.refresh(stop)
-          if (JSON.stringify(health.problems()) !== before) {
-            tellNode.raise()
-            workers.wakeAll()
-          }
-          await clock.sleep(health.problems().length > 0 ? 500 : statusRefreshMs, stop)
-        }
-      },
-      nodeStatus: async (stop) =>
-        await keepNodeStatus(
-          {
-            client,
-            clock,
-            logger,
-            config,
-            architecture: machine.info.architecture,
-            onNode: (current) => {
-              node = current
-            },
-            changed: tellNode.wait,
-            compute: async (before, step) =>
-              nodeStatus(before, {
-                config,
-                machine,
-                diskBytes: disk.capacityBytes,
-                health: nodeHealth(health, noPressure),
-                images: await listNodeImages(runtime, step),
-                nowMs: clock.now(),
-              }),
-          },
-          stop,
-        ),
-      lease: async (stop) =>
-        await renewLease(
-          {
-            client,
-            clock,
-            logger,
-            nodeName: config.nodeName,
-            durationSeconds: config.leaseDurationSeconds,
-            nodeUid: () => node?.metadata.uid,
-          },
-          stop,
-        ),
-      server: async (stop) =>
-        await serveKubelet({ config, runtime, client, clock, logger, workers, statuses, health, logDirectoryOf }, stop),
-      ...(config.staticPodPath === ''
-        ? {}
-        : {
-            staticPods: async (stop) =>
-              await watchStaticPods(
-                {
-                  folder: config.staticPodPath,
-                  nodeName: config.nodeName,
-                  periodMs: Math.min(config.fileCheckMs, 1000),
-                  clock,
-                  logger,
-                  decode: decodePod,
-                  onPods: onStaticPods,
-                },
-                stop,
-              ),
-            mirrors: async (stop) =>
-              await keepMirrors(
-                { client, clock, logger },
-                () => ({
-                  staticPods,
-                  mirrors: apiPods.synced() ? apiPods.list().filter(isMirrorPod) : undefined,
-                  node,
-                }),
-                statuses,
-                stop,
-              ),
-          }),
-    }
+    const { tasks } = await assemble({ config, logger, clock, client, metrics, runtime }, signal)
     await runAll(signal, tasks)
   } finally {
     runtime.close()
@@ -312,16 +64,212 @@ export async function runKubelet(config: Config, logger: Logger, signal: AbortSi
   }
 }
 
-async function waitForRuntime(
-  runtime: ReturnType<typeof connectRuntime>,
-  clock: Clock,
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<string> {
+type Base = {
+  readonly config: Config
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly client: ReturnType<typeof createClient>
+  readonly metrics: ReturnType<typeof createMetrics>
+  readonly runtime: Runtime
+}
+
+async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tasks: Record<string, Task> }> {
+  const { config, logger, clock, client, metrics, runtime } = base
+  const machine = await readMachine(await runtimeVersion(base, signal))
+  const disk = await readDisk(config.rootDir)
+  const capacity = nodeCapacity(machine, disk.capacityBytes, config.maxPods)
+  const allocatable = nodeAllocatable(capacity, config.reserved, config.evictionHard)
+  const health = createRuntimeHealth(runtime, clock)
+  await health.refresh(signal)
+  const recorder = createRecorder({ client, component: 'kubelet', host: config.nodeName, clock, logger })
+  const objects = createObjectSource(client, clock)
+  const images = createImages({ runtime, objects, recorder, clock })
+  const volumes = createVolumes({ rootDir: config.rootDir, objects, clock })
+  const fieldSelector = `spec.nodeName=${config.nodeName}`
+  const apiPods = createInformer({ client, ref: podsRef, fieldSelector, clock, logger })
+  const services = createInformer({ client, ref: servicesRef, clock, logger })
+  const sources = createPodSources(apiPods, config.staticPodPath !== '', () => workers)
+  const statuses = createStatusWriter({ client, clock, logger, apiPod: sources.apiPodOf })
+  const probes = createProber({ runtime, recorder, clock, logger, onChange: (uid) => workers.wake(uid) })
+  let node: Node | undefined
+  let pressure: Pressure = noPressure
+  const statusChanged = createWakeSignal()
+  const containerLogsDir = join(dirname(config.podLogsDir), 'containers')
+  const logDirectoryOf = ({ metadata: { namespace = '', name, uid } }: Pod): string =>
+    podLogDirectory(config.podLogsDir, { namespace, name, uid })
+
+  const workers: PodWorkers = createPodWorkers(
+    {
+      runtime,
+      recorder,
+      clock,
+      logger,
+      images,
+      objects,
+      volumes,
+      probes,
+      statuses,
+      hooks: { runtime, clock, podIp: (uid) => statuses.get(uid)?.podIP },
+      services: services.list,
+      allocatable: () => allocatable,
+      readNodeHostsFile: async () => await readFile('/etc/hosts', 'utf8'),
+      rootDir: config.rootDir,
+      clusterDomain: config.clusterDomain,
+      nodeMemoryBytes: machine.memoryBytes,
+      hostIps: config.nodeIps,
+      containerLogsDir,
+      cgroupRoot: config.cgroupRoot,
+      syncFrequencyMs: config.syncFrequencyMs,
+      resolvConf: (pod) => resolvConfOf(config, pod),
+      logDirectory: logDirectoryOf,
+      removeLogs: async (pod) => await rm(logDirectoryOf(pod), { recursive: true, force: true }),
+      admit: (pod) =>
+        node === undefined ? undefined : admitPod(pod, { node, allocatable, others: admitted(workers, pod) }),
+      networkProblem: health.networkProblem,
+      onPodStart: metrics.notePodStart,
+    },
+    logger,
+  )
+  const housekeeping: HousekeepingContext = {
+    runtime,
+    volumes,
+    clock,
+    logger,
+    rootDir: config.rootDir,
+    podLogsDir: config.podLogsDir,
+    containerLogsDir,
+    cgroupRoot: config.cgroupRoot,
+    logMaxBytes: config.logMaxBytes,
+    logMaxFiles: config.logMaxFiles,
+    isKnown: (uid) => workers.get(uid) !== undefined,
+    pods: () => workers.list().map(({ pod }) => pod),
+  }
+  const tasks: Record<string, Task> = {
+    events: recorder.run,
+    services: services.run,
+    pods: apiPods.run,
+    probes: probes.run,
+    statuses: statuses.run,
+    // A pod's environment needs the services: none may start before they are known.
+    workers: async (stop) => {
+      await services.whenSynced(stop)
+      await workers.run(stop)
+    },
+    pleg: async (stop) => {
+      const cleanUp = once(async () => await removeOrphans(housekeeping, stop), logger)
+      const options = {
+        runtime,
+        clock,
+        logger,
+        relistMs,
+        onChange: workers.wake,
+        onFailure: (error: unknown) => logger.info('Runtime did not list its pods', { error }),
+      }
+      await runPleg(
+        {
+          ...options,
+          onList: (found, seconds) => {
+            health.noteList()
+            metrics.noteRelist(seconds, found)
+            if (sources.ready() && [...found.keys()].some((uid) => workers.get(uid) === undefined)) cleanUp()
+          },
+        },
+        stop,
+      )
+    },
+    housekeeping: async (stop) => await keepHouse(housekeeping, sources.ready, stop),
+    runtimeStatus: async (stop) => {
+      for (;;) {
+        const before = JSON.stringify(health.problems())
+        await health.refresh(stop)
+        if (JSON.stringify(health.problems()) !== before) {
+          statusChanged.raise()
+          workers.wakeAll()
+        }
+        await clock.sleep(health.problems().length > 0 ? statusRetryMs : statusRefreshMs, stop)
+      }
+    },
+    nodeStatus: async (stop) => {
+      const compute = async (before: Node['status'], step: AbortSignal) =>
+        nodeStatus(before, {
+          config,
+          machine,
+          diskBytes: disk.capacityBytes,
+          health: nodeHealth(health, pressure),
+          images: await listNodeImages(runtime, step),
+          nowMs: clock.now(),
+        })
+      const onNode = (current: Node): void => {
+        node = current
+      }
+      const { architecture } = machine.info
+      const changed = statusChanged.wait
+      await keepNodeStatus({ client, clock, logger, config, architecture, onNode, changed, compute }, stop)
+    },
+    lease: async (stop) => {
+      const { nodeName, leaseDurationSeconds: durationSeconds } = config
+      await renewLease({ client, clock, logger, nodeName, durationSeconds, nodeUid: () => node?.metadata.uid }, stop)
+    },
+    eviction: async (stop) => {
+      await runEviction(
+        {
+          thresholds: config.evictionHard,
+          clock,
+          logger,
+          observe: async () => await observeNode(config),
+          candidates: async (step) => await evictionCandidates(runtime, workers, step),
+          evict: (pod, message) => {
+            recorder.event(pod, 'Warning', 'Evicted', message)
+            workers.get(pod.metadata.uid)?.fail({ reason: 'Evicted', message })
+          },
+          onPressure: (now) => {
+            if (JSON.stringify(now) !== JSON.stringify(pressure)) statusChanged.raise()
+            pressure = now
+          },
+        },
+        stop,
+      )
+    },
+    images: async (stop) => {
+      const { imageGcHighPercent: highPercent, imageGcLowPercent: lowPercent, imageMinimumAgeMs: minimumAgeMs } = config
+      const policy = { highPercent, lowPercent, minimumAgeMs }
+      const readImageDisk = async () => await readDisk(config.rootDir)
+      await collectImages({ runtime, clock, logger, policy, periodMs: imageGcPeriodMs, readDisk: readImageDisk }, stop)
+    },
+    server: async (stop) =>
+      await serveKubelet(
+        { config, runtime, client, clock, logger, workers, statuses, health, registry: metrics.registry },
+        stop,
+      ),
+    ...(config.staticPodPath === '' ? {} : staticPodTasks(base, { sources, statuses, node: () => node })),
+  }
+  return { tasks }
+}
+
+type StaticParts = Pick<Parameters<typeof keepMirrors>[0], 'sources' | 'statuses' | 'node'>
+
+function staticPodTasks({ config, clock, logger, client }: Base, parts: StaticParts): Record<string, Task> {
+  const { staticPodPath: folder, nodeName, fileCheckMs } = config
+  return {
+    staticPods: async (stop) => {
+      // The table of all API types is large; only a node with manifests reads it.
+      const { decodePod: decode } = await import('./pod/decode.ts')
+      const { onStaticPods: onPods } = parts.sources
+      await watchStaticPods(
+        { folder, nodeName, periodMs: Math.min(fileCheckMs, 1000), clock, logger, decode, onPods },
+        stop,
+      )
+    },
+    mirrors: async (stop) => await keepMirrors({ client, clock, logger, ...parts }, stop),
+  }
+}
+
+/** Waits for the runtime to answer. */
+async function runtimeVersion({ runtime, clock, logger }: Base, signal: AbortSignal): Promise<string> {
   for (;;) {
     try {
-      const { runtimeName, runtimeVersion } = await runtime.call('Version', {}, signal, 2_000)
-      return `${runtimeName}://${runtimeVersion}`
+      const { runtimeName, runtimeVersion: version } = await runtime.call('Version', {}, signal, 2_000)
+      return `${runtimeName}://${version}`
     } catch (error) {
       if (signal.aborted) throw signal.reason
       logger.info('Runtime did not answer', { error })
@@ -330,56 +278,59 @@ async function waitForRuntime(
   }
 }
 
-type MirrorFacts = {
-  readonly staticPods: readonly Pod[] | undefined
-  readonly mirrors: readonly Pod[] | undefined
-  readonly node: Node | undefined
+async function resolvConfOf({ clusterDns, clusterDomain, resolvConf }: Config, pod: Pod): Promise<ResolvConf> {
+  const host = parseResolvConf(await readFile(resolvConf, 'utf8').catch(() => ''))
+  return podResolvConf(pod, { clusterDns, clusterDomain, host })
 }
 
-async function keepMirrors(
-  { client, clock, logger }: { readonly client: Client; readonly clock: Clock; readonly logger: Logger },
-  facts: () => MirrorFacts,
-  statuses: ReturnType<typeof createStatusWriter>,
-  signal: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    const { staticPods, mirrors, node } = facts()
-    if (staticPods !== undefined && mirrors !== undefined) {
-      try {
-        for (const pod of staticPods) {
-          const { name, namespace, uid } = pod.metadata
-          const mirror = mirrors.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace)
-          await ensureMirror(client, pod, mirror, node, signal)
-          const status = statuses.get(uid)
-          if (status !== undefined) statuses.set(pod, status)
-        }
-        for (const mirror of mirrors) {
-          const { name, namespace } = mirror.metadata
-          const isWanted = staticPods.some(({ metadata }) => metadata.name === name && metadata.namespace === namespace)
-          if (!isWanted) await deleteMirror(client, mirror, signal)
-        }
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        logger.info('Mirror pods were not written', { error })
-      }
-    }
-    await clock.sleep(1000, signal)
+function admitted(workers: PodWorkers, pod: Pod): readonly Pod[] {
+  return workers
+    .list()
+    .filter((worker) => worker.isActive && worker.isAdmitted && worker.pod.metadata.uid !== pod.metadata.uid)
+    .map((worker) => worker.pod)
+}
+
+async function observeNode(config: Config): Promise<Observations> {
+  const [memory, disk, pids] = await Promise.all([readMemory(), readDisk(config.rootDir), readPids()])
+  const space = { available: disk.availableBytes, capacity: disk.capacityBytes }
+  const inodes = { available: disk.inodesFree, capacity: disk.inodes }
+  return {
+    'memory.available': { available: memory.availableBytes, capacity: memory.capacityBytes },
+    'nodefs.available': space,
+    'imagefs.available': space,
+    // Some filesystems have no fixed number of inodes and say 0.
+    ...(disk.inodes === 0 ? {} : { 'nodefs.inodesFree': inodes, 'imagefs.inodesFree': inodes }),
+    'pid.available': { available: pids.max - pids.used, capacity: pids.max },
   }
 }
 
-/** A flag that one task raises and another waits for. */
-function createSignal(): { readonly raise: () => void; readonly wait: (signal: AbortSignal) => Promise<void> } {
-  let waiters: (() => void)[] = []
-  return {
-    raise: () => {
-      for (const wake of waiters) wake()
-      waiters = []
-    },
-    wait: async (signal) => {
-      await new Promise<void>((resolve) => {
-        waiters.push(resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
+async function evictionCandidates(
+  runtime: Runtime,
+  workers: PodWorkers,
+  signal: AbortSignal,
+): Promise<readonly Candidate[]> {
+  const { stats } = await runtime.call('ListContainerStats', {}, signal)
+  const bytes = new Map<string, number>()
+  for (const { attributes, memory } of stats) {
+    const uid = attributes?.labels[podUidLabel] ?? ''
+    bytes.set(uid, (bytes.get(uid) ?? 0) + (memory?.workingSetBytes?.value ?? 0))
+  }
+  return workers
+    .list()
+    .filter((worker) => worker.isActive)
+    .map(({ pod }) => ({ pod, memoryBytes: bytes.get(pod.metadata.uid) ?? 0 }))
+}
+
+/** A job that is not started again while it still runs. */
+function once(work: () => Promise<void>, logger: Logger): () => void {
+  let isRunning = false
+  return () => {
+    if (isRunning) return
+    isRunning = true
+    work()
+      .catch((error: unknown) => logger.info('Orphans were not removed', { error }))
+      .finally(() => {
+        isRunning = false
       })
-    },
   }
 }

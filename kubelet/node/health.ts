@@ -41,7 +41,7 @@ export function createRuntimeHealth(runtime: Runtime, clock: Clock): RuntimeHeal
         const ready = describe('RuntimeReady')
         runtimeProblem = ready === undefined ? undefined : `container runtime not ready: ${ready}`
         answeredAtMs = clock.now()
-      } catch (error) {
+      } catch {
         if (signal.aborted) throw signal.reason
         if (answeredAtMs === undefined || clock.now() - answeredAtMs > runtimeSilenceMs) {
           runtimeProblem = 'container runtime is down'

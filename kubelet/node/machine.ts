@@ -74,3 +74,11 @@ async function readFirst(paths: readonly string[]): Promise<string> {
   }
   return ''
 }
+
+/** Processor time that the machine has spent, in core-seconds. */
+export async function readCpuSeconds(): Promise<number> {
+  const [, ...ticks] = (await readFirst(['/proc/stat'])).split('\n')[0]?.split(/\s+/) ?? []
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = ticks.map(Number)
+  // The kernel counts in hundredths of a second here.
+  return (user + nice + system + irq + softirq) / 100
+}

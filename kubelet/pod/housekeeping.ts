@@ -5,10 +5,11 @@ import type { Pod } from '../../api/core/v1.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { isNotFound, type Runtime } from '../runtime/cri.ts'
-import type { RuntimePods } from '../runtime/pleg.ts'
-import { type RuntimePod, readRuntimePod } from '../runtime/runtime-pod.ts'
+import { listRuntimePods, type RuntimePod, readRuntimePod } from '../runtime/runtime-pod.ts'
 import { podsOnDisk, type Volumes } from '../volumes/volumes.ts'
 import { removePodCgroup } from './cgroup.ts'
+import { removeDeadLinks } from './log-links.ts'
+import { rotateLogs } from './log-rotation.ts'
 import { isAlive } from './plan.ts'
 
 export type HousekeepingContext = {
@@ -18,22 +19,24 @@ export type HousekeepingContext = {
   readonly logger: Logger
   readonly rootDir: string
   readonly podLogsDir: string
+  readonly containerLogsDir: string
   readonly cgroupRoot: string
+  readonly logMaxBytes: number
+  readonly logMaxFiles: number
   /** Pods that have a worker. */
   readonly isKnown: (podUid: string) => boolean
+  readonly pods: () => readonly Pod[]
 }
 
+const periodMs = 30_000
 /** Grace for containers whose pod nobody knows any more: its own is not known either. */
 const orphanGraceSeconds = 30
 /** Dead containers kept of each container, for `kubectl logs --previous`. */
 const keptDeadContainers = 1
 
 /** Ends and removes everything of pods that no source knows. */
-export async function removeOrphans(
-  context: HousekeepingContext,
-  found: RuntimePods,
-  signal: AbortSignal,
-): Promise<void> {
+export async function removeOrphans(context: HousekeepingContext, signal: AbortSignal): Promise<void> {
+  const found = await listRuntimePods(context.runtime, signal)
   const orphans = [...found.values()].filter(({ uid }) => !context.isKnown(uid))
   for (const { uid, name, namespace } of orphans) {
     context.logger.info('Removed orphaned pod', { pod: `${namespace}/${name}`, uid })
@@ -41,6 +44,32 @@ export async function removeOrphans(
     await removePodCgroup(context.cgroupRoot, uid)
     await rm(join(context.podLogsDir, `${namespace}_${name}_${uid}`), { recursive: true, force: true })
   }
+}
+
+/** Looks after disk and dead containers until `signal` aborts. */
+export async function keepHouse(
+  context: HousekeepingContext,
+  isReady: () => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await context.clock.sleep(periodMs, signal)
+    if (!isReady()) continue
+    try {
+      await removeDiskOrphans(context, signal)
+      await removeSurplus(context, signal)
+      await rotateLogs({ ...context, maxBytes: context.logMaxBytes, maxFiles: context.logMaxFiles }, signal)
+      await removeDeadLinks(context.containerLogsDir)
+    } catch (error) {
+      if (signal.aborted) break
+      context.logger.info('Housekeeping ended early', { error })
+    }
+  }
+  signal.throwIfAborted()
+}
+
+async function removeDiskOrphans(context: HousekeepingContext, signal: AbortSignal): Promise<void> {
+  const found = await listRuntimePods(context.runtime, signal)
   for (const uid of await podsOnDisk(context.rootDir)) {
     if (!context.isKnown(uid) && !found.has(uid)) await context.volumes.tearDown(uid, signal)
   }
@@ -67,12 +96,8 @@ async function removeFromRuntime(
 }
 
 /** Removes dead containers beyond the one that is kept per name, and dead sandboxes behind the newest. */
-export async function removeSurplus(
-  context: HousekeepingContext,
-  pods: readonly Pod[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { metadata } of pods) {
+async function removeSurplus(context: HousekeepingContext, signal: AbortSignal): Promise<void> {
+  for (const { metadata } of context.pods()) {
     const runtimePod = await readRuntimePod(context.runtime, metadata.uid, signal)
     for (const id of surplusContainers(runtimePod)) {
       await context.runtime.call('RemoveContainer', { containerId: id }, signal).catch(ignoreNotFound)

@@ -6,8 +6,8 @@
  * A change that cannot wait (deletion, a shorter grace period) aborts the step that is being done; the next step sees what
  * is true then. Nothing here survives a restart and nothing needs to.
  */
-import type { Pod } from '../../api/core/v1.ts'
-import { parseTime } from '../../apimachinery/time.ts'
+import type { Pod, PodStatus } from '../../api/core/v1.ts'
+import { formatTime, parseTime } from '../../apimachinery/time.ts'
 import { ImageError } from '../images/pull.ts'
 import type { ResolvConf } from '../network/resolv-conf.ts'
 import type { Prober } from '../probes/prober.ts'
@@ -20,6 +20,7 @@ import { createPodCgroup, podCgroup, removePodCgroup } from './cgroup.ts'
 import { graceSecondsOf, killContainer, killContainers } from './kill.ts'
 import { hasEnded, isAlive, isUsable, type PodAction, planPod, type Waiting } from './plan.ts'
 import { containersOf, isFinished } from './pods.ts'
+import { podQosClass } from './qos.ts'
 import { sandboxConfig } from './sandbox-config.ts'
 import { containerFieldPath, type StartContext, StartError, startContainer } from './start-container.ts'
 import { podStatus } from './status.ts'
@@ -38,6 +39,8 @@ export type WorkerContext = StartContext & {
   readonly admit: (pod: Pod) => Verdict | undefined
   /** Why containers cannot be started yet: the pod network is not ready. */
   readonly networkProblem: () => string | undefined
+  /** Told how long it took from the first sight of a pod to its first running state. */
+  readonly onPodStart: (seconds: number) => void
 }
 export type Verdict = { readonly reason: string; readonly message: string }
 
@@ -61,6 +64,10 @@ export class PodWorker {
   readonly #backoffs = new Map<string, BackoffEntry>()
   readonly #startErrors = new Map<string, Waiting & { readonly retryAtMs?: number }>()
   readonly #announcedBackoffs = new Map<string, number>()
+  readonly #seenAtMs: number
+  #hasRun = false
+  /** The node never took the pod in: nothing of it was ever started. */
+  #isRejected = false
   #isDirty = true
   #wakeUp: (() => void) | undefined
   #step = new AbortController()
@@ -68,6 +75,8 @@ export class PodWorker {
   constructor(context: WorkerContext, pod: Pod) {
     this.#context = context
     this.#pod = pod
+    this.#seenAtMs = context.clock.now()
+    this.#hasRun = pod.status.phase !== 'Pending'
   }
 
   get pod(): Pod {
@@ -184,6 +193,7 @@ export class PodWorker {
     const verdict = this.#context.admit(this.#pod)
     if (verdict === undefined) return
     this.#verdict = verdict
+    this.#isRejected = true
     this.#context.recorder.event(this.#pod, 'Warning', verdict.reason, verdict.message)
   }
 
@@ -467,11 +477,26 @@ export class PodWorker {
   #report(runtimePod: RuntimePod): void {
     if (this.#gone) return
     const ended = this.#stage === 'terminated' || hasEnded(this.#pod, runtimePod)
-    this.#context.statuses.set(this.#pod, this.#statusOf(runtimePod, ended))
+    const status = this.#statusOf(runtimePod, ended)
+    if (!this.#hasRun && status.phase === 'Running') {
+      this.#hasRun = true
+      this.#context.onPodStart((this.#context.clock.now() - this.#seenAtMs) / 1000)
+    }
+    this.#context.statuses.set(this.#pod, status)
   }
 
-  #statusOf(runtimePod: RuntimePod, ended: boolean) {
+  #statusOf(runtimePod: RuntimePod, ended: boolean): PodStatus {
     const { clock, hostIps, probes, statuses } = this.#context
+    if (this.#isRejected && this.#verdict !== undefined) {
+      return {
+        phase: 'Failed',
+        ...this.#verdict,
+        startTime: formatTime(this.#seenAtMs),
+        qosClass: podQosClass(this.#pod),
+      }
+    }
+    // An ended pod without containers has nothing more to tell than what was told.
+    if (isFinished(this.#pod) && runtimePod.containers.length === 0) return this.#pod.status
     const known = statuses.get(this.#pod.metadata.uid)
     return podStatus({
       // What we have reported is newer than what came back through the watch.

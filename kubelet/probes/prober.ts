@@ -26,7 +26,6 @@ export type ProberOptions = {
   readonly recorder: Recorder
   readonly clock: Clock
   readonly logger: Logger
-  readonly random: () => number
   readonly onChange: (podUid: string) => void
 }
 

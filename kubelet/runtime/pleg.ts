@@ -15,8 +15,8 @@ export type PlegOptions = {
   readonly logger: Logger
   readonly relistMs: number
   readonly onChange: (podUid: string) => void
-  /** Told after every list. */
-  readonly onList: (pods: RuntimePods) => void
+  /** Told after every list, and how long it took. */
+  readonly onList: (pods: RuntimePods, seconds: number) => void
   /** Told when the runtime did not answer. */
   readonly onFailure: (error: unknown) => void
 }
@@ -29,11 +29,12 @@ export async function runPleg(options: PlegOptions, signal: AbortSignal): Promis
 async function relist(options: PlegOptions, signal: AbortSignal): Promise<void> {
   let before: RuntimePods = new Map()
   while (!signal.aborted) {
+    const startedMs = options.clock.now()
     try {
       const now = await listRuntimePods(options.runtime, signal)
       for (const uid of changedPods(before, now)) options.onChange(uid)
       before = now
-      options.onList(now)
+      options.onList(now, (options.clock.now() - startedMs) / 1000)
     } catch (error) {
       if (signal.aborted) break
       options.onFailure(error)

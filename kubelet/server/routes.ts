@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerContainerLog } from './container-log.ts'
 import { HttpError } from './http-error.ts'
 import { findContainer, findPod, findRunning } from './pod-lookup.ts'
+import { resourceMetrics } from './resource-metrics.ts'
 import type { ServerContext } from './server.ts'
 import { statsSummary } from './stats.ts'
 
@@ -22,8 +23,11 @@ export async function answerRequest(
     case 'healthz':
     case 'livez':
     case 'readyz':
-    case 'metrics':
       await diagnostics(request, response)
+      return
+    case 'metrics':
+      if (rest[0] === 'resource') answerText(response, await resourceMetrics(context, signal))
+      else await diagnostics(request, response)
       return
     case 'pods':
       answerJson(response, podList(context))
@@ -54,6 +58,11 @@ function podList({ workers, statuses }: ServerContext): unknown {
 function answerJson(response: ServerResponse, body: unknown): void {
   response.writeHead(200, { 'Content-Type': 'application/json' })
   response.end(JSON.stringify(body))
+}
+
+function answerText(response: ServerResponse, body: string): void {
+  response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' })
+  response.end(body)
 }
 
 /** Runs a command and answers its output: `/run/{namespace}/{pod}[/{uid}]/{container}?cmd=`. */

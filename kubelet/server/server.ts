@@ -4,13 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import type { Pod } from '../../api/core/v1.ts'
 import type { Client } from '../../client/rest/client.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import { HealthChecks } from '../../component-base/health.ts'
 import { diagnosticsHandler, listen, serveHttp } from '../../component-base/http.ts'
 import type { Logger } from '../../component-base/logger.ts'
-import { createRegistry } from '../../component-base/metrics.ts'
+import type { Registry } from '../../component-base/metrics.ts'
 import { aborted } from '../../component-base/run.ts'
 import { selfSignedKeyPair } from '../../component-base/self-signed.ts'
 import { type KeyPair, readKeyPair } from '../../component-base/tls.ts'
@@ -34,7 +33,7 @@ export type ServerContext = {
   readonly workers: PodWorkers
   readonly statuses: StatusWriter
   readonly health: RuntimeHealth
-  readonly logDirectoryOf: (pod: Pod) => string
+  readonly registry: Registry
 }
 
 /** Serves until `signal` aborts: the API on the TLS port, health on the local one. */
@@ -43,7 +42,7 @@ export async function serveKubelet(context: ServerContext, signal: AbortSignal):
   const checks = new HealthChecks()
   checks.add('ping', () => undefined)
   checks.add('syncloop', () => context.health.problems().find((problem) => problem.startsWith('PLEG')))
-  const diagnostics = diagnosticsHandler(checks, createRegistry())
+  const diagnostics = diagnosticsHandler(checks, context.registry)
   const local =
     config.healthzPort === 0
       ? aborted(signal)
