@@ -15,6 +15,7 @@ const one = 1_000_000_000n
 const largestBinary = (2n ** 63n - 1n) * one
 /** `1e1000` is no amount of anything; beyond it the BigInt would only burn time. */
 const largestExponent = 1000
+const longestText = 1000
 const decimalSuffixes = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E']
 const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei']
 const suffixes = new Map<string, Suffix>([
@@ -44,6 +45,7 @@ export function parseQuantity(text: string): Quantity | undefined {
 }
 
 function split(text: string): Parts | undefined {
+  if (text.length > longestText) return undefined
   const negative = text.startsWith('-')
   let at = negative || text.startsWith('+') ? 1 : 0
   const first = at

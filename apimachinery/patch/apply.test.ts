@@ -146,7 +146,7 @@ describe('applyConfiguration()', () => {
     const next = apply({}, { live: stored })
     expect(next).toMatchObject({ metadata: { name: 'x', namespace: 'ns', uid: 'u', generation: 3 }, spec: rest })
     expect(next['metadata']).not.toHaveProperty('labels')
-    expect(owners(next)).toEqual({})
+    expect(owners(next)).toEqual({ 'a Apply': ['.spec'] })
   })
   test('keeps what another applier also applies', () => {
     const live = apply({ replicas: 1, paused: true }, { manager: 'b', live: apply({ replicas: 1, paused: true }) })
