@@ -380,6 +380,32 @@ describe('scale', () => {
   })
 })
 
+describe('parts of a pod', () => {
+  const patch = async (path: string, body: object) =>
+    await api.send(`${inDefault}/pods/parts/${path}`, {
+      method: 'PATCH',
+      contentType: 'application/strategic-merge-patch+json',
+      body,
+    })
+
+  it('are changed through their own paths only', async () => {
+    await makePod('parts', ['a'])
+    const debug = { spec: { ephemeralContainers: [{ name: 'debug', image: 'busybox' }] } }
+    const added = await patch('ephemeralcontainers', debug)
+    expect(added.json.message).toBeUndefined()
+    expect(added.json.spec.ephemeralContainers).toMatchObject([{ name: 'debug', terminationMessagePolicy: 'File' }])
+    const broken = await patch('ephemeralcontainers', {
+      spec: { ephemeralContainers: [{ name: 'Bad Name', image: 'x' }] },
+    })
+    expect(broken.code).toBe(422)
+    const resources = { requests: { cpu: '1' } }
+    const resized = await patch('resize', { spec: { containers: [{ name: 'a', resources }] } })
+    expect(resized.json.message).toBe(
+      'Pod "parts" is invalid: spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing',
+    )
+  })
+})
+
 describe('evictions', () => {
   it('respect budgets', async () => {
     await makePod('guarded', ['a'])

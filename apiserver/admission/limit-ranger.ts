@@ -39,12 +39,11 @@ export function limitRanger(reader: ObjectReader): AdmissionPlugin {
 }
 
 function complaints(request: AdmissionRequest, limits: readonly Limit[]): readonly string[] {
-  if (isAbout(request, kinds.pods)) {
+  const isNewPod = request.operation === 'CREATE' && isAbout(request, kinds.pods)
+  // Only the resize subresource changes resources after creation.
+  if (isNewPod || isAbout(request, kinds.pods, 'resize')) {
     const pod = newObject(request, kinds.pods)
-    // Only the resize subresource changes resources after creation.
-    return pod === undefined || request.operation === 'UPDATE'
-      ? []
-      : limits.flatMap((limit) => podComplaints(limit, pod))
+    return pod === undefined ? [] : limits.flatMap((limit) => podComplaints(limit, pod))
   }
   if (!isAbout(request, kinds.persistentVolumeClaims)) return []
   const claim = newObject(request, kinds.persistentVolumeClaims)

@@ -41,7 +41,8 @@ export function resourceQuota(options: QuotaOptions): AdmissionPlugin {
   return {
     name: 'ResourceQuota',
     validate: async (request, signal) => {
-      if (request.namespace === '' || request.object === undefined || request.subresource !== '') return
+      if (request.namespace === '' || request.object === undefined) return
+      if (request.subresource !== '' && request.subresource !== 'resize') return
       if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
       const { object } = request
       const quotas = readAll(options.reader, kinds.resourceQuotas, request.namespace).filter(

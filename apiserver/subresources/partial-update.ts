@@ -1,5 +1,6 @@
 /** Subresources that are the object itself, of which a write changes one part only. */
 import type { CertificateSigningRequest } from '../../api/certificates/v1.ts'
+import { validatePodSpec } from '../../api/core/pod-spec.ts'
 import type { Namespace, Pod } from '../../api/core/v1.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts'
@@ -7,6 +8,7 @@ import { invalid, type StatusCause } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { asJson, asObject, served, writeOptions } from './answers.ts'
+import { withResize } from './resize.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from './subresource.ts'
 
 /** A part of an object that has a path of its own. */
@@ -18,6 +20,8 @@ type Part = {
   readonly definition: string
   /** The stored object with the part of the wanted one; throws to refuse. */
   readonly merge: (current: ApiObject, wanted: ApiObject, nowMs: number) => ApiObject
+  /** What is wrong with the result, with its defaults filled in. */
+  readonly causes?: (object: ApiObject) => readonly StatusCause[]
 }
 
 const parts: readonly Part[] = [
@@ -28,6 +32,16 @@ const parts: readonly Part[] = [
     verbs: ['get', 'update', 'patch'],
     definition: 'core.v1.Pod',
     merge: (current, wanted) => asObject(withEphemeralContainers(current as unknown as Pod, wanted as unknown as Pod)),
+    causes: podCauses,
+  },
+  {
+    group: '',
+    plural: 'pods',
+    subresource: 'resize',
+    verbs: ['get', 'update', 'patch'],
+    definition: 'core.v1.Pod',
+    merge: (current, wanted) => asObject(withResize(current as unknown as Pod, wanted as unknown as Pod)),
+    causes: podCauses,
   },
   {
     group: 'certificates.k8s.io',
@@ -46,7 +60,7 @@ const parts: readonly Part[] = [
   },
 ]
 
-/** `pods/ephemeralcontainers` and `certificatesigningrequests/approval`, and `namespaces/finalize`. */
+/** `pods/ephemeralcontainers`, `pods/resize`, `certificatesigningrequests/approval` and `namespaces/finalize`. */
 export const partialUpdateHandlers: readonly SubresourceHandler[] = [
   ...parts.map(partHandler),
   {
@@ -57,6 +71,11 @@ export const partialUpdateHandlers: readonly SubresourceHandler[] = [
     handle: async (request, _, context) => await finalize(request, context),
   },
 ]
+
+function podCauses(object: ApiObject): readonly StatusCause[] {
+  const { spec, metadata } = object as unknown as Pod
+  return validatePodSpec(spec, 'spec', metadata.name)
+}
 
 function partHandler(part: Part): SubresourceHandler {
   const { group, plural, subresource, verbs } = part
@@ -77,7 +96,10 @@ function partHandler(part: Part): SubresourceHandler {
         key,
         async (current) => {
           const wanted = asObject(await context.changedObject(request, part.definition, asJson(current)))
-          const merged = part.merge(current, wanted, context.clock.now())
+          const changed = part.merge(current, wanted, context.clock.now())
+          const merged = resource.defaults?.(changed) ?? changed
+          const causes = part.causes?.(merged) ?? []
+          if (causes.length > 0) throw invalid(resource.facts, name, causes)
           return withVersionOf(merged, wanted)
         },
         { ...writeOptions(request), subresource, strategy: 'asGiven' },

@@ -12,6 +12,7 @@ import { kubeletLogQuery, logOptionCauses } from './pod-log.ts'
 import { kubeletPath, requestHead } from './pod-streams.ts'
 import { backendPath } from './proxy.ts'
 import { parseProxyName, podAddress, serviceAddress } from './proxy-target.ts'
+import { withResize } from './resize.ts'
 import { scaleOf, withScale } from './scale.ts'
 import { tokenRequestCauses } from './token-request.ts'
 
@@ -358,6 +359,25 @@ describe('withEphemeralContainers()', () => {
     expect(
       refusal(() => withEphemeralContainers(before, pod({ ephemeralContainers: [{ name: 'd', image: 'z' }] }))),
     ).toContain('existing ephemeral containers "d" may not be changed')
+  })
+})
+
+describe('withResize()', () => {
+  const sized = (cpu: string, rest: object = {}) =>
+    pod({ containers: [{ name: 'a', image: 'x', resources: { requests: { cpu, ...rest } } }] })
+
+  it('takes resources over and nothing else', () => {
+    const result = withResize(sized('1'), { ...sized('2'), spec: { ...sized('2').spec, nodeName: 'stolen' } })
+    expect(result.spec).toEqual({ containers: [{ name: 'a', image: 'x', resources: { requests: { cpu: '2' } } }] })
+    expect(result.metadata.generation).toBe(1)
+  })
+
+  it.each([
+    [sized('1'), pod({ containers: [{ name: 'a', resources: {} }] }), 'resource requests cannot be removed'],
+    [sized('1'), sized('1', { 'example.com/gpu': '1' }), 'only cpu and memory resources are mutable'],
+    [pod(), sized('1'), 'Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing'],
+  ])('refuses %#', (current, wanted, message) => {
+    expect(refusal(() => withResize(current, wanted))).toContain(message)
   })
 })
 
