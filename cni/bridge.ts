@@ -7,6 +7,7 @@
  * and one more the first time, for the bridge itself.
  */
 import { readFile, writeFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
 import {
   type Attachment,
   type BridgeConfig,
@@ -93,6 +94,9 @@ async function hasDevice(name: string): Promise<boolean> {
 }
 
 async function deviceMac(name: string, signal: AbortSignal): Promise<string> {
+  // Only devices that are up and have an address are listed there, as bridges of pods usually are: it saves a process.
+  const known = networkInterfaces()[name]?.[0]?.mac
+  if (known !== undefined) return known
   const [device] = records(await ipQuery(['link', 'show', 'dev', name], undefined, signal))
   return String(device?.['address'] ?? '')
 }

@@ -66,6 +66,15 @@ describe('a DNS server, asked by dig', () => {
     }
   })
 
+  test('answers a known question with the EDNS record of each client', async () => {
+    for (const options of [['+nocookie'], ['+nocookie', '+dnssec'], ['+nocookie', '+bufsize=512'], ['+cookie']]) {
+      const text = await dig(...options, 'kubernetes.default.svc.cluster.local')
+      expect(text).toMatch(new RegExp(`EDNS: version: 0, flags:${options.includes('+dnssec') ? ' do' : ''}; udp: 4096`))
+      expect(text).toMatch(/ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 1/)
+      expect(text).toMatch(/\s10\.96\.0\.1$/m)
+    }
+  })
+
   test('keeps the spelling of the question', async () => {
     await short('+noedns', 'KUBERNETES.default.svc.cluster.local')
     expect(await dig('+noedns', 'kuberNETES.Default.svc.cluster.local')).toMatch(

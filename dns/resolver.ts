@@ -64,20 +64,29 @@ export class Resolver {
     return this.#answerKnown(query, transport) ?? this.#answerDecoded(query, transport, signal)
   }
 
-  /** The common case: a plain question that was answered before. */
+  /** The common case: a question that was answered before, with or without a plain EDNS record behind it. */
   #answerKnown(query: Buffer, transport: Transport): Buffer | undefined {
-    if (!isPlain(query)) return undefined
+    if (!isUsual(query)) return undefined
     const end = endOfQuestion(query)
-    if (end !== query.length) return undefined
+    const payloadSize = plainEdnsSize(query, end)
+    if (payloadSize === undefined) return undefined
     const encoded = this.#encoded.get(keyOf(query, end))
     if (encoded === undefined) return undefined
     const bytes = nextOrder(encoded)
-    if (bytes.length > (transport === 'udp' ? plainLimit : tcpLimit)) return undefined
-    const answer = Buffer.from(bytes)
+    const extra = payloadSize === 0 ? 0 : ednsBytes
+    const limit = transport === 'tcp' ? tcpLimit : Math.max(plainLimit, Math.min(payloadSize, ourPayloadSize))
+    if (bytes.length + extra > limit) return undefined
+    const answer = Buffer.allocUnsafe(bytes.length + extra)
+    bytes.copy(answer)
     query.copy(answer, 0, 0, 2)
     query.copy(answer, 12, 12, end)
     // The recursion-desired bit is the client's.
     answer[2] = ((answer[2] ?? 0) & 0xfe) | ((query[2] ?? 0) & 1)
+    if (extra > 0) {
+      query.copy(answer, bytes.length, end, end + ednsBytes)
+      answer.writeUInt16BE(ourPayloadSize, bytes.length + 3)
+      answer.writeUInt16BE(answer.readUInt16BE(10) + 1, 10)
+    }
     return answer
   }
 
@@ -233,10 +242,23 @@ function outgoing({ message, question, edns }: Asked): Buffer {
   return encodeMessage({ id: message.id, flags, questions: [question], answers: [], authorities: [], additionals })
 }
 
-/** One question, nothing else, a request of the usual kind. */
-function isPlain(query: Buffer): boolean {
+/** One question, at most one record behind it, a request of the usual kind. */
+function isUsual(query: Buffer): boolean {
   if (query.length < 17 || ((query[2] ?? 0xff) & 0xfe) !== 0) return false
-  return query.readUInt16BE(4) === 1 && query.readUInt32BE(6) === 0 && query.readUInt16BE(10) === 0
+  return query.readUInt16BE(4) === 1 && query.readUInt32BE(6) === 0 && query.readUInt16BE(10) <= 1
+}
+
+/** Root name, type, class, four bytes of flags, and no options. */
+const ednsBytes = 11
+
+/** What stands behind the question: nothing (0), an EDNS record of version 0 without options (its payload size), or something else. */
+function plainEdnsSize(query: Buffer, end: number): number | undefined {
+  const hasRecord = query.readUInt16BE(10) === 1
+  if (!hasRecord) return query.length === end ? 0 : undefined
+  if (query.length !== end + ednsBytes || query[end] !== 0 || query.readUInt16BE(end + 1) !== types.OPT)
+    return undefined
+  const isVersion0 = query[end + 5] === 0 && query[end + 6] === 0
+  return isVersion0 && query.readUInt16BE(end + 9) === 0 ? Math.max(plainLimit, query.readUInt16BE(end + 3)) : undefined
 }
 
 /** Name in lower case, type and class: bytes, since they need no decoding. */
