@@ -234,6 +234,13 @@ describe('applyConfiguration()', () => {
     const live = update(thing({ replicas: 3 }, { name: 'x', annotations }), { manager: 'kubectl-client-side-apply' })
     expect(spec(apply({ replicas: 5 }, { live, manager: 'kubectl' }))).toMatchObject({ replicas: 5 })
     expect(() => apply({ replicas: 5 }, { live, manager: 'other' })).toThrow('conflict')
+    // The annotation follows, so that client-side apply finds its way back.
+    const next = apply({ replicas: 5 }, { live, manager: 'kubectl' })
+    expect((next['metadata'] as JsonObject)['annotations']).toEqual({
+      'kubectl.kubernetes.io/last-applied-configuration':
+        '{"apiVersion":"apps/v1","kind":"Thing","metadata":{"name":"x","namespace":"ns"},"spec":{"replicas":5}}\n',
+    })
+    expect(apply({ replicas: 5 }, { live: next, manager: 'kubectl' })).toEqual(next)
   })
   const orders: readonly (readonly [string, string, string])[] = [
     ['abc', 'abc', 'abc'],

@@ -24,6 +24,7 @@ import {
   union,
   withNamedFields,
 } from './field-set.ts'
+import { lastAppliedPaths, withLastApplied } from './last-applied.ts'
 import {
   addFields,
   capUpdates,
@@ -109,7 +110,8 @@ export function applyConfiguration(options: ApplyOptions): JsonObject {
   const isNoop = isEmptySet(changed) && isEmptySet(removed) && last !== undefined && isSameSet(last.fields, fields)
   const own: Entry = { ...writer, time: isNoop ? last.time : time, fields, wire: isNoop ? last.wire : undefined }
   const all = isEmptySet(fields) ? kept : [...kept, own]
-  return withManagedFields(merged, writeEntries(all))
+  const synced = manager === 'kubectl' ? withLastApplied(merged, config) : merged
+  return withManagedFields(synced, writeEntries(all))
 }
 
 function isSameSet(a: FieldSet, b: FieldSet): boolean {
@@ -142,7 +144,10 @@ function refuseConflicts(others: readonly Entry[], changed: FieldSet, options: A
   const conflicts = others.flatMap((entry) =>
     memberPaths(intersection(entry.fields, changed)).map((path) => ({ manager: managerText(entry), path })),
   )
-  const allowed = options.manager === 'kubectl' ? lastAppliedPaths(options) : new Set<string>()
+  const allowed =
+    options.manager === 'kubectl'
+      ? lastAppliedPaths(options.struct, options.live, options.ignored ?? [])
+      : new Set<string>()
   const real = conflicts.filter(({ path }) => !allowed.has(path))
   if (real.length === 0) return
   const causes = real.map(
@@ -175,23 +180,6 @@ function managerText({ manager, operation, apiVersion, subresource }: Entry): st
   if (operation === 'Apply') return name
 
   return `${name} using ${apiVersion}`
-}
-
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
-
-/** What client-side apply wrote is kubectl's own, so that users may switch to server-side apply without conflicts. */
-function lastAppliedPaths({ struct, live, ignored = [] }: ApplyOptions): ReadonlySet<string> {
-  const metadata = live?.['metadata']
-  const annotations = isJsonObject(metadata) ? metadata['annotations'] : undefined
-  const text = isJsonObject(annotations) ? annotations[lastApplied] : undefined
-  if (typeof text !== 'string') return new Set()
-  try {
-    const config = JSON.parse(text) as Json
-    const set = isJsonObject(config) ? objectFields(struct, config, ignored) : {}
-    return new Set(memberPaths(set))
-  } catch {
-    return new Set()
-  }
 }
 
 function managedFieldsOf(object: JsonObject): Json | undefined {
