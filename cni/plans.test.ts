@@ -143,6 +143,11 @@ test('mappingsOf() leaves a mapping of the other family out', () => {
   expect(mappingsOf('ip6', [mapping, six])).toEqual([mapping, six])
 })
 
+test('parseMappings() reads names as containerd writes them', () => {
+  const portMappings = [{ HostPort: 8080, ContainerPort: 80, Protocol: 'tcp', HostIP: '' }]
+  expect(parseMappings({ ...config, runtimeConfig: { portMappings } })).toEqual([mapping])
+})
+
 test('parseMappings() refuses ports that are none', () => {
   const portMappings = [{ hostPort: 0, containerPort: 80, protocol: 'tcp' }]
   expect(() => parseMappings({ ...config, runtimeConfig: { portMappings } })).toThrow('Invalid host port number: 0')

@@ -40,17 +40,20 @@ export const hostPortChain = dnat
 export function parseMappings(config: NetworkConfig): readonly PortMapping[] {
   const runtime = config['runtimeConfig']
   if (!isJsonMap(runtime)) return []
-  return records(runtime['portMappings']).map((item) => {
-    const hostPort = Number(item['hostPort'] ?? 0)
-    const containerPort = Number(item['containerPort'] ?? 0)
+  return records(runtime['portMappings']).map((raw) => {
+    // containerd writes `HostPort`, CRI-O `hostPort`: Go reads names without regard to case.
+    const item = new Map(Object.entries(raw).map(([name, value]) => [name.toLowerCase(), value]))
+    const hostPort = Number(item.get('hostport') ?? 0)
+    const containerPort = Number(item.get('containerport') ?? 0)
+    const hostIp = item.get('hostip')
     if (!isPort(hostPort)) throw new CniError('invalidNetworkConfig', `Invalid host port number: ${hostPort}`)
     if (!isPort(containerPort))
       throw new CniError('invalidNetworkConfig', `Invalid container port number: ${containerPort}`)
     return {
       hostPort,
       containerPort,
-      protocol: String(item['protocol'] ?? 'tcp').toLowerCase(),
-      hostIp: typeof item['hostIP'] === 'string' ? item['hostIP'] : '',
+      protocol: String(item.get('protocol') || 'tcp').toLowerCase(),
+      hostIp: typeof hostIp === 'string' ? hostIp : '',
     }
   })
 }
