@@ -5,6 +5,7 @@ import { StatusError } from '../../apimachinery/status.ts'
 import { createAuthorizer } from '../authz/chain.ts'
 import { readerOf } from '../registry/plain-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
+import { claimResize } from './claim-resize.ts'
 import { defaultIngressClass, defaultStorageClass } from './default-classes.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
@@ -702,6 +703,45 @@ describe('default classes', () => {
     ).toMatchObject({
       spec: { ingressClassName: 'nginx' },
     })
+  })
+})
+
+describe('claimResize()', () => {
+  const claim = (storage: string, phase = 'Bound') =>
+    stored(
+      'v1',
+      'PersistentVolumeClaim',
+      'c',
+      { spec: { storageClassName: 's', resources: { requests: { storage } } }, status: { phase } },
+      'ns',
+    )
+  const classes = (allowVolumeExpansion: boolean) =>
+    readerOf([stored('storage.k8s.io/v1', 'StorageClass', 's', { allowVolumeExpansion })])
+
+  it.each<[string, object, boolean, string | undefined]>([
+    ['a larger size', claim('1Gi'), true, undefined],
+    [
+      'a class without expansion',
+      claim('1Gi'),
+      false,
+      '403 persistentvolumeclaims "c" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
+    ],
+    [
+      'a claim that is not bound',
+      claim('1Gi', 'Pending'),
+      true,
+      '403 persistentvolumeclaims "c" is forbidden: Only bound persistent volume claims can be expanded',
+    ],
+    ['the same size', claim('2048Mi'), false, undefined],
+  ])('answers for %s', async (_, old, allows, expected) => {
+    const asked = request({
+      operation: 'UPDATE',
+      plural: 'persistentvolumeclaims',
+      object: claim('2Gi'),
+      oldObject: old,
+    })
+    const result = await run(claimResize(classes(allows)), asked)
+    expect(typeof result === 'string' ? result : undefined).toBe(expected)
   })
 })
 

@@ -8,6 +8,7 @@ import type { Store } from '../registry/store.ts'
 import type { Lookup } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin } from './admission.ts'
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts'
+import { claimResize } from './claim-resize.ts'
 import { defaultIngressClass, defaultStorageClass, storageObjectInUseProtection } from './default-classes.ts'
 import { defaultTolerationSeconds, type TolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
@@ -49,6 +50,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     defaultTolerationSeconds(tolerationSeconds),
     defaultStorageClass(reader),
     storageObjectInUseProtection,
+    claimResize(reader),
     runtimeClassAdmission(reader),
     certificateApproval(authorizer),
     certificateSigning(authorizer),

@@ -41,7 +41,7 @@ export function identityReviewHandlers(verifyToken: TokenVerifier): readonly Sub
 async function reviewToken({ spec }: TokenReview, verify: TokenVerifier, signal: AbortSignal): Promise<object> {
   const found = await verify(spec.token, spec.audiences ?? [], signal)
   if (found === undefined) return { user: {}, error: 'invalid bearer token' }
-  const audiences = (spec.audiences ?? []).length === 0 ? {} : { audiences: found.audiences }
+  const audiences = found.audiences.length === 0 ? {} : { audiences: found.audiences }
   return { authenticated: true, user: userInfo(withAuthenticatedGroup(found.user)), ...audiences }
 }
 
