@@ -55,6 +55,8 @@ async function startControllers() {
     '--allocate-node-cidrs',
     '--cluster-cidr=10.244.0.0/16',
     '--service-cluster-ip-range=10.96.0.0/12',
+    '--node-monitor-grace-period=8s',
+    '--node-monitor-period=500ms',
   ])
   const rootCa = await readFile(join(plane.folder, 'ca.crt'), 'utf8')
   const serviceAccountKey = await readFile(join(plane.folder, 'sa.key'), 'utf8')
@@ -217,7 +219,14 @@ test('deleting an owner as an orphan leaves its dependents without an owner', as
   await kubectl('delete', 'deployment', 'left', '--cascade=orphan', '--timeout=20s')
   const sets = (await client.list(refs.replicaSets, { namespace: 'default', labelSelector: 'app=left' }, never)).items
   expect(sets.map(({ metadata }) => metadata.ownerReferences)).toEqual([undefined])
-  expect(await podsOf('left')).toHaveLength(2)
+  const left = await podsOf('left')
+  expect(left).toHaveLength(2)
+
+  // An owner that comes back takes up what it left behind.
+  await create(deployment('left', 2))
+  await kubectl('rollout', 'status', 'deployment/left', '--timeout=20s')
+  const names = (pods: readonly Pod[]): readonly string[] => pods.map(({ metadata }) => metadata.name).toSorted()
+  expect(names(await podsOf('left'))).toEqual(names(left))
 })
 
 test('a namespace loses its content, then goes itself', async () => {
@@ -267,6 +276,16 @@ test('a Job that fails too often is over, and says why', async () => {
   const { status } = await client.get(refs.jobs, { namespace: 'default', name: 'bad' }, never)
   expect(status).toMatchObject({ failed: 1 })
   expect(status.conditions?.at(-1)).toMatchObject({ type: 'Failed', reason: 'BackoffLimitExceeded' })
+})
+
+test('deleting a Job in the foreground lets its running pods go', async () => {
+  await create(job('busy', {}, { parallelism: 2, completions: 2 }))
+  await eventually(
+    async () => await client.get(refs.jobs, { namespace: 'default', name: 'busy' }, never),
+    ({ status }) => expect(status).toMatchObject({ active: 2, ready: 2 }),
+  )
+  await kubectl('delete', 'job', 'busy', '--cascade=foreground', '--timeout=20s')
+  expect(await podsOf('busy')).toEqual([])
 })
 
 test('an indexed Job gives every pod its index', async () => {
@@ -328,6 +347,55 @@ test('a DaemonSet has one pod on every node that fits', async () => {
     await kubectl('delete', 'daemonset', 'agent')
     await kubectl('delete', 'node', 'node-2')
   }
+})
+
+test('a node that falls silent is unknown, and its pods are replaced elsewhere', async () => {
+  const lost = await startHollowNode({ client, name: 'node-3', statusOf: play, daemonsOnly: true })
+  const workload = deployment('moved', 1)
+  const toNode3 = { key: 'metadata.name', operator: 'In', values: ['node-3'] }
+  const tolerate = {
+    key: 'node.kubernetes.io/unreachable',
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds: 1,
+  }
+  const affinity = (field: object) => ({
+    nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [field] }] } },
+  })
+  Object.assign(workload.spec.template.spec, {
+    terminationGracePeriodSeconds: 30,
+    tolerations: [tolerate],
+    affinity: affinity(toNode3),
+  })
+  await create(workload)
+  await kubectl('rollout', 'status', 'deployment/moved', '--timeout=20s')
+  await lost.stop()
+  await eventually(
+    async () => await client.get(refs.nodes, { name: 'node-3' }, never),
+    ({ spec, status }) => {
+      const ready = status.conditions?.find(({ type }) => type === 'Ready')
+      expect(ready).toMatchObject({ status: 'Unknown', reason: 'NodeStatusUnknown' })
+      expect(spec.taints?.map(({ key, effect }) => `${key} ${effect}`).toSorted()).toEqual([
+        'node.kubernetes.io/unreachable NoExecute',
+        'node.kubernetes.io/unreachable NoSchedule',
+      ])
+    },
+  )
+  await eventually(
+    async () => await podsOf('moved'),
+    (pods) => {
+      const gone = pods.find(({ spec }) => spec.nodeName === 'node-3')
+      expect(gone?.metadata.deletionTimestamp).toBeDefined()
+      expect(gone?.status.conditions).toContainEqual(expect.objectContaining({ type: 'Ready', status: 'False' }))
+      expect(gone?.status.conditions).toContainEqual(
+        expect.objectContaining({ type: 'DisruptionTarget', reason: 'DeletionByTaintManager' }),
+      )
+      expect(pods).toHaveLength(2)
+    },
+  )
+  await kubectl('delete', 'deployment', 'moved')
+  await kubectl('delete', 'pods', '-l', 'app=moved', '--force', '--grace-period=0')
+  await kubectl('delete', 'node', 'node-3')
 })
 
 test('a CronJob makes Jobs by the clock, and forgets the old ones', async () => {

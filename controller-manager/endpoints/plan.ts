@@ -2,7 +2,14 @@
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Pod, Service } from '../../api/core/v1.ts'
 import type { Draft } from '../../api/facts/table.ts'
 import type { Plan } from '../../client/controller/controller.ts'
-import { addressesOf, belongsInEndpoints, hasStableName, portsOf } from '../endpointslice/pod-endpoint.ts'
+import {
+  addressesOf,
+  belongsInEndpoints,
+  hasStableName,
+  lastTriggerTime,
+  portsOf,
+} from '../endpointslice/pod-endpoint.ts'
+import { triggerTimeAnnotation } from '../endpointslice/reconcile.ts'
 import { isReady } from '../pod/activity.ts'
 import { isSame } from '../pod/canonical-json.ts'
 
@@ -31,9 +38,10 @@ export function plan({ service, endpoints, pods }: Observed): Plan<Action> {
   const subsets = truncate(all)
   const labels = labelsOf(service)
   const annotations = annotationsOf(endpoints, isSame(all, subsets))
+  const trigger = { [triggerTimeAnnotation]: lastTriggerTime(service, pods) }
   if (endpoints === undefined) {
     const { namespace = '', name } = service.metadata
-    const metadata = { name, namespace, labels, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) }
+    const metadata = { name, namespace, labels, annotations: { ...annotations, ...trigger } }
     return { actions: [{ type: 'create', service, draft: { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets } }] }
   }
   const isUnchanged =
@@ -41,7 +49,7 @@ export function plan({ service, endpoints, pods }: Observed): Plan<Action> {
     isSame(endpoints.metadata.labels, labels) &&
     isSame(endpoints.metadata.annotations ?? {}, annotations)
   if (isUnchanged) return { actions: [] }
-  const metadata = { ...endpoints.metadata, labels, annotations }
+  const metadata = { ...endpoints.metadata, labels, annotations: { ...annotations, ...trigger } }
   return { actions: [{ type: 'update', service, endpoints: { ...endpoints, metadata, subsets } }] }
 }
 

@@ -3,7 +3,14 @@ import type { Node, Pod, Service } from '../../api/core/v1.ts'
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/discovery/v1.ts'
 import type { Plan } from '../../client/controller/controller.ts'
 import { withHints } from './hints.ts'
-import { type AddressType, addressesOf, belongsInEndpoints, endpointOf, portsOf } from './pod-endpoint.ts'
+import {
+  type AddressType,
+  addressesOf,
+  belongsInEndpoints,
+  endpointOf,
+  lastTriggerTime,
+  portsOf,
+} from './pod-endpoint.ts'
 import {
   type Group,
   managedByLabel,
@@ -39,7 +46,8 @@ export function plan(observed: Observed): Plan<Action> {
   const orphans = slices.filter(({ addressType }) => !types.some((type) => type === addressType))
   const changes = types.flatMap((addressType) => {
     const existing = slices.filter((slice) => slice.addressType === addressType)
-    const frame = { owner: service, addressType, labelsOf: labelsOf(service), maxPerSlice }
+    const triggerTime = lastTriggerTime(service, observed.pods)
+    const frame = { owner: service, addressType, labelsOf: labelsOf(service), maxPerSlice, triggerTime }
     return reconcileSlices(frame, existing, groupByPorts(observed, addressType))
   })
   const removals = orphans.map((slice) => ({ type: 'delete' as const, slice }))

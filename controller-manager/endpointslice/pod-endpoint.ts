@@ -73,3 +73,11 @@ function namedPort(containers: readonly Container[], name: string, protocol: str
   }
   return undefined
 }
+
+/** The last change that endpoints of this Service can come from: of the Service itself or of a pod's readiness. */
+export function lastTriggerTime({ metadata }: Service, pods: readonly Pod[]): string {
+  const changes = pods.flatMap(
+    ({ status }) => status.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? [],
+  )
+  return [metadata.creationTimestamp, ...changes].toSorted().at(-1) ?? metadata.creationTimestamp
+}

@@ -12,6 +12,7 @@ import type { AddressType } from './pod-endpoint.ts'
 
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
 export const serviceNameLabel = 'kubernetes.io/service-name'
+export const triggerTimeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
 
 /** Endpoints that are reached by the same ports. */
 export type Group = { readonly ports: readonly EndpointPort[]; readonly endpoints: readonly Endpoint[] }
@@ -23,6 +24,8 @@ export type Frame = {
   /** The labels of a slice, given those that it has. */
   readonly labelsOf: (before: Readonly<Record<string, string>>) => Readonly<Record<string, string>>
   readonly maxPerSlice: number
+  /** When the change happened that makes slices be written; for those who measure how long it takes. */
+  readonly triggerTime?: string | undefined
 }
 
 export type SliceChange =
@@ -112,7 +115,9 @@ function endpointKey({ targetRef, addresses }: Endpoint): string {
 function updateIfChanged(frame: Frame, slice: EndpointSlice, { ports, endpoints }: Group): readonly SliceChange[] {
   const labels = frame.labelsOf(slice.metadata.labels ?? {})
   const ownerReferences = [controllerReference(frame.owner)]
-  const next: EndpointSlice = { ...slice, metadata: { ...slice.metadata, labels, ownerReferences }, endpoints, ports }
+  const annotations = { ...slice.metadata.annotations, ...triggerAnnotation(frame) }
+  const metadata = { ...slice.metadata, labels, ownerReferences, annotations }
+  const next: EndpointSlice = { ...slice, metadata, endpoints, ports }
   const isUnchanged =
     isSame(slice.metadata.labels, labels) &&
     isSame(slice.metadata.ownerReferences, ownerReferences) &&
@@ -121,7 +126,13 @@ function updateIfChanged(frame: Frame, slice: EndpointSlice, { ports, endpoints 
   return isUnchanged ? [] : [{ type: 'update', slice: next }]
 }
 
-function newSlice({ owner, addressType, labelsOf }: Frame, group: Group): Draft<'discovery.v1.EndpointSlice'> {
+function triggerAnnotation({ triggerTime }: Frame): Readonly<Record<string, string>> {
+  return triggerTime === undefined ? {} : { [triggerTimeAnnotation]: triggerTime }
+}
+
+function newSlice(frame: Frame, group: Group): Draft<'discovery.v1.EndpointSlice'> {
+  const { owner, addressType, labelsOf } = frame
+  const annotations = triggerAnnotation(frame)
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -129,6 +140,7 @@ function newSlice({ owner, addressType, labelsOf }: Frame, group: Group): Draft<
       generateName: `${owner.metadata.name}-`,
       namespace: owner.metadata.namespace ?? '',
       labels: labelsOf({}),
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
       ownerReferences: [controllerReference(owner)],
     },
     addressType,
