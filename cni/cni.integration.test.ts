@@ -221,6 +221,15 @@ describe.each(['by a process each', 'by cni serve'])(
       expect(await nat()).not.toContain('CNI-DN-')
     })
 
+    test('a host port that cannot be is refused by ADD, and no hindrance for DEL', async () => {
+      const at = { id: 'c0', netns: pods[0] ?? '' }
+      expect((await call('portmap', portmap(70_000, previous(0)), { command: 'ADD', ...at })).answer).toMatchObject({
+        code: 7,
+        msg: 'Invalid host port number: 70000',
+      })
+      expect((await call('portmap', portmap(70_000, previous(0)), { command: 'DEL', ...at })).code).toBe(0)
+    })
+
     test('bridge masquerades when it is asked to, and takes the rules away again', async () => {
       const ipam = { type: 'host-local', dataDir: `${folder}/networks`, subnet: '10.9.0.0/24' }
       const config = {

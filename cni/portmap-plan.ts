@@ -36,6 +36,11 @@ const masq = 'CNI-HOSTPORT-MASQ'
 /** Name of the chain that all host ports hang on. */
 export const hostPortChain = dnat
 
+/** Whether the runtime passes any port mappings. */
+export function hasMappings({ runtimeConfig }: NetworkConfig): boolean {
+  return isJsonMap(runtimeConfig) && records(runtimeConfig['portMappings']).length > 0
+}
+
 /** Port mappings that the runtime passes; an error for one that cannot work. */
 export function parseMappings(config: NetworkConfig): readonly PortMapping[] {
   const runtime = config['runtimeConfig']

@@ -3,8 +3,16 @@ import { writeFile } from 'node:fs/promises'
 import { runTool } from './exec.ts'
 import { chainName, type Family, familyOf, listNat, planRemoval, restoreNat } from './iptables.ts'
 import { staleChains } from './masquerade.ts'
-import { hostPortChain, mappingsOf, type PortMapping, parseMappings, planPortmap } from './portmap-plan.ts'
-import { CniError, type Plugin, parsePreviousResult, type Request, type Result, validAttachments } from './protocol.ts'
+import { hasMappings, hostPortChain, mappingsOf, type PortMapping, parseMappings, planPortmap } from './portmap-plan.ts'
+import {
+  CniError,
+  type NetworkConfig,
+  type Plugin,
+  parsePreviousResult,
+  type Request,
+  type Result,
+  validAttachments,
+} from './protocol.ts'
 
 /** The portmap plugin. */
 export const portmap: Plugin = { add, del, check, gc, status }
@@ -67,13 +75,22 @@ async function forgetUdp(mappings: readonly PortMapping[], signal: AbortSignal):
 
 async function del(request: Request, signal: AbortSignal): Promise<void> {
   const { config, containerId } = request
-  const mappings = parseMappings(config)
-  if (mappings.length === 0) return
+  if (!hasMappings(config)) return
   const chain = chainName('DN-', config.name, containerId)
   for (const family of ['ip', 'ip6'] as const) {
     await restoreNat(family, planRemoval(await listNat(family, signal), [chain]), signal)
   }
-  await forgetUdp(mappings, signal)
+  await forgetUdp(readableMappings(config), signal)
+}
+
+/** Mappings that ADD has refused made no rules: they must not keep a container from being removed. */
+function readableMappings(config: NetworkConfig): readonly PortMapping[] {
+  try {
+    return parseMappings(config)
+  } catch (error) {
+    if (error instanceof CniError) return []
+    throw error
+  }
 }
 
 async function check(request: Request, signal: AbortSignal): Promise<void> {
