@@ -14,6 +14,7 @@ import type { Prober } from '../probes/prober.ts'
 import type { CriDraft } from '../runtime/cri.ts'
 import { isNotFound } from '../runtime/cri.ts'
 import { type RuntimePod, readRuntimePod } from '../runtime/runtime-pod.ts'
+import { VolumeError } from '../volumes/payload.ts'
 import { MountError, type MountedVolumes, type Volumes } from '../volumes/volumes.ts'
 import { type BackoffEntry, nextBackoff } from './backoff.ts'
 import { createPodCgroup, podCgroup, removePodCgroup } from './cgroup.ts'
@@ -56,6 +57,7 @@ export class PodWorker {
   #pod: Pod
   #stage: 'running' | 'terminating' | 'terminated' | 'cleaned' = 'running'
   #gone = false
+  #endingSinceMs: number | undefined
   #admitted = false
   #verdict: Verdict | undefined
   #volumes: MountedVolumes | undefined
@@ -267,8 +269,11 @@ export class PodWorker {
       return undefined
     } catch (error) {
       if (!(error instanceof MountError)) throw error
-      recorder.event(this.#pod, 'Warning', 'FailedMount', error.message)
       this.#volumesCheckedAtMs = clock.now()
+      // A running pod hears of what is missing, not of an API server that is away for a while.
+      if (this.#volumes === undefined || error.cause instanceof VolumeError) {
+        recorder.event(this.#pod, 'Warning', 'FailedMount', error.message)
+      }
       // What runs already goes on with what it has.
       if (this.#volumes !== undefined) return undefined
       const waitMs = Math.min(volumeRetryInitialMs * 2 ** this.#volumeFailures, volumeRetryMaxMs)
@@ -445,10 +450,18 @@ export class PodWorker {
     return 0
   }
 
+  /** What is left of the grace period: an interrupted end goes on, it does not begin again. */
+  #graceSeconds(): number {
+    const nowMs = this.#context.clock.now()
+    if (this.#stage === 'running') return graceSecondsOf(this.#pod)
+    this.#endingSinceMs ??= nowMs
+    return Math.max(0, graceSecondsOf(this.#pod) - (nowMs - this.#endingSinceMs) / 1000)
+  }
+
   /** Kills what runs and takes the sandboxes down. */
   async #stopEverything(runtimePod: RuntimePod, signal: AbortSignal): Promise<void> {
     const { runtime, probes } = this.#context
-    await killContainers(this.#context, this.#pod, runtimePod, graceSecondsOf(this.#pod), signal)
+    await killContainers(this.#context, this.#pod, runtimePod, this.#graceSeconds(), signal)
     for (const { id } of runtimePod.containers) probes.forget(id)
     for (const { id } of runtimePod.sandboxes) await runtime.call('StopPodSandbox', { podSandboxId: id }, signal)
   }
