@@ -57,7 +57,7 @@ const drainLimitMs = 3_000
 /** Starts the server; resolves when it is ready to serve: caches filled and bootstrap objects written. */
 export async function startApiServer(options: ApiServerOptions, signal: AbortSignal): Promise<RunningApiServer> {
   const { config, clock, logger } = options
-  const storage = createEtcdStorage(etcdOptions(config), clock.now)
+  const storage = createEtcdStorage(etcdOptions(config), clock)
   const core = createCore(options, storage)
   const access = await createAccess({ config, lookup: core.lookup, store: core.store, clock, random: options.random })
   core.setAdmission(createAdmissionChain(access.plugins))

@@ -1,4 +1,4 @@
-/** One gRPC channel to etcd: unary calls and server streams, with etcd's failures turned into the storage's errors. */
+/** Talking to etcd: unary calls on their own channel, streams through gRPC's client. */
 import { readFileSync } from 'node:fs'
 import {
   type ChannelCredentials,
@@ -7,10 +7,11 @@ import {
   credentials,
   Metadata,
   type ServiceError,
-  status,
 } from '@grpc/grpc-js'
+import type { Clock } from '../../component-base/clock.ts'
 import type { Method } from './etcd-messages.ts'
-import { CompactedError, FutureRevisionError, UnavailableError } from './storage.ts'
+import { storageError, UnaryChannel } from './grpc-unary.ts'
+import { UnavailableError } from './storage.ts'
 
 export type EtcdOptions = {
   /** `http://127.0.0.1:2379`; several are members of one cluster. */
@@ -23,14 +24,25 @@ export type EtcdOptions = {
 /** A call waits this long for etcd to come back before the request that needs it fails. */
 const callTimeoutMs = 10_000
 
-/** Talks to etcd. Calls made while etcd is away wait for it until their deadline. */
+/** Calls made while etcd is away wait for it until their time limit. */
 export class EtcdClient {
-  readonly #client: Client
+  readonly #unary: UnaryChannel
+  readonly #streams: Client
 
-  constructor(options: EtcdOptions) {
-    this.#client = new Client(target(options.servers), channelCredentials(options), {
+  constructor(options: EtcdOptions, clock: Clock) {
+    const pems = readPems(options)
+    this.#unary = new UnaryChannel({
+      servers: options.servers,
+      tls: {
+        ...(pems.ca === null ? {} : { ca: pems.ca }),
+        ...(pems.cert === null ? {} : { cert: pems.cert }),
+        ...(pems.key === null ? {} : { key: pems.key }),
+      },
+      clock,
+      timeoutMs: callTimeoutMs,
+    })
+    this.#streams = new Client(target(options.servers), channelCredentials(options, pems), {
       'grpc.max_receive_message_length': -1,
-      'grpc.max_send_message_length': -1,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.min_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 1_000,
@@ -45,27 +57,8 @@ export class EtcdClient {
     request: Request,
     signal: AbortSignal,
   ): Promise<Response> {
-    signal.throwIfAborted()
-    return await new Promise<Response>((resolve, reject) => {
-      const metadata = new Metadata({ waitForReady: true })
-      const deadline = Date.now() + callTimeoutMs
-      const call = this.#client.makeUnaryRequest(
-        method.path,
-        method.serialize,
-        method.deserialize,
-        request,
-        metadata,
-        { deadline },
-        (error, response) => {
-          signal.removeEventListener('abort', cancel)
-          if (error !== null) reject(signal.aborted ? signal.reason : fromGrpc(error))
-          else if (response === undefined) reject(new UnavailableError(`${method.path} answered nothing`))
-          else resolve(response)
-        },
-      )
-      const cancel = (): void => call.cancel()
-      signal.addEventListener('abort', cancel, { once: true })
-    })
+    const { path, repeatable } = method
+    return method.deserialize(await this.#unary.call(path, method.serialize(request), repeatable, signal))
   }
 
   /** A bidirectional stream; the caller ends it with `cancel()`. */
@@ -73,22 +66,27 @@ export class EtcdClient {
     const metadata = new Metadata({ waitForReady: true })
     // etcd ends the stream when its member loses the leader, instead of falling silent.
     metadata.set('hasleader', 'true')
-    return this.#client.makeBidiStreamRequest(method.path, method.serialize, method.deserialize, metadata, {})
+    return this.#streams.makeBidiStreamRequest(method.path, method.serialize, method.deserialize, metadata, {})
   }
 
   close(): void {
-    this.#client.close()
+    this.#unary.close()
+    this.#streams.close()
   }
 }
 
-/** Turns a gRPC failure into one of the storage's errors. */
+/** Turns a failure of a stream into one of the storage's errors. */
 export function fromGrpc(error: unknown): Error {
   if (!(error instanceof Error)) return new UnavailableError(String(error))
   const { code, details } = error as ServiceError
-  if (code === status.OUT_OF_RANGE) {
-    return details.includes('compacted') ? new CompactedError(0) : new FutureRevisionError(details, { cause: error })
-  }
-  return new UnavailableError(details ?? error.message, { cause: error })
+  return storageError(code ?? 0, details ?? error.message)
+}
+
+type Pems = { readonly ca: Buffer | null; readonly cert: Buffer | null; readonly key: Buffer | null }
+
+function readPems({ caFile, certFile, keyFile }: EtcdOptions): Pems {
+  const read = (file: string | undefined): Buffer | null => (file === undefined ? null : readFileSync(file))
+  return { ca: read(caFile), cert: read(certFile), key: read(keyFile) }
 }
 
 function target(servers: readonly string[]): string {
@@ -101,8 +99,7 @@ function hostOf(url: URL): string {
   return `${url.hostname}:${url.port === '' ? '2379' : url.port}`
 }
 
-function channelCredentials({ servers, caFile, certFile, keyFile }: EtcdOptions): ChannelCredentials {
+function channelCredentials({ servers }: EtcdOptions, { ca, cert, key }: Pems): ChannelCredentials {
   if (!servers.some((server) => server.startsWith('https://'))) return credentials.createInsecure()
-  const read = (file: string | undefined): Buffer | null => (file === undefined ? null : readFileSync(file))
-  return credentials.createSsl(read(caFile), read(keyFile), read(certFile))
+  return credentials.createSsl(ca, key, cert)
 }

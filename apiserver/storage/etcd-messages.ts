@@ -144,6 +144,8 @@ export type WatchResponse = {
 /** Encodes one message type and decodes another. */
 export type Method<Request, Response> = {
   readonly path: string
+  /** Carrying it out twice is the same as once. */
+  readonly repeatable: boolean
   readonly serialize: (request: Request) => Buffer
   readonly deserialize: (bytes: Buffer) => Response
 }
@@ -174,6 +176,7 @@ function method<Request extends object, Response>(
   const output = root.lookupType(response)
   return {
     path: `/etcdserverpb.${service}/${name}`,
+    repeatable: name !== 'Txn',
     serialize: (value) => Buffer.from(input.encode(input.fromObject(value)).finish()),
     // The table above is what was decoded; its TypeScript form is `Response`.
     deserialize: (bytes) => output.decode(bytes) as unknown as Response,

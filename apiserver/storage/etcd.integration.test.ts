@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemClock } from '../../component-base/clock.ts'
 import { startEtcd, type TestEtcd } from '../../test/fixtures/etcd.ts'
 import { createEtcdStorage } from './etcd.ts'
 import { storageContract } from './storage.contract.ts'
@@ -8,7 +9,7 @@ let etcd: TestEtcd
 let storage: Storage
 beforeAll(async () => {
   etcd = await startEtcd()
-  storage = createEtcdStorage({ servers: [etcd.url] }, () => Date.now())
+  storage = createEtcdStorage({ servers: [etcd.url] }, systemClock)
 })
 afterAll(async () => {
   storage.close()

@@ -1,4 +1,5 @@
 /** `Storage` on etcd 3.4 and later, used as upstream uses it: optimistic transactions on the key's mod revision. */
+import type { Clock } from '../../component-base/clock.ts'
 import { EtcdClient, type EtcdOptions, fromGrpc } from './etcd-client.ts'
 import {
   compactMethod,
@@ -29,12 +30,12 @@ import {
 const compactionKey = 'compact_rev_key'
 
 /** Connects lazily: the first call waits for etcd. */
-export function createEtcdStorage(options: EtcdOptions, now: () => number): Storage {
-  const client = new EtcdClient(options)
+export function createEtcdStorage(options: EtcdOptions, clock: Clock): Storage {
+  const client = new EtcdClient(options, clock)
   const leases = createLeasePool(async (ttlSeconds, signal) => {
     const answer = await client.call(leaseGrantMethod, { TTL: ttlSeconds, ID: 0 }, signal)
     return answer.ID.toString()
-  }, now)
+  }, clock.now)
 
   async function writeIf(
     key: Buffer,
