@@ -32,7 +32,7 @@ export function decodeConfiguration(struct: Struct, value: unknown): JsonObject 
 
 function subject({ gvk }: Struct, config: JsonObject): string {
   const metadata = isJsonObject(config['metadata']) ? config['metadata'] : {}
-  const version = gvk === undefined ? '' : gvk.group === '' ? gvk.version : `${gvk.group}/${gvk.version}`
+  const version = gvk === undefined ? '' : `${gvk.group}/${gvk.version}`
   return `${String(metadata['namespace'] ?? '')}/${String(metadata['name'] ?? '')}; ${version}, Kind=${gvk?.kind ?? ''}`
 }
 
