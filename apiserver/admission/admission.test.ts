@@ -5,6 +5,7 @@ import { StatusError } from '../../apimachinery/status.ts'
 import { createAuthorizer } from '../authz/chain.ts'
 import { readerOf } from '../registry/plain-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
+import { certificateRequester } from './certificates.ts'
 import { claimResize } from './claim-resize.ts'
 import { defaultIngressClass, defaultStorageClass } from './default-classes.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
@@ -703,6 +704,22 @@ describe('default classes', () => {
     ).toMatchObject({
       spec: { ingressClassName: 'nginx' },
     })
+  })
+})
+
+describe('certificateRequester', () => {
+  it('writes down who asks, whatever the request says', async () => {
+    const group = 'certificates.k8s.io'
+    const spec = { request: 'x', signerName: 'a/b', username: 'root', groups: ['system:masters'], extra: { a: ['b'] } }
+    const asked = create(
+      'certificatesigningrequests',
+      stored(`${group}/v1`, 'CertificateSigningRequest', 'c', { spec }),
+      { group },
+    )
+    expect(await run(certificateRequester, asked)).toMatchObject({
+      spec: { request: 'x', signerName: 'a/b', username: 'jane' },
+    })
+    expect(JSON.stringify(await run(certificateRequester, asked))).not.toContain('system:masters')
   })
 })
 

@@ -1,14 +1,33 @@
 /** Who may approve and sign certificate requests for which signer, and what no client certificate may say. */
 import 'reflect-metadata'
 import { Pkcs10CertificateRequest } from '@peculiar/x509'
+import type { ApiObject } from '../../api/resource.ts'
 import type { Authorizer } from '../authz/authorizer.ts'
 import type { RequestInfo } from '../http/request-info.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
-import { refuse } from './request.ts'
+import { asApiObject, refuse, unchanged } from './request.ts'
 
 type SigningRequest = {
   readonly spec: { readonly signerName?: string; readonly request?: string }
   readonly status?: { readonly certificate?: string }
+}
+
+/** Who asks for a certificate is said by the server alone, whatever the request's author wrote there. */
+export const certificateRequester: AdmissionPlugin = {
+  name: 'CertificateRequester',
+  mutate: (request) => {
+    if (request.operation !== 'CREATE' || !isSigningRequest(request, '')) return unchanged(request)
+    const wanted = request.object as unknown as ApiObject & { readonly spec: Readonly<Record<string, unknown>> }
+    const { username: _name, uid: _uid, groups: _groups, extra: _extra, ...spec } = wanted.spec
+    const { name, uid, groups, extra } = request.user
+    const requester = {
+      username: name,
+      ...(uid === undefined || uid === '' ? {} : { uid }),
+      ...(groups.length === 0 ? {} : { groups }),
+      ...(extra === undefined ? {} : { extra }),
+    }
+    return asApiObject({ ...wanted, spec: { ...spec, ...requester } })
+  },
 }
 
 /** CertificateApproval: approving needs the verb `approve` on the signer. */

@@ -7,7 +7,12 @@ import { serviceAllocation } from '../registry/service-allocator.ts'
 import type { Store } from '../registry/store.ts'
 import type { Lookup } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin } from './admission.ts'
-import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts'
+import {
+  certificateApproval,
+  certificateRequester,
+  certificateSigning,
+  certificateSubjectRestriction,
+} from './certificates.ts'
 import { claimResize } from './claim-resize.ts'
 import { defaultIngressClass, defaultStorageClass, storageObjectInUseProtection } from './default-classes.ts'
 import { defaultTolerationSeconds, type TolerationSeconds } from './default-toleration-seconds.ts'
@@ -60,6 +65,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
   ]
   return [
     ...plugins.filter(({ name }) => !disabled.includes(name)),
+    certificateRequester,
     rbacEscalation({ reader, authorizer }),
     serviceAllocation({ ...services, reader, clock }),
   ]
