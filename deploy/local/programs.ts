@@ -92,7 +92,14 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
     ),
     on(
       'dns',
-      ours(paths, 'dns', [kubeconfig('dns'), `--bind-address=${node.address}`, `--cluster-domain=${clusterDomain}`]),
+      ours(paths, 'dns', [
+        kubeconfig('dns'),
+        `--bind-address=${node.address}`,
+        `--cluster-domain=${clusterDomain}`,
+        // Ports that pods on the host network like to have.
+        '--health-port=0',
+        '--ready-port=0',
+      ]),
     ),
   ]
 }
