@@ -24,25 +24,21 @@ export type NewObjectFacts = { readonly name: string; readonly uid: string; read
 
 /** The system fields of a new object. Source: `rest.BeforeCreate`. */
 export function forCreate(object: ApiObject, { name, uid, time }: NewObjectFacts): ApiObject {
+  const given: Partial<ObjectMetadata> & { readonly selfLink?: string } = object.metadata
   const {
+    name: _name,
+    uid: _uid,
+    selfLink: _selfLink,
     deletionTimestamp: _deletion,
     deletionGracePeriodSeconds: _grace,
-    resourceVersion,
-    ...given
-  } = object.metadata as Partial<ObjectMetadata>
-  if (resourceVersion !== undefined && resourceVersion !== '') {
+    resourceVersion = '',
+    ...rest
+  } = given
+  if (resourceVersion !== '') {
     throw new StatusError('', 'resourceVersion should not be set on objects to be created', undefined, 500)
   }
-  const { selfLink: _selfLink, ...metadata } = { selfLink: '', ...given }
   // The store adds the resourceVersion.
-  return {
-    ...object,
-    metadata: { ...orderedName(name), ...metadata, name, uid, creationTimestamp: time } as ObjectMetadata,
-  }
-}
-
-function orderedName(name: string): { name: string } {
-  return { name }
+  return { ...object, metadata: { name, ...rest, uid, creationTimestamp: time } as ObjectMetadata }
 }
 
 /** Whether the kind counts generations: those with a spec, unless said otherwise. */
