@@ -1,10 +1,11 @@
 /** PersistentVolumeClaimResize: only bound claims of a class that allows it may grow. */
+
+import { quantityOf } from '../../api/core/quota-usage.ts'
 import type { PersistentVolumeClaim } from '../../api/core/v1.ts'
 import { compareQuantities } from '../../apimachinery/quantity.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, read } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin } from './admission.ts'
-import { quantityOf } from './quota-usage.ts'
 import { isAbout, newObject, oldObject, refuse } from './request.ts'
 
 /** The plugin. */

@@ -2,13 +2,7 @@
  * ResourceQuota: a write that would use more of a namespace than its quotas allow is refused. What is used is counted from
  * the live objects each time, plus the writes under way, so nothing has to be given back after a failure.
  */
-import type { Pod, ResourceQuota } from '../../api/core/v1.ts'
-import type { ApiObject, Resource } from '../../api/resource.ts'
-import { compareQuantities, formatQuantity, type Quantity, subQuantities } from '../../apimachinery/quantity.ts'
-import type { Clock } from '../../component-base/clock.ts'
-import type { ObjectReader } from '../registry/reader.ts'
-import { kinds, readAll } from '../registry/typed-reader.ts'
-import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
+
 import {
   type Amounts,
   addAmounts,
@@ -17,7 +11,14 @@ import {
   missingAmounts,
   quantityOf,
   usageOf,
-} from './quota-usage.ts'
+} from '../../api/core/quota-usage.ts'
+import type { Pod, ResourceQuota } from '../../api/core/v1.ts'
+import type { ApiObject, Resource } from '../../api/resource.ts'
+import { compareQuantities, formatQuantity, type Quantity, subQuantities } from '../../apimachinery/quantity.ts'
+import type { Clock } from '../../component-base/clock.ts'
+import type { ObjectReader } from '../registry/reader.ts'
+import { kinds, readAll } from '../registry/typed-reader.ts'
+import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { isAbout, newObject, refuse } from './request.ts'
 
 /** A write that was admitted and does not show in the cache yet. */

@@ -1,6 +1,4 @@
 /** What objects use of a quota, by the names that quotas have for it. Pure. */
-import type { Container, PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../api/core/v1.ts'
-import type { ApiObject, Resource } from '../../api/resource.ts'
 import {
   addQuantities,
   compareQuantities,
@@ -8,6 +6,11 @@ import {
   parseQuantity,
   type Quantity,
 } from '../../apimachinery/quantity.ts'
+import type { ApiObject } from '../resource.ts'
+import type { Container, PersistentVolumeClaim, Pod, ResourceQuota, Service } from './v1.ts'
+
+/** The kind of an object, as far as quotas care. */
+export type CountedKind = { readonly facts: { readonly group: string; readonly plural: string } }
 
 /** Amounts by resource name. */
 export type Amounts = ReadonlyMap<string, Quantity>
@@ -41,7 +44,7 @@ function maxAmounts(a: Amounts, b: Amounts): Amounts {
 }
 
 /** Everything an object counts as. */
-export function usageOf({ facts }: Resource, object: ApiObject): Amounts {
+export function usageOf({ facts }: CountedKind, object: ApiObject): Amounts {
   const { group, plural } = facts
   const usage = new Map([[group === '' ? `count/${plural}` : `count/${plural}.${group}`, one]])
   if (group !== '') return usage
@@ -119,7 +122,7 @@ function claimUsage(claim: PersistentVolumeClaim): Amounts {
 }
 
 /** Whether a quota's scopes let it count this object. Quotas with scopes count pods only. */
-export function isInScope({ spec }: ResourceQuota, resource: Resource, object: ApiObject): boolean {
+export function isInScope({ spec }: ResourceQuota, resource: CountedKind, object: ApiObject): boolean {
   const scopes = (spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists', values: undefined }))
   const all = [...scopes, ...(spec?.scopeSelector?.matchExpressions ?? [])]
   if (all.length === 0) return true
