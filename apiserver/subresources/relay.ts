@@ -35,7 +35,10 @@ async function drained(to: ApiResponse): Promise<void> {
   })
 }
 
-/** Joins two sockets byte for byte until one of them is closed or `signal` aborts. */
+/**
+ * Joins a client with a backend byte for byte until both are closed or `signal` aborts. When the backend is done, what it has
+ * sent still goes out, however slow the client is; when the client is gone, nobody waits for the backend.
+ */
 export async function join(client: Duplex, backend: Duplex, signal: AbortSignal): Promise<void> {
   const stop = (): void => {
     client.destroy()
@@ -47,15 +50,24 @@ export async function join(client: Duplex, backend: Duplex, signal: AbortSignal)
   backend.on('error', stop)
   client.pipe(backend)
   backend.pipe(client)
-  await Promise.all([closed(client, backend), closed(backend, client)])
+  await Promise.all([
+    closed(client, () => backend.destroy()),
+    closed(backend, () => {
+      client.end()
+      // Reads on, so that the client's own end is seen.
+      client.resume()
+    }),
+  ])
   signal.removeEventListener('abort', stop)
 }
 
-async function closed(socket: Duplex, other: Duplex): Promise<void> {
+async function closed(socket: Duplex, then: () => void): Promise<void> {
   await new Promise<void>((resolve) => {
-    socket.once('close', () => {
-      other.destroy()
+    const done = (): void => {
+      then()
       resolve()
-    })
+    }
+    if (socket.closed) done()
+    else socket.once('close', done)
   })
 }
