@@ -60,7 +60,7 @@ function validateValueFrom({ value = '' }: EnvVar, source: EnvVarSource, field: 
       invalidValue(
         field,
         '',
-        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
+        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
       ),
     ),
     ...when(value !== '' && count > 0, invalidValue(field, '', 'may not be specified when `value` is not empty')),

@@ -5,6 +5,7 @@
  */
 
 import { podLevelResources } from './pod-resources.ts'
+import { pullPolicyOf } from './pull-policy.ts'
 import type {
   Container,
   ContainerPort,
@@ -74,14 +75,6 @@ function defaultContainer<T extends Container>(container: T): T {
     ...probeDefaults(container),
     ...(container.lifecycle === undefined ? {} : { lifecycle: lifecycleDefaults(container.lifecycle) }),
   }
-}
-
-/** `Always` for `:latest` or no tag at all; a digest alone is never refetched. */
-export function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
-  const [name = '', digest] = image.split('@')
-  const tag = /:([\w][\w.-]{0,127})$/.exec(name)?.[1]
-  if (name === '') return 'IfNotPresent'
-  return tag === 'latest' || (tag === undefined && digest === undefined) ? 'Always' : 'IfNotPresent'
 }
 
 function defaultPort(port: ContainerPort): ContainerPort {

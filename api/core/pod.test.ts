@@ -9,7 +9,7 @@ import {
   updateCauses,
 } from '../../test/fixtures/api-object.ts'
 import { podGracePeriod } from './pod.ts'
-import { pullPolicyOf } from './pod-defaults.ts'
+import { pullPolicyOf } from './pull-policy.ts'
 import type { Pod } from './v1.ts'
 
 const pods = resourceOf('Pod')
@@ -248,7 +248,7 @@ const updates: readonly (readonly [string, string, string, readonly string[]])[]
     pod('nodeName: a'),
     pod('nodeName: b'),
     [
-      `spec: Forbidden: ${only}    "enableServiceLinks": true,\n-   "nodeName": "a",\n+   "nodeName": "b",\n    "restartPolicy": "Always",\n`,
+      `spec: Forbidden: ${only}@@ -11,7 +11,7 @@\n  ],\n  "dnsPolicy": "ClusterFirst",\n  "enableServiceLinks": true,\n- "nodeName": "a",\n+ "nodeName": "b",\n  "restartPolicy": "Always",\n  "schedulerName": "default-scheduler",\n  "securityContext": {},\n`,
     ],
   ],
   [

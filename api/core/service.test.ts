@@ -84,7 +84,8 @@ const allocated = '{ spec: { type: NodePort, clusterIP: 10.96.0.5, ports: [{ por
 /** The spec after an update of a stored Service. */
 function updated(before: string, after: string): Service['spec'] {
   const old = created(services, before)
-  return (services.prepareForUpdate?.(decoded(services, after), old) as unknown as Service).spec
+  const next = services.prepareForUpdate?.(decoded(services, after), old) ?? old
+  return (next as unknown as Service).spec
 }
 
 test('services keep what they were given when an update leaves it out', () => {

@@ -1,5 +1,5 @@
 /** What a volume's fields become when left out. Source: pkg/apis/core/v1/defaults.go. */
-import { pullPolicyOf } from './pod-defaults.ts'
+import { pullPolicyOf } from './pull-policy.ts'
 import type { DownwardAPIVolumeFile, PersistentVolumeClaimSpec, Volume, VolumeProjection } from './v1.ts'
 
 /** 0644. */
