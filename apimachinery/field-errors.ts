@@ -35,7 +35,8 @@ export function duplicate(field: string, value: Value): StatusCause {
 
 /** `Too long: may not be more than N bytes`. */
 export function tooLong(field: string, maxBytes: number): StatusCause {
-  const detail = maxBytes < 0 ? 'value is too long' : `may not be more than ${maxBytes} bytes`
+  const detail =
+    maxBytes < 0 ? 'value is too long' : `may not be more than ${maxBytes} ${maxBytes === 1 ? 'byte' : 'bytes'}`
   return cause('FieldValueTooLong', 'Too long', field, detail)
 }
 
@@ -66,8 +67,7 @@ function cause(reason: CauseReason, text: string, field: string, detail: string)
 
 /** Strings as Go's `%q`, numbers and booleans bare, the rest as JSON. */
 export function formatValue(value: Value): string {
-  // Go puts the text "null" in the place of a nil pointer and quotes it like any text.
-  if (value === undefined || value === null) return '"null"'
+  if (value === undefined || value === null) return 'null'
   return typeof value === 'string' ? goQuote(value) : goJson(value)
 }
 

@@ -84,7 +84,7 @@ export function addFields(entries: readonly Entry[], writer: Writer, fields: Fie
 
 /** Folds the oldest update entries together until there are at most ten. */
 export function capUpdates(entries: readonly Entry[]): readonly Entry[] {
-  const updates = entries.filter(({ operation, subresource }) => operation === 'Update' && subresource === '')
+  const updates = entries.filter(({ operation }) => operation === 'Update')
   let surplus = updates.length - maxUpdateEntries
   if (surplus <= 0) return entries
   let capped = entries

@@ -206,7 +206,12 @@ describe('applyStrategicMerge()', () => {
   const refused: readonly (readonly [JsonObject, number, string])[] = [
     [{ list: [{ value: 'x' }] }, 500, 'map: map[value:x] does not contain declared merge key: name'],
     [{ item: { $patch: 'frob' } }, 500, 'unknown patch type: frob in map: map[$patch:frob]'],
-    [{ strategy: { $retainKeys: ['type'], rolling: {} } }, 400, 'invalid patch format of retainKeys'],
+    [{ strategy: { $retainKeys: 'type' } }, 400, 'invalid patch format of retainKeys'],
+    [
+      { strategy: { $retainKeys: ['type'], rolling: {} } },
+      422,
+      'the server rejected our request due to an error in our request',
+    ],
     [{ '$setElementOrder/list': 'x' }, 400, 'invalid patch format of setElementOrder list'],
     [{ $deleteFromPrimitiveList: ['x'] }, 400, 'invalid patch format of primitive list'],
   ]

@@ -104,10 +104,11 @@ function retained(original: JsonObject, patch: JsonObject): MutableObject {
 }
 
 function checkRetainKeys(keep: Json, patch: JsonObject): void {
-  const fits =
-    isJsonList(keep) &&
-    Object.entries(patch).every(([key, value]) => value === null || key.startsWith('$') || keep.includes(key))
-  if (!fits) throw badRequest('invalid patch format of retainKeys')
+  if (!isJsonList(keep)) throw badRequest('invalid patch format of retainKeys')
+  const fits = Object.entries(patch).every(
+    ([key, value]) => value === null || key.startsWith('$') || keep.includes(key),
+  )
+  if (!fits) throw unprocessable("patch content doesn't match retainKeys list")
 }
 
 function deletePrimitives(merged: MutableObject, name: string, values: Json): void {

@@ -71,6 +71,7 @@ describe('protobuf', () => {
         const { port = 0 } = object
         expect(normal).toEqual({ object: { ...object, port }, warnings: [], errors: [] })
       }),
+      { numRuns: 50 },
     )
   })
   test('refuses noise without harm', () => {
