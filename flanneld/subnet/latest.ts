@@ -21,8 +21,12 @@ export class Latest<T> {
 
   async #next(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#wake = resolve
-      signal.addEventListener('abort', () => resolve(), { once: true })
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake)
+        resolve()
+      }
+      this.#wake = wake
+      signal.addEventListener('abort', wake)
     })
     this.#wake = undefined
   }

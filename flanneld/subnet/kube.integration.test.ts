@@ -1,0 +1,116 @@
+import { writeFile } from 'node:fs/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createInformer } from '../../client/cache/informer.ts'
+import { type Client, createClient } from '../../client/rest/client.ts'
+import { loadKubeconfig } from '../../client/rest/kubeconfig.ts'
+import { nodes } from '../../client/rest/resource-refs.ts'
+import { systemClock } from '../../component-base/clock.ts'
+import { silentLogger } from '../../component-base/logger.ts'
+import { startControlPlane, type TestControlPlane } from '../../test/fixtures/control-plane.ts'
+import { run } from '../../test/fixtures/process.ts'
+import { formatSubnet } from '../ipv4.ts'
+import { createKubeSubnetManager } from './kube.ts'
+import type { Lease, SubnetManager } from './lease.ts'
+
+let plane: TestControlPlane
+let client: Client
+const stop = new AbortController()
+
+/** The role that upstream's manifest gives to flannel, and nothing more. */
+const role = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: flannel }
+rules:
+- { apiGroups: [""], resources: [pods], verbs: [get] }
+- { apiGroups: [""], resources: [nodes], verbs: [get, list, watch] }
+- { apiGroups: [""], resources: [nodes/status], verbs: [patch] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: flannel }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: flannel }
+subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: flannel }]
+`
+
+beforeAll(async () => {
+  plane = await startControlPlane()
+  await writeFile(`${plane.folder}/role.yaml`, role)
+  await kubectl('apply', '-f', `${plane.folder}/role.yaml`)
+  client = createClient(await loadKubeconfig(await plane.kubeconfigFor('flannel')))
+})
+afterAll(async () => {
+  stop.abort(new Error('test is over'))
+  await plane.close()
+})
+
+async function kubectl(...args: readonly string[]): Promise<string> {
+  return await run('kubectl', [`--kubeconfig=${plane.kubeconfig}`, ...args])
+}
+
+async function addNode(name: string, podCIDR?: string): Promise<void> {
+  const spec = podCIDR === undefined ? {} : { podCIDR, podCIDRs: [podCIDR] }
+  const file = `${plane.folder}/${name}.json`
+  await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec }))
+  await kubectl('apply', '-f', file)
+}
+
+function managerOf(nodeName: string): SubnetManager {
+  const informer = createInformer({ client, ref: nodes, clock: systemClock, logger: silentLogger })
+  informer.run(stop.signal).catch(() => undefined)
+  return createKubeSubnetManager({
+    client,
+    informer,
+    nodeName,
+    netConfigPath: '/dev/null',
+    annotationPrefix: 'flannel.alpha.coreos.com',
+    setsNetworkUnavailable: true,
+    clock: systemClock,
+    logger: silentLogger,
+  })
+}
+
+test('two hosts lease what the controller manager has given them, and learn of each other', async () => {
+  const attributes = (host: number): { publicIp: string; backendType: string } => ({
+    publicIp: `192.168.0.${host}`,
+    backendType: 'udp',
+  })
+  await addNode('a', '10.244.0.0/24')
+  await addNode('b')
+  const own = await managerOf('a').acquire(attributes(1), stop.signal)
+  expect(formatSubnet(own.subnet)).toBe('10.244.0.0/24')
+  const annotations = JSON.parse(await kubectl('get', 'node', 'a', '-o', 'jsonpath={.metadata.annotations}'))
+  expect(annotations).toMatchObject({
+    'flannel.alpha.coreos.com/backend-data': 'null',
+    'flannel.alpha.coreos.com/backend-type': 'udp',
+    'flannel.alpha.coreos.com/public-ip': '192.168.0.1',
+    'flannel.alpha.coreos.com/kube-subnet-manager': 'true',
+  })
+
+  const manager = managerOf('a')
+  const seen: (readonly Lease[])[] = []
+  const watching = (async (): Promise<void> => {
+    for await (const leases of manager.watch(own, stop.signal)) seen.push(leases)
+  })()
+  const waiting = managerOf('b').acquire(attributes(2), stop.signal)
+  await addNode('b', '10.244.1.0/24')
+  expect(formatSubnet((await waiting).subnet)).toBe('10.244.1.0/24')
+  await expect.poll(() => seen.at(-1)?.map(({ publicIp }) => publicIp), { timeout: 10_000 }).toEqual(['192.168.0.2'])
+  await kubectl('delete', 'node', 'b')
+  await expect.poll(() => seen.at(-1), { timeout: 10_000 }).toEqual([])
+
+  const kept = manager.keep(own, stop.signal)
+  const condition = async (): Promise<string> =>
+    await kubectl('get', 'node', 'a', '-o', 'jsonpath={.status.conditions[?(@.type=="NetworkUnavailable")]}')
+  await expect.poll(condition, { timeout: 10_000 }).toContain('FlannelIsUp')
+  expect(JSON.parse(await condition())).toMatchObject({ status: 'False', message: 'Flannel is running on this node' })
+
+  await kubectl('delete', 'node', 'a')
+  await addNode('a', '10.244.0.0/24')
+  const address = async (): Promise<string> =>
+    await kubectl('get', 'node', 'a', '-o', 'jsonpath={.metadata.annotations.flannel\\.alpha\\.coreos\\.com/public-ip}')
+  await expect.poll(address, { timeout: 10_000 }).toBe('192.168.0.1')
+  await expect.poll(condition, { timeout: 10_000 }).toContain('FlannelIsUp')
+  stop.abort(new Error('test is over'))
+  await Promise.allSettled([watching, kept])
+})
