@@ -506,6 +506,41 @@ test('a Job is removed some time after its end', async () => {
   expect(await podsOf('brief')).toEqual([])
 })
 
+test('a disruption budget says how many pods may go, and evictions keep to it', async () => {
+  await create(deployment('guarded', 2))
+  await create({
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name: 'guarded', namespace: 'default' },
+    spec: { minAvailable: 2, selector: { matchLabels: { app: 'guarded' } } },
+  })
+  const budget = async () =>
+    (await client.get(refs.podDisruptionBudgets, { namespace: 'default', name: 'guarded' }, never)).status
+  await eventually(budget, (status) =>
+    expect(status).toMatchObject({ currentHealthy: 2, disruptionsAllowed: 0, expectedPods: 2 }),
+  )
+  const [pod] = await podsOf('guarded')
+  const at = { namespace: 'default', name: pod?.metadata.name ?? '', subresource: 'eviction' }
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: at.name } }
+  const evict = async () => await client.createSubresource(refs.pods, at, eviction, never)
+  await expect(evict()).rejects.toMatchObject({ code: 429 })
+  await kubectl('scale', 'deployment/guarded', '--replicas=3')
+  await eventually(budget, (status) => expect(status).toMatchObject({ currentHealthy: 3, disruptionsAllowed: 1 }))
+  await evict()
+  await eventually(budget, (status) => expect(status).toMatchObject({ currentHealthy: 3, disruptionsAllowed: 1 }))
+})
+
+test('a quota shows what is used, also after it was given back', async () => {
+  await kubectl('create', 'namespace', 'limited')
+  await kubectl('-n', 'limited', 'create', 'quota', 'q', '--hard=pods=5,services=2,count/configmaps=4')
+  await create({ ...deployment('small', 2), metadata: { name: 'small', namespace: 'limited' } })
+  const used = async () =>
+    (await client.get(refs.resourceQuotas, { namespace: 'limited', name: 'q' }, never)).status.used
+  await eventually(used, (amounts) => expect(amounts).toEqual({ pods: '2', services: '0', 'count/configmaps': '1' }))
+  await kubectl('-n', 'limited', 'scale', 'deployment/small', '--replicas=1')
+  await eventually(used, (amounts) => expect(amounts).toMatchObject({ pods: '1' }))
+})
+
 test('controllers that are killed in the middle go on where the API stands', async () => {
   await create(deployment('steady', 4))
   controllers.stop.abort(new Error('killed'))

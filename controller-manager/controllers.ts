@@ -12,6 +12,7 @@ import { type OwnClient, serviceAccountClient } from './credentials.ts'
 import { startCronJobController } from './cronjob/controller.ts'
 import { startDaemonSetController } from './daemonset/controller.ts'
 import { startDeploymentController } from './deployment/controller.ts'
+import { startDisruptionController } from './disruption/controller.ts'
 import { startEndpointsController } from './endpoints/controller.ts'
 import { startEndpointSliceController } from './endpointslice/controller.ts'
 import { startEndpointSliceMirroringController } from './endpointslice-mirroring/controller.ts'
@@ -24,6 +25,7 @@ import { startNodeLifecycleController } from './node-lifecycle/controller.ts'
 import { startPodGcController } from './pod-gc/controller.ts'
 import { startReplicaSetController } from './replicaset/controller.ts'
 import { startReplicationControllerController } from './replicationcontroller/controller.ts'
+import { startResourceQuotaController } from './resource-quota/controller.ts'
 import { startRootCaController } from './root-ca/controller.ts'
 import { startServiceAccountController } from './serviceaccount/controller.ts'
 import { startServiceAccountTokenController } from './serviceaccount-token/controller.ts'
@@ -163,6 +165,18 @@ const registrations: readonly Registration[] = [
     serviceAccount: '',
     start: startServiceAccountTokenController,
     isOff: ({ serviceAccountKey }) => serviceAccountKey === undefined,
+  },
+  {
+    name: 'disruption-controller',
+    alias: 'disruption',
+    serviceAccount: 'disruption-controller',
+    start: startDisruptionController,
+  },
+  {
+    name: 'resourcequota-controller',
+    alias: 'resourcequota',
+    serviceAccount: 'resourcequota-controller',
+    start: startResourceQuotaController,
   },
 ]
 

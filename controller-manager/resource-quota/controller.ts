@@ -1,0 +1,99 @@
+/** The resource quota controller: keeps `status.used` right when objects go. The API server itself refuses what is too much. */
+
+import type { ResourceQuota } from '../../api/core/v1.ts'
+import { resourceFacts } from '../../api/facts/resources.ts'
+import type { ApiObject } from '../../api/resource.ts'
+import type { Informer } from '../../client/cache/informer.ts'
+import type { Client } from '../../client/rest/client.ts'
+import type { ResourceRef } from '../../client/rest/resource-refs.ts'
+import * as refs from '../../client/rest/resource-refs.ts'
+import type { Task } from '../../component-base/run.ts'
+import { type ControllerContext, controllerTask, enqueueChanges, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { discover } from '../discovery.ts'
+import { whenShown, withIndex } from '../informers.ts'
+import { isTerminal } from '../pod/activity.ts'
+import { isSame } from '../pod/canonical-json.ts'
+import { type Counted, type Kind, kindsOf, quotaStatus } from './plan.ts'
+
+/** Everything is counted anew after this long, as upstream does. */
+const resyncMs = 300_000
+/** Kinds that only a quota names are not watched for it; they are looked at this often. */
+const unwatchedResyncMs = 30_000
+
+type Observed = { readonly quota: ResourceQuota }
+type Action = { readonly type: 'recount'; readonly quota: ResourceQuota }
+
+/** Wires the controller. */
+export function startResourceQuotaController(context: ControllerContext): Task {
+  const { client, config, informers, logger } = context
+  const quotas = withIndex(informers.of(refs.resourceQuotas), 'namespace', ({ metadata }) => [metadata.namespace ?? ''])
+  const queue = newQueue(context)
+  const wakeNamespace = ({ metadata }: ApiObject): void => {
+    for (const quota of quotas.byIndex('namespace', metadata.namespace ?? '')) queue.add(keyOfObject(quota))
+  }
+  enqueueChanges(quotas, queue)
+  const services = informers.of(refs.services)
+  const claims = informers.of(refs.persistentVolumeClaims)
+  const pods = informers.of(refs.pods)
+  pods.onChange((change) => {
+    const hasEnded = change.type === 'updated' && isTerminal(change.object) && !isTerminal(change.old)
+    if (change.type === 'deleted' || hasEnded) wakeNamespace(change.object)
+  })
+  wakeOnDelete(services, wakeNamespace)
+  wakeOnDelete(claims, wakeNamespace)
+  const isWatched = ({ group, plural }: Kind): boolean =>
+    group === '' && ['pods', 'services', 'persistentvolumeclaims'].includes(plural)
+  return controllerTask<Observed, Action>(
+    [quotas, pods, services, claims],
+    {
+      name: 'resource-quota',
+      queue,
+      observe: (key) => {
+        const quota = quotas.get(key)
+        return quota === undefined ? undefined : { quota }
+      },
+      plan: ({ quota }) => ({
+        actions: quota.metadata.deletionTimestamp === undefined ? [{ type: 'recount', quota }] : [],
+        requeueAfterMs: kindsOf(quota).every(isWatched) ? resyncMs : unwatchedResyncMs,
+      }),
+      apply: async ({ quota }, signal) => {
+        const status = quotaStatus(quota, await countKinds(client, quota, signal))
+        if (isSame(status, quota.status)) return
+        const written = await client.updateStatus(refs.resourceQuotas, { ...quota, status }, signal)
+        await whenShown(quotas, written, signal)
+      },
+      report: reportTo(logger, 'resource-quota'),
+    },
+    config.concurrentSyncs.resourceQuota,
+  )
+}
+
+function wakeOnDelete<T extends ApiObject>(cache: Informer<T>, wake: (object: ApiObject) => void): void {
+  cache.onChange(({ type, object }) => {
+    if (type === 'deleted') wake(object)
+  })
+}
+
+/** The objects of every kind that the quota counts, as the server has them now. */
+async function countKinds(client: Client, quota: ResourceQuota, signal: AbortSignal): Promise<readonly Counted[]> {
+  const namespace = quota.metadata.namespace ?? ''
+  const counted: Counted[] = []
+  for (const kind of kindsOf(quota)) {
+    const ref = await refOf(client, kind, signal)
+    // A kind that the server does not have has no objects.
+    const objects = ref === undefined ? [] : (await client.list(ref, { namespace }, signal)).items
+    counted.push({ kind, objects })
+  }
+  return counted
+}
+
+async function refOf(
+  client: Client,
+  { group, plural }: Kind,
+  signal: AbortSignal,
+): Promise<ResourceRef<ApiObject> | undefined> {
+  const known = resourceFacts.find((facts) => facts.group === group && facts.plural === plural)
+  if (known !== undefined) return known
+  const { resources } = await discover(client, signal)
+  return resources.find((resource) => resource.group === group && resource.plural === plural)
+}
