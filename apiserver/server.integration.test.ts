@@ -298,6 +298,18 @@ test('requests without credentials are anonymous, and may not read', async () =>
   expect((await anonymous.send('/readyz')).text).toBe('ok')
 })
 
+test('kubectl get componentstatuses asks the components', async () => {
+  const { json, headers } = await api.send('/api/v1/componentstatuses')
+  expect(json.items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual([
+    'controller-manager',
+    'etcd-0',
+    'scheduler',
+  ])
+  expect(json.items[1].conditions).toEqual([{ type: 'Healthy', status: 'True', message: 'ok' }])
+  expect(headers['warning']).toContain('v1 ComponentStatus is deprecated in v1.19+')
+  expect((await api.send('/api/v1/componentstatuses/nothing')).code).toBe(404)
+})
+
 test('kubectl creates, changes, waits for and deletes', async () => {
   expect(await kubectl('create', 'configmap', 'k', '--from-literal=a=b')).toBe('configmap/k created\n')
   expect(await kubectl('label', 'configmap', 'k', 'x=y')).toBe('configmap/k labeled\n')

@@ -18,6 +18,7 @@ import { type Access, createAccess } from './access.ts'
 import { type AdmissionChain, createAdmissionChain } from './admission/admission.ts'
 import { runBootstrap } from './bootstrap/run.ts'
 import type { Config } from './config.ts'
+import { componentStatusHandler, localHealth } from './handlers/component-status.ts'
 import type { HandlerContext } from './handlers/context.ts'
 import { type DispatchContext, dispatch, resourceNotServed, upgradeHandler } from './handlers/dispatch.ts'
 import { ExpiredListError } from './handlers/list.ts'
@@ -36,6 +37,7 @@ import { runCompactor } from './storage/compactor.ts'
 import { createEtcdStorage } from './storage/etcd.ts'
 import type { Storage } from './storage/storage.ts'
 import { WatchCache } from './storage/watch-cache.ts'
+import type { SubresourceHandler } from './subresources/subresource.ts'
 
 export type ApiServerOptions = {
   readonly config: Config
@@ -298,7 +300,10 @@ function createPipeline(
   const dispatchContext: DispatchContext = {
     handlers,
     subresources: new Map(
-      access.subresources.map((handler) => [`${handler.group}/${handler.plural}/${handler.subresource}`, handler]),
+      [...access.subresources, ...componentStatuses(core)].map((handler) => [
+        `${handler.group}/${handler.plural}/${handler.subresource}`,
+        handler,
+      ]),
     ),
     subresourceContext,
   }
@@ -332,6 +337,19 @@ function createPipeline(
       await handler.upgrade(request, socket, head, subresourceContext)
     },
   })
+}
+
+/** The ports are upstream's. */
+function componentStatuses({ handlers, caches }: Core): readonly SubresourceHandler[] {
+  const resource = handlers.resources.get('', 'v1', 'componentstatuses')
+  if (resource === undefined) return []
+  return [
+    componentStatusHandler(resource, [
+      { name: 'controller-manager', probe: localHealth(10257) },
+      { name: 'etcd-0', probe: async () => (caches.isConnected ? undefined : 'etcd is not connected') },
+      { name: 'scheduler', probe: localHealth(10259) },
+    ]),
+  ]
 }
 
 /** The chain as it is at the time of each call. */
