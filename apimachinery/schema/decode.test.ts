@@ -106,7 +106,7 @@ describe('decodeObject()', () => {
       'json: cannot unmarshal bool into Go struct field Env.spec.items.env.value of type string',
     ],
     [{ spec: [] }, 'json: cannot unmarshal array into Go struct field Thing.spec of type v1.Spec'],
-    [{ spec: { port: true } }, 'json: cannot unmarshal bool into Go value of type int32'],
+    [{ spec: { port: true } }, 'json: cannot unmarshal bool into Go struct field Spec.spec.port of type int32'],
     [{ spec: { data: '*' } }, 'illegal base64 data at input byte 0'],
     [
       { spec: { limits: { cpu: 'lots' } } },

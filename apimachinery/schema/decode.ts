@@ -231,14 +231,11 @@ class Decoder {
 
   #intOrString(value: Json): Json | undefined {
     if (typeof value === 'string' || (typeof value === 'number' && (value | 0) === value)) return value
-    const kind = typeof value === 'number' ? `number ${value}` : goKind(value)
-    return this.#fail(`json: cannot unmarshal ${kind} into Go value of type int32`)
+    return this.#wrongScalar(value, 'int32', typeof value === 'number' ? `number ${value}` : goKind(value))
   }
 
   #time(value: Json, canonical: (text: string) => string | undefined, layout: string): Json | undefined {
-    if (typeof value !== 'string') {
-      return this.#fail(`json: cannot unmarshal ${goKind(value)} into Go value of type string`)
-    }
+    if (typeof value !== 'string') return this.#wrongScalar(value, 'string')
     return canonical(value) ?? this.#fail(timeProblem(value, layout))
   }
 
