@@ -1,5 +1,5 @@
 /** CronJob: jobs by the clock. Source: pkg/apis/batch/v1/defaults.go, pkg/apis/batch/validation. */
-import { invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { workloadWarnings } from '../core/pod-warnings.ts'
 import { factsOf } from '../facts/resources.ts'
@@ -80,9 +80,9 @@ function validateSpec(spec: CronJobSpec): Causes {
       ? [required('spec.concurrencyPolicy')]
       : oneOf('spec.concurrencyPolicy', concurrencyPolicy, ['Allow', 'Forbid', 'Replace'])),
     ...when(
-      jobTemplate.spec.manualSelector !== undefined,
-      invalidValue(`${template}.manualSelector`, jobTemplate.spec.manualSelector, 'manual selector is not allowed'),
-    ).filter(() => jobTemplate.spec.manualSelector === true),
+      jobTemplate.spec.manualSelector === true,
+      notSupported(`${template}.manualSelector`, true, ['nil', 'false']),
+    ),
     ...validateJobTemplate(jobTemplate.spec, template),
     ...nonNegative('spec.successfulJobsHistoryLimit', spec.successfulJobsHistoryLimit),
     ...nonNegative('spec.failedJobsHistoryLimit', spec.failedJobsHistoryLimit),

@@ -1,7 +1,9 @@
 /** Event of events.k8s.io: the same objects as core events, with newer names. Source: pkg/apis/events/v1/conversion.go. */
+import { invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { eventColumns, eventTtlSeconds, validateNewStyle } from '../core/event.ts'
 import type { Event as CoreEvent } from '../core/v1.ts'
 import { factsOf } from '../facts/resources.ts'
+import { type Causes, immutable, when } from '../meta/causes.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { type ApiObject, defineResource } from '../resource.ts'
 import type { Event } from './v1.ts'
@@ -13,8 +15,15 @@ export const events = defineResource<Event>({
   allowCreateOnUpdate: true,
   ttlSeconds: eventTtlSeconds,
   validateName: subdomainName,
-  validate: (event) => validateNewStyle(toCore(event)),
-  validateUpdate: (event) => validateNewStyle(toCore(event)),
+  validate: (event) => [
+    ...when(event.eventTime === undefined, required('eventTime')),
+    ...validateNewStyle(toCore(event)),
+    ...validateOldFields(event),
+  ],
+  validateUpdate: (event, old) => [
+    ...validateNewStyle(toCore(event)),
+    ...fixed.flatMap(([field, key]) => immutable(field, event[key], old[key])),
+  ],
   columns: eventColumns().map((column) => ({ ...column, cell: (event, nowMs) => column.cell(toCore(event), nowMs) })),
   selectableFields: {
     'regarding.kind': (event) => event.regarding?.kind ?? '',
@@ -30,6 +39,33 @@ export const events = defineResource<Event>({
   },
   storedAs: { facts: factsOf('', 'events'), definition: 'core.v1.Event', toStored: toCore, fromStored: fromCore },
 })
+
+/** What the series of an event may not change, by the name that upstream's message has. */
+const fixed = [
+  ['involvedObject', 'regarding'],
+  ['reason', 'reason'],
+  ['message', 'note'],
+  ['reportingController', 'reportingController'],
+  ['reportingInstance', 'reportingInstance'],
+  ['action', 'action'],
+  ['related', 'related'],
+  ['type', 'type'],
+  ['eventTime', 'eventTime'],
+] as const
+
+/** Fields of the old kind are for reading only. Source: `ValidateEventCreate`. */
+function validateOldFields(event: Event): Causes {
+  const { deprecatedSource, deprecatedFirstTimestamp, deprecatedLastTimestamp, deprecatedCount } = event
+  const times = [
+    ['firstTimestamp', deprecatedFirstTimestamp],
+    ['lastTimestamp', deprecatedLastTimestamp],
+  ] as const
+  return [
+    ...when(Object.keys(deprecatedSource ?? {}).length > 0, invalidValue('source', '', 'needs to be unset')),
+    ...times.flatMap(([field, time]) => when(time !== undefined, invalidValue(field, time, 'needs to be unset'))),
+    ...when(deprecatedCount !== undefined, invalidValue('count', deprecatedCount, 'needs to be unset')),
+  ]
+}
 
 /** Newer name, older name; the rest is called the same. */
 const renamed = [
