@@ -4,7 +4,7 @@ import { diffBlocks, rewriteAll } from '../../netfilter/ruleset.ts'
 import { defaultOptions, planFor } from '../testing.ts'
 import { baseJumps } from './base.ts'
 
-test('the script of a node with one Service', () => {
+test('the script of a node with one Service', async () => {
   const { blocks } = planFor([
     {
       name: 'web',
@@ -21,13 +21,13 @@ test('the script of a node with one Service', () => {
     },
     { name: 'empty', spec: { clusterIP: '10.96.0.2', clusterIPs: ['10.96.0.2'] } },
   ])
-  expect(renderRestore(rewriteAll(blocks, new Map()), baseJumps(defaultOptions))).toMatchFileSnapshot(
+  await expect(renderRestore(rewriteAll(blocks, new Map()), baseJumps(defaultOptions))).toMatchFileSnapshot(
     'testdata/load-balancer.rules',
   )
 })
 
-test('the script after an endpoint has gone names only the chains that change', () => {
+test('the script after an endpoint has gone names only the chains that change', async () => {
   const both = planFor([{ name: 'web', endpoints: [{ ip: '10.244.0.5' }, { ip: '10.244.1.6' }] }])
   const one = planFor([{ name: 'web', endpoints: [{ ip: '10.244.0.5' }] }])
-  expect(renderRestore(diffBlocks(both.blocks, one.blocks))).toMatchFileSnapshot('testdata/endpoint-gone.rules')
+  await expect(renderRestore(diffBlocks(both.blocks, one.blocks))).toMatchFileSnapshot('testdata/endpoint-gone.rules')
 })
