@@ -403,6 +403,23 @@ describe('parts of a pod', () => {
     expect(resized.json.message).toBe(
       'Pod "parts" is invalid: spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing',
     )
+    const image = { name: 'a', image: 'other' }
+    expect((await patch('resize', { spec: { containers: [image] } })).json.message).toContain(
+      'only cpu and memory resources are mutable',
+    )
+    await post(`${inDefault}/pods`, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'sized' },
+      spec: { containers: [{ name: 'a', image: 'x', resources }] },
+    })
+    const more = await api.send(`${inDefault}/pods/sized/resize`, {
+      method: 'PATCH',
+      contentType: 'application/strategic-merge-patch+json',
+      body: { spec: { containers: [{ name: 'a', resources: { requests: { cpu: '2' } } }] } },
+    })
+    expect(more.json.spec.containers[0].resources).toEqual({ requests: { cpu: '2' } })
+    expect(more.json.metadata.generation).toBe(2)
   })
 })
 

@@ -1,5 +1,7 @@
 /** Subresources that are the object itself, of which a write changes one part only. */
 import type { CertificateSigningRequest } from '../../api/certificates/v1.ts'
+import { defaultPodSpec } from '../../api/core/pod-defaults.ts'
+import { validatePodResize, withResizedContainers } from '../../api/core/pod-resize.ts'
 import { validatePodSpec } from '../../api/core/pod-spec.ts'
 import type { Namespace, Pod } from '../../api/core/v1.ts'
 import type { ApiObject } from '../../api/resource.ts'
@@ -8,7 +10,6 @@ import { invalid, type StatusCause } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { asJson, asObject, served, writeOptions } from './answers.ts'
-import { withResize } from './resize.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from './subresource.ts'
 
 /** A part of an object that has a path of its own. */
@@ -40,8 +41,7 @@ const parts: readonly Part[] = [
     subresource: 'resize',
     verbs: ['get', 'update', 'patch'],
     definition: 'core.v1.Pod',
-    merge: (current, wanted) => asObject(withResize(current as unknown as Pod, wanted as unknown as Pod)),
-    causes: podCauses,
+    merge: (current, wanted) => asObject(resized(current as unknown as Pod, wanted as unknown as Pod)),
   },
   {
     group: 'certificates.k8s.io',
@@ -114,6 +114,23 @@ function partHandler(part: Part): SubresourceHandler {
 function withVersionOf(merged: ApiObject, { metadata }: ApiObject): ApiObject {
   const { resourceVersion } = metadata
   return { ...merged, metadata: { ...merged.metadata, resourceVersion } }
+}
+
+const mirrorPodAnnotation = 'kubernetes.io/config.mirror'
+
+/** Takes the containers' resources over; what else the client has changed is refused. */
+export function resized(current: Pod, wanted: Pod): Pod {
+  const isStatic = current.metadata.annotations?.[mirrorPodAnnotation] !== undefined
+  const causes = isStatic
+    ? [forbiddenField('', 'static pods cannot be resized')]
+    : validatePodResize(defaulted(wanted), current)
+  if (causes.length > 0) throw invalid({ group: '', kind: 'Pod' }, current.metadata.name, causes)
+  return withResizedContainers(wanted, current)
+}
+
+/** A client that writes the whole pod may leave out what the server had filled in. */
+function defaulted(pod: Pod): Pod {
+  return { ...pod, spec: defaultPodSpec(pod.spec) }
 }
 
 /** Containers may be added, never changed or taken away. */

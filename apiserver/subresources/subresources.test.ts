@@ -7,12 +7,11 @@ import { infoOf, questionCauses } from './access-reviews.ts'
 import { bindingCauses, bound } from './binding.ts'
 import { planEviction, spent } from './eviction.ts'
 import { chooseContainer, kubeletAddress } from './kubelet-location.ts'
-import { withApproval, withEphemeralContainers } from './partial-update.ts'
+import { resized, withApproval, withEphemeralContainers } from './partial-update.ts'
 import { kubeletLogQuery, logOptionCauses } from './pod-log.ts'
 import { kubeletPath, requestHead } from './pod-streams.ts'
 import { backendPath } from './proxy.ts'
 import { parseProxyName, podAddress, serviceAddress } from './proxy-target.ts'
-import { withResize } from './resize.ts'
 import { scaleOf, withScale } from './scale.ts'
 import { tokenRequestCauses } from './token-request.ts'
 
@@ -362,22 +361,16 @@ describe('withEphemeralContainers()', () => {
   })
 })
 
-describe('withResize()', () => {
-  const sized = (cpu: string, rest: object = {}) =>
-    pod({ containers: [{ name: 'a', image: 'x', resources: { requests: { cpu, ...rest } } }] })
-
-  it('takes resources over and nothing else', () => {
-    const result = withResize(sized('1'), { ...sized('2'), spec: { ...sized('2').spec, nodeName: 'stolen' } })
-    expect(result.spec).toEqual({ containers: [{ name: 'a', image: 'x', resources: { requests: { cpu: '2' } } }] })
-    expect(result.metadata.generation).toBe(1)
-  })
-
-  it.each([
-    [sized('1'), pod({ containers: [{ name: 'a', resources: {} }] }), 'resource requests cannot be removed'],
-    [sized('1'), sized('1', { 'example.com/gpu': '1' }), 'only cpu and memory resources are mutable'],
-    [pod(), sized('1'), 'Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing'],
-  ])('refuses %#', (current, wanted, message) => {
-    expect(refusal(() => withResize(current, wanted))).toContain(message)
+describe('resized()', () => {
+  it('refuses what the kind refuses, and static pods', () => {
+    const sized = pod(
+      { containers: [{ name: 'a', image: 'x', resources: { requests: { cpu: '1' } } }] },
+      { status: {} },
+    )
+    const still = pod({ containers: [{ name: 'a', image: 'x' }] }, { status: {} })
+    expect(refusal(() => resized(still, sized))).toContain('Pod QOS Class may not change as a result of resizing')
+    const metadata = { ...still.metadata, annotations: { 'kubernetes.io/config.mirror': 'x' } }
+    expect(refusal(() => resized({ ...still, metadata }, sized))).toContain('static pods cannot be resized')
   })
 })
 
