@@ -85,7 +85,7 @@ describe('decodeObject()', () => {
     const value = { spec: { foo: 1, items: [{ name: 'a', bar: 2, env: { baz: 3 } }] }, constructor: 1 }
     const strict = decode(value, 'Strict', ['spec.replicas'])
     const list =
-      'duplicate field "spec.replicas", unknown field "spec.items[0].env.baz", unknown field "spec.items[0].bar", unknown field "spec.foo", unknown field "constructor"'
+      'duplicate field "spec.replicas", unknown field "spec.foo", unknown field "spec.items[0].bar", unknown field "spec.items[0].env.baz", unknown field "constructor"'
     expect(strict.errors).toEqual([`strict decoding error: ${list}`])
     expect(decode(value, 'Warn', ['spec.replicas'])).toMatchObject({ errors: [], warnings: list.split(', ') })
     expect(decode(value, 'Ignore', ['spec.replicas'])).toMatchObject({ errors: [], warnings: [] })

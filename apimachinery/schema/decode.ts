@@ -4,6 +4,7 @@
  * The result is what Go would encode after it had decoded the same bytes; messages are those of Go's decoder.
  * Source: `sigs.k8s.io/json`, apimachinery `runtime/serializer/json`.
  */
+import { goQuote } from '../field-errors.ts'
 import { isDeeperThan, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts'
 import { canonicalQuantity } from '../quantity.ts'
 import { badRequest, type StatusError } from '../status.ts'
@@ -47,7 +48,10 @@ export function decodeObject(schemas: Schemas, definition: string, value: unknow
 export function decodeStruct(schemas: Schemas, struct: Struct, value: unknown, options: DecodeOptions): Decoded {
   const decoder = new Decoder(schemas, options.fieldValidation !== 'Ignore')
   const object = decoder.root(struct, value)
-  const strict = options.fieldValidation === 'Ignore' ? [] : strictProblems(options.duplicates ?? [], decoder.unknown)
+  const strict =
+    options.fieldValidation === 'Ignore'
+      ? []
+      : strictProblems(options.duplicates ?? [], inOrderOf(value, decoder.unknown))
   const errors =
     decoder.error !== undefined
       ? [decoder.error]
@@ -59,11 +63,33 @@ export function decodeStruct(schemas: Schemas, struct: Struct, value: unknown, o
 
 function strictProblems(duplicates: readonly string[], unknown: readonly string[]): readonly string[] {
   const problems = [
-    ...duplicates.map((path) => `duplicate field "${path}"`),
-    ...unknown.map((path) => `unknown field "${path}"`),
+    ...duplicates.map((path) => `duplicate field ${goQuote(path)}`),
+    ...unknown.map((path) => `unknown field ${goQuote(path)}`),
   ]
   return [...new Set(problems)].slice(0, maxStrictProblems)
 }
+
+/** The decoder walks the table; clients are told of unknown fields in the order of what they sent. */
+function inOrderOf(value: unknown, unknown: readonly UnknownField[]): readonly string[] {
+  const ranked = unknown.map(({ path, text }) => ({ text, rank: rankOf(value, path) }))
+  return ranked.toSorted((a, b) => compareRanks(a.rank, b.rank)).map(({ text }) => text)
+}
+
+function rankOf(value: unknown, path: readonly (string | number)[]): readonly number[] {
+  let at: unknown = value
+  return path.map((part) => {
+    const inside = typeof part === 'number' || !isJsonObject(at) ? Number(part) : Object.keys(at).indexOf(part)
+    at = (at as Record<string | number, unknown>)[part]
+    return inside
+  })
+}
+
+function compareRanks(a: readonly number[], b: readonly number[]): number {
+  const differs = a.findIndex((rank, i) => rank !== b[i])
+  return differs < 0 ? -1 : (a[differs] ?? 0) - (b[differs] ?? -1)
+}
+
+type UnknownField = { readonly path: readonly (string | number)[]; readonly text: string }
 
 /** The answer to a body that could not be decoded: `Deployment in version "v1" cannot be handled as a Deployment: …`. */
 export function decodeError(
@@ -75,7 +101,7 @@ export function decodeError(
 }
 
 class Decoder {
-  readonly unknown: string[] = []
+  readonly unknown: UnknownField[] = []
   /** The first wrong type, as Go's decoder reports only one. */
   error: string | undefined
   readonly #schemas: Schemas
@@ -144,7 +170,8 @@ class Decoder {
     const keys = Object.keys(input)
     if (keys.length === seen) return
     for (const key of keys) {
-      if (!struct.fields.has(key) && this.unknown.length < maxStrictProblems) this.unknown.push(this.#at(key))
+      if (struct.fields.has(key) || this.unknown.length >= maxStrictProblems) continue
+      this.unknown.push({ path: [...this.#path, key], text: this.#at(key) })
     }
   }
 
