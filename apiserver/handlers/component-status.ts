@@ -43,7 +43,6 @@ export function componentStatusHandler(resource: Resource, components: readonly 
     subresource: '',
     verbs: ['get', 'list'],
     handle: async (request, response, { clock }) => {
-      request.warn('v1 ComponentStatus is deprecated in v1.19+')
       const { info, query, incoming, signal } = request
       const form = negotiateOutput(incoming.headers, query)
       const asked = info.verb === 'get' ? components.filter(({ name }) => name === info.name) : components
