@@ -246,8 +246,7 @@ function validateCompletions(spec: JobSpec, old: JobSpec): Causes {
 function validateTemplateChange(job: Job, old: Job): Causes {
   const notStarted = old.spec.suspend === true && old.status.startTime === undefined
   const template = notStarted ? withScheduling(job, old) : job.spec.template
-  return when(
-    !sameJson(template, old.spec.template),
+  return when(!sameJson(template, old.spec.template), () =>
     invalidValue('spec.template', job.spec.template, 'field is immutable'),
   )
 }

@@ -75,8 +75,7 @@ function validateChange(claim: PersistentVolumeClaim, old: PersistentVolumeClaim
   const isBound = claim.status.phase === 'Bound'
   const shrinks = compareQuantities(size, oldSize) < 0
   return [
-    ...when(
-      !sameJson(now, before),
+    ...when(!sameJson(now, before), () =>
       forbiddenField(
         'spec',
         `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${specDiff(claim.spec, old.spec)}`,

@@ -121,8 +121,7 @@ function validateChange(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): 
   const now = Object.fromEntries(sourcesOf(spec))
   const before = Object.fromEntries(sourcesOf(old))
   return [
-    ...when(
-      !sameJson(now, before),
+    ...when(!sameJson(now, before), () =>
       forbiddenField(
         'spec.persistentvolumesource',
         `spec.persistentvolumesource is immutable after creation\n${specDiff(now, before)}`,

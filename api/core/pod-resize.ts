@@ -52,8 +52,7 @@ export function validatePodResize(wanted: Pod, old: Pod): Causes {
 
 /** Whatever else the client has changed is refused, not ignored. */
 function onlyResources(wanted: PodSpec, allowed: PodSpec): Causes {
-  return when(
-    !sameJson(wanted, allowed) && wanted.containers.length === allowed.containers.length,
+  return when(!sameJson(wanted, allowed) && wanted.containers.length === allowed.containers.length, () =>
     forbiddenField('spec', `only cpu and memory resources are mutable\n${specDiff(wanted, allowed)}`),
   )
 }

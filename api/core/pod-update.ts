@@ -138,8 +138,7 @@ function validateGatedScheduling(spec: PodSpec, old: PodSpec): Causes {
 
 function validateRest(spec: PodSpec, old: PodSpec): Causes {
   const munged = munge(spec, old)
-  return when(
-    !sameJson(munged, old),
+  return when(!sameJson(munged, old), () =>
     forbiddenField(
       'spec',
       `pod updates may not change fields other than ${updatable.join(',')}\n${specDiff(munged, old)}`,

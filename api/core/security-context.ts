@@ -30,9 +30,8 @@ export function validateSecurityContext(
     ),
     ...validateProfile(context.seccompProfile, `${field}.seccompProfile`, 'seccomp'),
     ...validateProfile(context.appArmorProfile, `${field}.appArmorProfile`, 'AppArmor'),
-    ...when(noEscalation && privileged === true, cannot('`privileged` to true')),
-    ...when(
-      noEscalation && (capabilities?.add ?? []).includes('CAP_SYS_ADMIN'),
+    ...when(noEscalation && privileged === true, () => cannot('`privileged` to true')),
+    ...when(noEscalation && (capabilities?.add ?? []).includes('CAP_SYS_ADMIN'), () =>
       cannot('`capabilities.Add` CAP_SYS_ADMIN'),
     ),
   ]

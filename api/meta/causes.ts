@@ -9,9 +9,9 @@ import type { StatusCause } from '../../apimachinery/status.ts'
 export type Causes = readonly StatusCause[]
 type Value = Json | undefined
 
-/** `causes` when `condition` holds; reads as the rule that it is. */
-export function when(condition: boolean, ...causes: Causes): Causes {
-  return condition ? causes : []
+/** `causes` when `condition` holds; reads as the rule that it is. What costs to say is given as a function. */
+export function when(condition: boolean, ...causes: readonly (StatusCause | (() => StatusCause))[]): Causes {
+  return condition ? causes.map((cause) => (typeof cause === 'function' ? cause() : cause)) : []
 }
 
 /** One `Invalid value` for every message. */

@@ -75,8 +75,7 @@ function validateClassTwice({ metadata, spec }: Ingress): Causes {
 function validateSpec(spec: IngressSpec): Causes {
   const { rules = [], defaultBackend, tls, ingressClassName } = spec
   return [
-    ...when(
-      rules.length === 0 && defaultBackend === undefined,
+    ...when(rules.length === 0 && defaultBackend === undefined, () =>
       invalidValue('spec', asInternal(spec, internalSpec), 'either `defaultBackend` or `rules` must be specified'),
     ),
     ...(defaultBackend === undefined ? [] : validateBackend(defaultBackend, 'spec.defaultBackend')),

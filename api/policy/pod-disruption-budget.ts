@@ -42,8 +42,7 @@ const internalSpec = [
 function validateSpec(spec: PodDisruptionBudgetSpec): Causes {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy: policy } = spec
   return [
-    ...when(
-      minAvailable !== undefined && maxUnavailable !== undefined,
+    ...when(minAvailable !== undefined && maxUnavailable !== undefined, () =>
       invalidValue('spec', asInternal(spec, internalSpec), 'minAvailable and maxUnavailable cannot be both set'),
     ),
     ...(['minAvailable', 'maxUnavailable'] as const).flatMap((key) => validateShare(`spec.${key}`, spec[key])),
