@@ -127,6 +127,7 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
         node === undefined ? undefined : admitPod(pod, { node, allocatable, others: admitted(workers, pod) }),
       networkProblem: health.networkProblem,
       onPodStart: metrics.notePodStart,
+      runtimeHandler: objects.runtimeHandler,
     },
     logger,
   )
@@ -200,6 +201,7 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
           nowMs: clock.now(),
         })
       const onNode = (current: Node): void => {
+        if (current.spec.podCIDR !== node?.spec.podCIDR) tellPodCidr(base, current.spec.podCIDR ?? '', stop)
         node = current
       }
       const { architecture } = machine.info
@@ -244,6 +246,13 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
     ...(config.staticPodPath === '' ? {} : staticPodTasks(base, { sources, statuses, node: () => node })),
   }
   return { tasks }
+}
+
+/** Some runtimes write their CNI configuration from it; the others ignore it. */
+function tellPodCidr({ runtime, logger }: Base, podCidr: string, signal: AbortSignal): void {
+  runtime
+    .call('UpdateRuntimeConfig', { runtimeConfig: { networkConfig: { podCidr } } }, signal)
+    .catch((error: unknown) => logger.info('Runtime was not told the pod network', { podCidr, error }))
 }
 
 type StaticParts = Pick<Parameters<typeof keepMirrors>[0], 'sources' | 'statuses' | 'node'>

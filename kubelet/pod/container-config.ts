@@ -27,6 +27,8 @@ export type ContainerInput = {
   readonly mounts: readonly CriDraft<'Mount'>[]
   readonly nodeMemoryBytes: number
   readonly seccompRoot: string
+  /** Id of the container whose processes this one shares. */
+  readonly targetId?: string
 }
 
 /** The configuration for `CreateContainer`. */
@@ -54,7 +56,7 @@ export function containerConfig(input: ContainerInput): CriDraft<'ContainerConfi
     tty: container.tty === true,
     linux: {
       resources: containerResources(pod, container, { memoryBytes: input.nodeMemoryBytes }),
-      securityContext: containerSecurityContext(pod, container, input.imageUser, input.seccompRoot),
+      securityContext: containerSecurityContext(pod, container, input.imageUser, input),
     },
   }
 }

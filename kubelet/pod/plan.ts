@@ -39,6 +39,8 @@ export type PodAction =
       readonly kind: ContainerKind
       readonly container: Container
       readonly restartCount: number
+      /** Name of the container whose processes this one shares. */
+      readonly target?: string
       /** When the run before ended: a restart, which counts for back-off. */
       readonly previousExitAtMs?: number
     }
@@ -96,10 +98,9 @@ class Steps {
   }
 
   addEphemeral(): void {
-    for (const { kind, container } of containersOf(this.#observed.pod)) {
-      if (kind !== 'ephemeral') continue
-      const status = this.#latest(container.name)
-      if (status === undefined) this.#start({ kind, container }, undefined)
+    for (const step of containersOf(this.#observed.pod)) {
+      if (step.kind !== 'ephemeral') continue
+      if (this.#latest(step.container.name) === undefined) this.#start(step, undefined)
     }
   }
 
@@ -200,7 +201,7 @@ class Steps {
     this.#actions.push({ type: 'killContainer', container, id: status.id, reason, message: text })
   }
 
-  #start({ kind, container }: PodContainer, previous: RuntimeContainer | undefined): void {
+  #start({ kind, container, target }: PodContainer, previous: RuntimeContainer | undefined): void {
     const { pod, nowMs, backoffs } = this.#observed
     const exitAtMs = previous === undefined ? undefined : previous.finishedAtMs || previous.createdAtMs
     const entry = backoffs.get(container.name)
@@ -216,6 +217,7 @@ class Steps {
       kind,
       container,
       restartCount: previous === undefined ? 0 : previous.restartCount + 1,
+      ...(target === undefined ? {} : { target }),
       ...(exitAtMs === undefined ? {} : { previousExitAtMs: exitAtMs }),
     })
   }

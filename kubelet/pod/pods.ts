@@ -5,17 +5,19 @@ import { configMirrorAnnotation, configSourceAnnotation } from '../runtime/label
 
 export type ContainerKind = 'init' | 'sidecar' | 'app' | 'ephemeral'
 /** A container with its part in the pod; a sidecar is an init container that restarts always. */
-export type PodContainer = { readonly kind: ContainerKind; readonly container: Container }
+export type PodContainer = {
+  readonly kind: ContainerKind
+  readonly container: Container
+  /** The container whose processes an ephemeral container shares. */
+  readonly target?: string
+}
 
 /** Every container of the spec in order of start: init and sidecar, app, ephemeral. */
 export function containersOf(pod: Pod): readonly PodContainer[] {
   return [
     ...(pod.spec.initContainers ?? []).map((container) => ({ kind: initKind(container), container })),
     ...pod.spec.containers.map((container) => ({ kind: 'app' as const, container })),
-    ...(pod.spec.ephemeralContainers ?? []).map((container) => ({
-      kind: 'ephemeral' as const,
-      container: asContainer(container),
-    })),
+    ...(pod.spec.ephemeralContainers ?? []).map(ephemeral),
   ]
 }
 
@@ -23,8 +25,8 @@ function initKind(container: Container): 'init' | 'sidecar' {
   return container.restartPolicy === 'Always' ? 'sidecar' : 'init'
 }
 
-function asContainer({ targetContainerName: _, ...container }: EphemeralContainer): Container {
-  return container
+function ephemeral({ targetContainerName: target, ...container }: EphemeralContainer): PodContainer {
+  return { kind: 'ephemeral', container, ...(target === undefined || target === '' ? {} : { target }) }
 }
 
 /** `web_default(uid)`: how upstream names a pod in messages. */

@@ -28,7 +28,7 @@ export function containerSecurityContext(
   pod: Pod,
   container: Container,
   image: ImageUser,
-  seccompRoot: string,
+  options: { readonly seccompRoot: string; readonly targetId?: string },
 ): CriDraft<'LinuxContainerSecurityContext'> {
   const ofPod = pod.spec.securityContext
   const own = container.securityContext
@@ -38,7 +38,10 @@ export function containerSecurityContext(
   if ((own?.runAsNonRoot ?? ofPod?.runAsNonRoot) === true) verifyNonRoot(pod, container, user, image)
   return {
     privileged,
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: {
+      ...namespaceOptions(pod),
+      ...(options.targetId === undefined ? {} : { pid: 'TARGET', targetId: options.targetId }),
+    },
     capabilities: {
       addCapabilities: own?.capabilities?.add ?? [],
       dropCapabilities: own?.capabilities?.drop ?? [],
@@ -50,7 +53,7 @@ export function containerSecurityContext(
       ...(ofPod?.supplementalGroups ?? []),
       ...(ofPod?.fsGroup === undefined ? [] : [ofPod.fsGroup]),
     ],
-    seccomp: seccompProfile(own?.seccompProfile ?? ofPod?.seccompProfile, privileged, seccompRoot),
+    seccomp: seccompProfile(own?.seccompProfile ?? ofPod?.seccompProfile, privileged, options.seccompRoot),
     maskedPaths: privileged || own?.procMount === 'Unmasked' ? [] : maskedPaths,
     readonlyPaths: privileged || own?.procMount === 'Unmasked' ? [] : readonlyPaths,
   }

@@ -41,6 +41,7 @@ export type Start = {
   readonly sandbox: CriDraft<'PodSandboxConfig'>
   readonly podIps: readonly string[]
   readonly volumes: MountedVolumes
+  readonly targetId?: string
 }
 
 /** Why a container did not start: its waiting reason. */
@@ -114,6 +115,7 @@ async function configure(
     mounts,
     nodeMemoryBytes: context.nodeMemoryBytes,
     seccompRoot: join(context.rootDir, 'seccomp'),
+    ...(start.targetId === undefined ? {} : { targetId: start.targetId }),
   })
 }
 

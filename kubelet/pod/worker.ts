@@ -40,6 +40,8 @@ export type WorkerContext = StartContext & {
   readonly admit: (pod: Pod) => Verdict | undefined
   /** Why containers cannot be started yet: the pod network is not ready. */
   readonly networkProblem: () => string | undefined
+  /** What the pod's RuntimeClass names; empty: the runtime's default. */
+  readonly runtimeHandler: (pod: Pod, signal: AbortSignal) => Promise<string>
   /** Told how long it took from the first sight of a pod to its first running state. */
   readonly onPodStart: (seconds: number) => void
 }
@@ -316,7 +318,8 @@ export class PodWorker {
     await createPodCgroup(cgroupRoot, this.#pod)
     const config = await this.#sandboxConfig(attempt)
     try {
-      await runtime.call('RunPodSandbox', { config }, signal)
+      const runtimeHandler = await this.#context.runtimeHandler(this.#pod, signal)
+      await runtime.call('RunPodSandbox', { config, runtimeHandler }, signal)
       return undefined
     } catch (error) {
       if (signal.aborted) throw signal.reason
@@ -344,7 +347,8 @@ export class PodWorker {
     signal: AbortSignal,
   ): Promise<number | undefined> {
     const { clock, probes } = this.#context
-    const { container, kind, restartCount, previousExitAtMs } = action
+    const { container, kind, restartCount, previousExitAtMs, target } = action
+    const targetId = runtimePod.containers.find(({ name, phase }) => name === target && phase === 'running')?.id
     const sandbox = runtimePod.sandboxes[0]
     if (sandbox === undefined || !isUsable(sandbox, this.#pod)) return clock.now() + 1
     const nowMs = clock.now()
@@ -363,6 +367,7 @@ export class PodWorker {
           sandbox: await this.#sandboxConfig(sandbox.attempt),
           podIps: sandbox.ips,
           volumes: this.#volumes ?? new Map(),
+          ...(targetId === undefined ? {} : { targetId }),
         },
         signal,
       )

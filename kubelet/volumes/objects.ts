@@ -15,6 +15,7 @@ import {
   persistentVolumeClaims,
   persistentVolumes,
   type ResourceRef,
+  runtimeClasses,
   secrets,
   serviceAccounts,
 } from '../../client/rest/resource-refs.ts'
@@ -28,6 +29,8 @@ export type ObjectSource = {
   readonly volume: (name: string, signal: AbortSignal) => Promise<PersistentVolume | undefined>
   /** A service account token bound to the pod; the same one until it has lived 80 % of its time. */
   readonly token: (pod: Pod, projection: ServiceAccountTokenProjection, signal: AbortSignal) => Promise<string>
+  /** The handler that the pod's RuntimeClass names; empty: the runtime's default. */
+  readonly runtimeHandler: (pod: Pod, signal: AbortSignal) => Promise<string>
   /** Forgets the tokens of a pod that is gone. */
   readonly forget: (podUid: string) => void
 }
@@ -56,6 +59,13 @@ export function createObjectSource(client: Client, clock: Clock): ObjectSource {
     secret: (namespace, name, signal) => read(secrets, { namespace, name }, signal),
     claim: (namespace, name, signal) => read(persistentVolumeClaims, { namespace, name }, signal),
     volume: (name, signal) => read(persistentVolumes, { name }, signal),
+    runtimeHandler: async ({ spec }, signal) => {
+      const name = spec.runtimeClassName
+      if (name === undefined || name === '') return ''
+      const found = await read(runtimeClasses, { name }, signal)
+      if (found === undefined) throw new Error(`RuntimeClass "${name}" not found`)
+      return found.handler
+    },
     token: async (pod, projection, signal) => {
       const { audience, expirationSeconds = defaultTokenSeconds } = projection
       const key = JSON.stringify([pod.metadata.uid, audience, expirationSeconds])
