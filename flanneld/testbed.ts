@@ -143,7 +143,13 @@ export class Testbed {
     const file = this.subnetFile(index)
     await mkdir(`${this.folder}/host${index}`, { recursive: true })
     await rm(`${file}.seen`, { force: true })
-    const flags = [`--etcd-endpoints=${this.etcdUrl}`, `--subnet-file=${file}`, '--ip-masq', ...extra]
+    const flags = [
+      `--etcd-endpoints=${this.etcdUrl}`,
+      `--subnet-file=${file}`,
+      '--ip-masq',
+      '--iptables-resync=1',
+      ...extra,
+    ]
     const child = this.#spawn('ip', [
       'netns',
       'exec',

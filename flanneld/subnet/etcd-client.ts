@@ -48,6 +48,7 @@ export class CompactedError extends Error {
 type Fields = Readonly<Record<string, unknown>>
 
 const requestLimitMs = 10_000
+const keepAliveMs = 30_000
 
 /** etcd through its JSON gateway. */
 export class EtcdClient {
@@ -161,6 +162,8 @@ export class EtcdClient {
     return await new Promise((resolve, reject) => {
       const isTls = url.startsWith('https:')
       const outgoing = isTls ? httpsRequest(url, { ...options, ...tls }) : httpRequest(url, options)
+      // A watch is silent for hours; without this it would not notice that its server is gone.
+      outgoing.setSocketKeepAlive(true, keepAliveMs)
       outgoing.once('response', (response) => resolve(response.setEncoding('utf8')))
       outgoing.once('error', reject)
       outgoing.end(JSON.stringify(body))
