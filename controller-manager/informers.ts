@@ -10,6 +10,8 @@ import { aborted, runAll } from '../component-base/run.ts'
 export type Informers = {
   /** The cache of a kind; asked for before `run`, so that `run` knows all of them. */
   readonly of: <T extends ApiObject, D>(ref: ResourceRef<T, D>) => Informer<T>
+  /** The cache of a kind that somebody asked for already. */
+  readonly find: (ref: ResourceRef<ApiObject>) => Informer<ApiObject> | undefined
   readonly run: (signal: AbortSignal) => Promise<void>
 }
 
@@ -18,17 +20,22 @@ export function createInformers(options: { client: Client; clock: Clock; logger:
   const informers = new Map<string, Informer<ApiObject>>()
   return {
     of: <T extends ApiObject, D>(ref: ResourceRef<T, D>): Informer<T> => {
-      const key = `${ref.plural}.${ref.version}.${ref.group}`
+      const key = keyOf(ref)
       const informer = informers.get(key) ?? (createInformer({ ...options, ref }) as unknown as Informer<ApiObject>)
       informers.set(key, informer)
       // The key names the kind, so the cache under it holds objects of that kind.
       return informer as unknown as Informer<T>
     },
+    find: (ref) => informers.get(keyOf(ref)),
     run: async (signal) => {
       const tasks = [...informers].map(([key, informer]) => [`cache of ${key}`, informer.run] as const)
       await runAll(signal, { ...Object.fromEntries(tasks), signal: aborted })
     },
   }
+}
+
+function keyOf({ group, version, plural }: Pick<ResourceRef<unknown>, 'group' | 'version' | 'plural'>): string {
+  return `${plural}.${version}.${group}`
 }
 
 /** How long a worker waits for its own write to come back; a cache that is later is not waited for. */

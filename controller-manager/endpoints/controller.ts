@@ -21,7 +21,7 @@ export function startEndpointsController(context: ControllerContext): Task {
   const queue = newQueue(context)
   enqueueChanges(services, queue)
   enqueueChanges(endpoints, queue)
-  wakeServicesOfPods(pods, services, queue.add)
+  wakeServicesOfPods(pods, services, queue)
   const recorder = context.recorder('endpoint-controller')
   const apply = async (action: Action, signal: AbortSignal): Promise<void> => {
     try {

@@ -31,7 +31,7 @@ export function startEndpointSliceController(context: ControllerContext): Task {
   })
   const queue = newQueue(context)
   enqueueChanges(services, queue)
-  wakeServicesOfPods(pods, services, queue.add)
+  wakeServicesOfPods(pods, services, queue)
   slices.onChange(({ object }) => {
     const name = object.metadata.labels?.[serviceNameLabel]
     if (name !== undefined && object.metadata.labels?.[managedByLabel] === controllerName) {

@@ -4,10 +4,14 @@ import type { Pod, Service } from '../../api/core/v1.ts'
 import { type NamespacedName, namespacedName } from '../../apimachinery/brand.ts'
 import { matches, selectorFromLabels } from '../../apimachinery/selector/labels.ts'
 import type { Informer } from '../../client/cache/informer.ts'
+import type { Workqueue } from '../../client/workqueue/workqueue.ts'
 import { withIndex } from '../informers.ts'
 import { isSame } from '../pod/canonical-json.ts'
 
 const namespaceIndex = 'namespace'
+/** A Service in a namespace with more pods than this is written at most once in the period: each write carries all of them. */
+const largeService = 100
+const largeServicePeriodMs = 250
 
 /** The pods of a Service, oldest name first so that equal states give equal plans. */
 export function podsOfService(pods: Informer<Pod>, { metadata, spec }: Service): readonly Pod[] {
@@ -19,19 +23,24 @@ export function podsOfService(pods: Informer<Pod>, { metadata, spec }: Service):
     .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
 }
 
-/** Wakes the Services that select a pod now, or selected it before. */
+/** Wakes the Services that select a pod now, or selected it before; large ones a little later, for many pods at once. */
 export function wakeServicesOfPods(
   pods: Informer<Pod>,
   services: Informer<Service>,
-  wake: (key: NamespacedName) => void,
+  queue: Pick<Workqueue<NamespacedName>, 'add' | 'addAfter'>,
 ): void {
+  const wake = (key: NamespacedName, namespace: string): void => {
+    const isLarge = pods.byIndex(namespaceIndex, namespace).length > largeService
+    if (isLarge) queue.addAfter(key, largeServicePeriodMs)
+    else queue.add(key)
+  }
   withIndex(pods, namespaceIndex, ({ metadata }) => [metadata.namespace ?? ''])
   withIndex(services, namespaceIndex, ({ metadata }) => [metadata.namespace ?? ''])
   const wakeSelecting = (pod: Pod): void => {
     for (const service of services.byIndex(namespaceIndex, pod.metadata.namespace ?? '')) {
       const { selector } = service.spec
       if (selector === undefined || !matches(selectorFromLabels(selector), pod.metadata.labels ?? {})) continue
-      wake(namespacedName(service.metadata.namespace, service.metadata.name))
+      wake(namespacedName(service.metadata.namespace, service.metadata.name), service.metadata.namespace ?? '')
     }
   }
   pods.onChange((change) => {

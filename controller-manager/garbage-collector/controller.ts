@@ -15,7 +15,7 @@ import { type Action, type Observed, plan } from './plan.ts'
 
 /** Wires the controller. Keys of its queue are uids. */
 export function startGarbageCollector(context: ControllerContext): Task {
-  const { client, clock, config, logger } = context
+  const { client, clock, config, informers, logger } = context
   const graph = createGraph()
   const queue = newQueue(context)
   const wake = ({ uid }: Pick<GraphNode, 'uid'>): void => queue.add(namespacedName('', uid))
@@ -23,6 +23,7 @@ export function startGarbageCollector(context: ControllerContext): Task {
     client,
     clock,
     logger,
+    shared: informers.find,
     onChange: (resource, change) => takeChange(graph, wake, resource, change),
   })
   const find = ({ apiVersion, kind }: OwnerReference): DiscoveredResource | undefined =>

@@ -4,6 +4,7 @@ import { type Change, createInformer, type Informer } from '../../client/cache/i
 import type { Client } from '../../client/rest/client.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
+import { aborted } from '../../component-base/run.ts'
 import { type DiscoveredResource, discover, resourceText } from '../discovery.ts'
 
 /** How often the server is asked for its kinds. */
@@ -27,12 +28,14 @@ type Options = {
   readonly client: Client
   readonly clock: Clock
   readonly logger: Logger
+  /** A cache that is kept for others anyway: what it knows is not asked for twice. */
+  readonly shared: (resource: DiscoveredResource) => Informer<ApiObject> | undefined
   readonly onChange: (resource: DiscoveredResource, change: Change<ApiObject>) => void
 }
 
 /** Makes the set; nothing is asked before `run`. */
 export function createMonitors(options: Options): Monitors {
-  const { client, clock, logger, onChange } = options
+  const { client, clock, logger, onChange, shared } = options
   const monitors = new Map<string, Monitor>()
   let resources: readonly DiscoveredResource[] = []
   let isFirstDone: () => void = () => {}
@@ -40,9 +43,11 @@ export function createMonitors(options: Options): Monitors {
     isFirstDone = resolve
   })
   const start = (resource: DiscoveredResource, signal: AbortSignal): Monitor => {
-    const informer = createInformer({ client, clock, logger, ref: resource })
+    const known = shared(resource)
+    const informer = known ?? createInformer({ client, clock, logger, ref: resource })
     const stop = new AbortController()
     informer.onChange((change) => onChange(resource, change))
+    if (known !== undefined) return { informer, stop }
     // An informer ends only when it is stopped, and that is no failure.
     informer.run(AbortSignal.any([signal, stop.signal])).catch(() => {})
     return { informer, stop }
@@ -76,7 +81,8 @@ export function createMonitors(options: Options): Monitors {
       }
     },
     whenSynced: async (signal) => {
-      await firstDone
+      await Promise.race([firstDone, aborted(signal)])
+      signal.throwIfAborted()
       const limit = AbortSignal.any([signal, AbortSignal.timeout(syncLimitMs)])
       const waits = [...monitors.values()].map(async ({ informer }) => await informer.whenSynced(limit))
       await Promise.allSettled(waits)
