@@ -10,6 +10,7 @@ import type { PodInfo } from './cache/pod-info.ts'
 import type { Listers } from './cache/snapshot.ts'
 import { type DecideInput, type Decision, decide } from './framework/decide.ts'
 import { formatFitError } from './framework/fit-error.ts'
+import { NodeMemory } from './framework/node-memory.ts'
 import { type Preemption, planPreemption } from './framework/preempt.ts'
 import type { Profile } from './framework/profile.ts'
 import type { SchedulerMetrics } from './metrics.ts'
@@ -60,6 +61,7 @@ export class Scheduler {
   readonly #inFlight = new Set<Promise<void>>()
   /** Pods whose victims are being evicted, and whether an event has woken them meanwhile. */
   readonly #preempting = new Map<string, { isWoken: boolean }>()
+  readonly #memory = new NodeMemory()
   #startIndex = 0
 
   constructor(options: SchedulerOptions) {
@@ -102,10 +104,13 @@ export class Scheduler {
       return
     }
     const startMs = clock.now()
+    const snapshot = cache.snapshot(listers)
+    this.#memory.renew(snapshot.nodes)
     const input: DecideInput = {
       pod,
       profile,
-      snapshot: cache.snapshot(listers),
+      snapshot,
+      memory: this.#memory,
       startIndex: this.#startIndex,
       nominatedPods: (nodeName) => nominator.on(nodeName),
       random,

@@ -5,6 +5,7 @@ import { createPodInfo, type PodInfo } from './cache/pod-info.ts'
 import type { Listers } from './cache/snapshot.ts'
 import { type DecideInput, decide } from './framework/decide.ts'
 import { formatFitError } from './framework/fit-error.ts'
+import { NodeMemory } from './framework/node-memory.ts'
 import { defaultProfile } from './framework/profile.ts'
 import { Nominator } from './queue/nominator.ts'
 
@@ -109,6 +110,7 @@ export type ClusterOptions = {
 export function makeCluster({ nodes, pods = [], listers = {} }: ClusterOptions) {
   const cache = new ClusterCache()
   const nominator = new Nominator()
+  const memory = new NodeMemory()
   for (const node of nodes) cache.setNode(makeNode(node))
   for (const pod of pods) cache.setPod(createPodInfo(makePod(pod)), pod.nodeName ?? '')
   const inputFor = (pod: PodInfo): DecideInput => ({
@@ -118,6 +120,7 @@ export function makeCluster({ nodes, pods = [], listers = {} }: ClusterOptions) 
     startIndex: 0,
     nominatedPods: (nodeName) => nominator.on(nodeName),
     random: () => 0.5,
+    memory,
   })
   const podInfo = (pod: PodOptions): PodInfo => createPodInfo(makePod(pod))
   return {

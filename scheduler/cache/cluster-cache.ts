@@ -17,7 +17,8 @@ export class ClusterCache {
   /** Pods on nodes that we have not heard of (yet, or any more). */
   readonly #homeless = new Map<string, Map<string, PodInfo>>()
   readonly #pods = new Map<string, PodState>()
-  readonly #groups = new PodGroups()
+  readonly #groups = new PodGroups((name) => this.#nodes.get(name)?.labels)
+  readonly #domainValues = new Map<string, ReadonlyMap<string, number>>()
   readonly #imageSpread = new Map<string, number>()
   #ordered: readonly NodeEntry[] | undefined
 
@@ -25,11 +26,11 @@ export class ClusterCache {
   setNode(node: Node): void {
     const known = this.#nodes.get(node.metadata.name)
     if (known !== undefined) {
-      const zoneBefore = zoneOf(known)
+      const labelsBefore = JSON.stringify(known.labels)
       this.#countImages(known, -1)
       updateNode(known, node)
       this.#countImages(known, 1)
-      if (zoneOf(known) !== zoneBefore) this.#ordered = undefined
+      if (JSON.stringify(known.labels) !== labelsBefore) this.#nodesChanged()
       return
     }
     const entry = createNodeEntry(node)
@@ -37,7 +38,7 @@ export class ClusterCache {
     this.#countImages(entry, 1)
     for (const pod of this.#homeless.get(entry.name)?.values() ?? []) addPod(entry, pod)
     this.#homeless.delete(entry.name)
-    this.#ordered = undefined
+    this.#nodesChanged()
   }
 
   /** Forgets a node; its pods wait for it to come back or to be deleted themselves. */
@@ -47,7 +48,7 @@ export class ClusterCache {
     this.#countImages(entry, -1)
     this.#nodes.delete(name)
     if (entry.pods.size > 0) this.#homeless.set(name, new Map(entry.pods))
-    this.#ordered = undefined
+    this.#nodesChanged()
   }
 
   /** Records what the watch says about a pod that has a node. Confirms an assumed pod. */
@@ -106,6 +107,7 @@ export class ClusterCache {
         all: () => this.#groups.all(),
         withAffinity: () => this.#groups.withAffinity(),
       },
+      domainValues: (topologyKey) => this.#valuesOf(topologyKey),
       imageSpread: (image) => this.#imageSpread.get(image) ?? 0,
       listers,
       pretend: (nodeName, change, look) => this.#pretend(nodeName, change, look),
@@ -153,6 +155,24 @@ export class ClusterCache {
     homeless?.delete(uid)
     if (homeless?.size === 0) this.#homeless.delete(state.nodeName)
     return true
+  }
+
+  #nodesChanged(): void {
+    this.#ordered = undefined
+    this.#domainValues.clear()
+    this.#groups.nodesChanged()
+  }
+
+  #valuesOf(topologyKey: string): ReadonlyMap<string, number> {
+    const known = this.#domainValues.get(topologyKey)
+    if (known !== undefined) return known
+    const values = new Map<string, number>()
+    for (const { labels } of this.#nodes.values()) {
+      const value = labels[topologyKey]
+      if (value !== undefined) values.set(value, (values.get(value) ?? 0) + 1)
+    }
+    this.#domainValues.set(topologyKey, values)
+    return values
   }
 
   #countImages(entry: NodeEntry, change: 1 | -1): void {

@@ -17,6 +17,8 @@ export type NodeInfo = {
   readonly requested: Resources
   readonly nonZeroRequested: { readonly milliCpu: number; readonly memory: number }
   readonly hostPorts: readonly HostPort[]
+  /** Grows with every change: what was worked out for this node at the same generation still holds. */
+  readonly generation: number
 }
 
 type Sums = { milliCpu: number; memory: number; ephemeralStorage: number; scalar: Map<string, number> }
@@ -42,12 +44,14 @@ export function createNodeEntry(node: Node): NodeEntry {
     requested: { milliCpu: 0, memory: 0, ephemeralStorage: 0, scalar: new Map() },
     nonZeroRequested: { milliCpu: 0, memory: 0 },
     hostPorts: [],
+    generation: 0,
   }
 }
 
 /** Takes over what a newer version of the node says; the pods stay. */
 export function updateNode(entry: NodeEntry, node: Node): void {
   Object.assign(entry, factsOf(node))
+  entry.generation += 1
 }
 
 /** Puts a pod on the node. */
@@ -67,7 +71,9 @@ export function removePod(entry: NodeEntry, uid: string): void {
   if (pod.hostPorts.length > 0) entry.hostPorts = [...entry.pods.values()].flatMap((each) => each.hostPorts)
 }
 
-function account({ requested, nonZeroRequested }: NodeEntry, pod: PodInfo, sign: 1 | -1): void {
+function account(entry: NodeEntry, pod: PodInfo, sign: 1 | -1): void {
+  const { requested, nonZeroRequested } = entry
+  entry.generation += 1
   requested.milliCpu += sign * pod.requests.milliCpu
   requested.memory += sign * pod.requests.memory
   requested.ephemeralStorage += sign * pod.requests.ephemeralStorage

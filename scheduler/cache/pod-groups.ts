@@ -10,28 +10,81 @@ export type PodGroup = {
   readonly sample: PodInfo
   /** How many of the pods are on which node. */
   readonly nodes: ReadonlyMap<string, number>
+  /** How many of the pods are in which domain: by the value of a node label. */
+  readonly domains: (topologyKey: string) => ReadonlyMap<string, number>
 }
 
-type Group = PodGroup & { readonly nodes: Map<string, number> }
+/** Labels of a node that is known. */
+export type LabelsOf = (nodeName: string) => Readonly<Record<string, string>> | undefined
+
 const noGroups: ReadonlyMap<string, Group> = new Map()
+
+class Group implements PodGroup {
+  readonly sample: PodInfo
+  readonly nodes = new Map<string, number>()
+  readonly #labelsOf: LabelsOf
+  readonly #domains = new Map<string, Map<string, number>>()
+
+  constructor(sample: PodInfo, labelsOf: LabelsOf) {
+    this.sample = sample
+    this.#labelsOf = labelsOf
+  }
+
+  count(nodeName: string, change: number): void {
+    addTo(this.nodes, nodeName, change)
+    for (const [topologyKey, counts] of this.#domains) this.#countDomain(counts, topologyKey, nodeName, change)
+  }
+
+  domains(topologyKey: string): ReadonlyMap<string, number> {
+    const known = this.#domains.get(topologyKey)
+    if (known !== undefined) return known
+    const counts = new Map<string, number>()
+    for (const [nodeName, pods] of this.nodes) this.#countDomain(counts, topologyKey, nodeName, pods)
+    this.#domains.set(topologyKey, counts)
+    return counts
+  }
+
+  forgetDomains(): void {
+    this.#domains.clear()
+  }
+
+  #countDomain(counts: Map<string, number>, topologyKey: string, nodeName: string, change: number): void {
+    const value = this.#labelsOf(nodeName)?.[topologyKey]
+    if (value !== undefined) addTo(counts, value, change)
+  }
+}
+
+function addTo(counts: Map<string, number>, key: string, change: number): void {
+  const next = (counts.get(key) ?? 0) + change
+  if (next > 0) counts.set(key, next)
+  else counts.delete(key)
+}
 
 /** The groups of all pods that are on nodes. */
 export class PodGroups {
   readonly #byNamespace = new Map<string, Map<string, Group>>()
   readonly #withAffinity = new Set<Group>()
+  readonly #labelsOf: LabelsOf
+
+  constructor(labelsOf: LabelsOf) {
+    this.#labelsOf = labelsOf
+  }
+
+  /** Nodes came, went, or have other labels: domains are counted anew. */
+  nodesChanged(): void {
+    for (const groups of this.#byNamespace.values()) for (const group of groups.values()) group.forgetDomains()
+  }
 
   /** Counts a pod on a node, or discounts it. */
   count(pod: PodInfo, nodeName: string, change: 1 | -1): void {
     const groups = this.#groupsOf(pod.namespace)
     let group = groups.get(pod.groupKey)
     if (group === undefined) {
-      group = { sample: pod, nodes: new Map() }
+      group = new Group(pod, this.#labelsOf)
       groups.set(pod.groupKey, group)
       if (hasAffinity(pod)) this.#withAffinity.add(group)
     }
-    const next = (group.nodes.get(nodeName) ?? 0) + change
-    if (next > 0) group.nodes.set(nodeName, next)
-    else group.nodes.delete(nodeName)
+    group.count(nodeName, change)
     if (group.nodes.size > 0) return
     groups.delete(pod.groupKey)
     this.#withAffinity.delete(group)

@@ -35,6 +35,8 @@ export type PodInfo = {
   readonly isTerminating: boolean
   /** Equal for pods that no affinity or spread rule can tell apart. */
   readonly groupKey: string
+  /** Equal for pods that no check of a single node can tell apart. */
+  readonly nodeKey: string
 }
 
 const none: readonly never[] = []
@@ -53,6 +55,9 @@ export function createPodInfo(pod: Pod): PodInfo {
     term: compile(weighted.podAffinityTerm),
   })
   const isTerminating = metadata.deletionTimestamp !== undefined
+  const requests = podRequests(pod)
+  const nonZero = nonZeroRequests(pod)
+  const hostPorts = hostPortsOf(pod)
   return {
     pod,
     key: namespacedName(namespace, metadata.name),
@@ -60,9 +65,9 @@ export function createPodInfo(pod: Pod): PodInfo {
     namespace,
     labels,
     priority: spec?.priority ?? 0,
-    requests: podRequests(pod),
-    nonZero: nonZeroRequests(pod),
-    hostPorts: hostPortsOf(pod),
+    requests,
+    nonZero,
+    hostPorts,
     requiredAffinity: podAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.map(compile) ?? none,
     requiredAntiAffinity: podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.map(compile) ?? none,
     preferredAffinity: podAffinity?.preferredDuringSchedulingIgnoredDuringExecution?.map(compileWeighted) ?? none,
@@ -70,6 +75,7 @@ export function createPodInfo(pod: Pod): PodInfo {
       podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution?.map(compileWeighted) ?? none,
     isTerminating,
     groupKey: groupKeyOf(namespace, labels, isTerminating, podAffinity, podAntiAffinity),
+    nodeKey: nodeKeyOf(pod, { requests, nonZero, hostPorts }),
   }
 }
 
@@ -118,4 +124,15 @@ function groupKeyOf(
   for (const name of names) key += `\n${name}=${labels[name]}`
   if (podAffinity === undefined && podAntiAffinity === undefined) return key
   return `${key}\n${JSON.stringify([podAffinity, podAntiAffinity])}`
+}
+
+function nodeKeyOf(
+  { spec }: Pod,
+  { requests, nonZero, hostPorts }: Pick<PodInfo, 'requests' | 'nonZero' | 'hostPorts'>,
+): string {
+  const { milliCpu, memory, ephemeralStorage, scalar } = requests
+  return JSON.stringify([
+    [milliCpu, memory, ephemeralStorage, nonZero.milliCpu, nonZero.memory, scalar.size === 0 ? 0 : [...scalar]],
+    [spec?.nodeName, spec?.nodeSelector, spec?.affinity?.nodeAffinity, spec?.tolerations, hostPorts],
+  ])
 }

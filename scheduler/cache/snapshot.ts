@@ -28,6 +28,8 @@ export type Snapshot = {
     readonly all: () => Iterable<PodGroup>
     readonly withAffinity: () => Iterable<PodGroup>
   }
+  /** On how many nodes each value of a label is. */
+  readonly domainValues: (topologyKey: string) => ReadonlyMap<string, number>
   /** On how many nodes an image is. */
   readonly imageSpread: (image: string) => number
   readonly listers: Listers

@@ -6,7 +6,8 @@ import type { NodeInfo } from '../cache/node-info.ts'
 import type { PodInfo } from '../cache/pod-info.ts'
 import type { Snapshot } from '../cache/snapshot.ts'
 import type { Diagnosis } from './fit-error.ts'
-import type { NodeCheck, Rejection } from './plugin.ts'
+import type { NodeMemory, Remembered } from './node-memory.ts'
+import type { NodeCheck, PreparedScore, Rejection } from './plugin.ts'
 import type { Profile } from './profile.ts'
 
 export type Decision =
@@ -32,6 +33,8 @@ export type DecideInput = {
   /** Pods of the same or higher priority that hold a claim on the node by preemption. */
   readonly nominatedPods: (nodeName: string) => readonly PodInfo[]
   readonly random: () => number
+  /** Answers of earlier decisions that may still hold. */
+  readonly memory: NodeMemory
 }
 
 /** Fewer nodes than this are all looked at. */
@@ -40,7 +43,7 @@ const minPercentage = 5
 
 /** Decides where the pod goes. */
 export function decide(input: DecideInput): Decision {
-  const { snapshot, profile } = input
+  const { snapshot } = input
   const filters = prepareFilters(input)
   if (filters.type === 'reject') {
     const { reason, plugin } = filters
@@ -60,7 +63,7 @@ export function decide(input: DecideInput): Decision {
     if (filters.onlyPlugin !== undefined) plugins.add(filters.onlyPlugin)
     return { type: 'unschedulable', diagnosis, plugins }
   }
-  const node = selectBest(feasible, totalScores(input.pod, profile, snapshot, feasible), input.random)
+  const node = selectBest(feasible, totalScores(input, filters, feasible), input.random)
   return { type: 'scheduled', node, evaluatedNodes, feasibleNodes: feasible.length }
 }
 
@@ -74,11 +77,16 @@ export function feasibleNodesWanted(nodeCount: number, configuredPercentage: num
 }
 
 type NamedCheck = { readonly name: string; readonly check: NodeCheck }
+/** An objection to a node, with the plugin that has it. */
+export type Objection = { readonly plugin: string; readonly rejection: Rejection }
 export type PreparedFilters =
   | { readonly type: 'reject'; readonly reason: string; readonly plugin: string }
   | {
       readonly type: 'checks'
+      /** Checks whose answer depends on the node alone come first: they are remembered. */
+      readonly localChecks: readonly NamedCheck[]
       readonly checks: readonly NamedCheck[]
+      readonly remembered: Remembered
       readonly only: ReadonlySet<string> | undefined
       readonly onlyPlugin: string | undefined
     }
@@ -89,7 +97,9 @@ export function prepareFilters({
   pod,
   profile,
   snapshot,
-}: Pick<DecideInput, 'pod' | 'profile' | 'snapshot'>): PreparedFilters {
+  memory,
+}: Pick<DecideInput, 'pod' | 'profile' | 'snapshot' | 'memory'>): PreparedFilters {
+  const localChecks: NamedCheck[] = []
   const checks: NamedCheck[] = []
   let only: ReadonlySet<string> | undefined
   let onlyPlugin: string | undefined
@@ -97,20 +107,28 @@ export function prepareFilters({
     const prepared = plugin.filter?.(pod, snapshot)
     if (prepared === undefined) continue
     if (prepared.type === 'reject') return { type: 'reject', reason: prepared.reason, plugin: plugin.name }
-    checks.push({ name: plugin.name, check: prepared.check })
+    const list = plugin.isNodeLocal === true ? localChecks : checks
+    list.push({ name: plugin.name, check: prepared.check })
     if (prepared.only === undefined) continue
     const narrower = prepared.only
     only = only === undefined ? narrower : new Set([...only].filter((name) => narrower.has(name)))
     onlyPlugin ??= plugin.name
   }
-  return { type: 'checks', checks, only, onlyPlugin }
+  const remembered = memory.of(`${profile.schedulerName} ${pod.nodeKey}`)
+  return { type: 'checks', localChecks, checks, remembered, only, onlyPlugin }
 }
 
-/** The first objection to the node, with the plugin that has it. */
-export function checkNode(
-  node: NodeInfo,
-  { checks }: Checks,
-): { readonly plugin: string; readonly rejection: Rejection } | undefined {
+/** The first objection to the node, if any. */
+export function checkNode(node: NodeInfo, { localChecks, checks, remembered }: Checks): Objection | undefined {
+  const entry = remembered.at(node)
+  if (!entry.isChecked) {
+    entry.objection = firstObjection(node, localChecks)
+    entry.isChecked = true
+  }
+  return entry.objection ?? firstObjection(node, checks)
+}
+
+function firstObjection(node: NodeInfo, checks: readonly NamedCheck[]): Objection | undefined {
   for (const { name, check } of checks) {
     const rejection = check(node)
     if (rejection !== undefined) return { plugin: name, rejection }
@@ -159,7 +177,7 @@ function candidates(snapshot: Snapshot, { only }: Checks): readonly NodeInfo[] {
 }
 
 /** A node with nominated pods must fit with them (they may come) and without them (affinity to them must not count). */
-function objectionTo(node: NodeInfo, input: DecideInput, filters: Checks): ReturnType<typeof checkNode> {
+function objectionTo(node: NodeInfo, input: DecideInput, filters: Checks): Objection | undefined {
   const { pod, snapshot } = input
   const claims = input.nominatedPods(node.name)
   if (claims.length === 0) return checkNode(node, filters)
@@ -173,16 +191,25 @@ function objectionTo(node: NodeInfo, input: DecideInput, filters: Checks): Retur
 }
 
 function totalScores(
-  pod: PodInfo,
-  { scores: plugins }: Profile,
-  snapshot: Snapshot,
+  { pod, profile, snapshot }: DecideInput,
+  { remembered }: Checks,
   feasible: readonly NodeInfo[],
 ): readonly number[] {
-  const totals: number[] = new Array(feasible.length).fill(0)
-  if (feasible.length === 1) return totals
-  for (const { plugin, weight } of plugins) {
-    const prepared = weight === 0 ? undefined : plugin.score?.(pod, snapshot, feasible)
+  if (feasible.length === 1) return [0]
+  const local: { readonly score: (node: NodeInfo) => number; readonly weight: number }[] = []
+  const others: { readonly prepared: PreparedScore; readonly weight: number }[] = []
+  for (const { plugin, weight } of profile.scores) {
+    const prepared = plugin.score?.(pod, snapshot, feasible)
     if (prepared === undefined) continue
+    if (plugin.isNodeLocal === true && prepared.normalize === undefined) local.push({ score: prepared.score, weight })
+    else others.push({ prepared, weight })
+  }
+  const totals = feasible.map((node) => {
+    const entry = remembered.at(node)
+    entry.score ??= local.reduce((sum, { score, weight }) => sum + weight * score(node), 0)
+    return entry.score
+  })
+  for (const { prepared, weight } of others) {
     const scores = feasible.map(prepared.score)
     prepared.normalize?.(scores, feasible)
     for (const [index, score] of scores.entries()) totals[index] = (totals[index] ?? 0) + score * weight

@@ -28,6 +28,11 @@ export type PreparedScore = {
 
 export type Plugin = {
   readonly name: string
+  /**
+   * Filter and score depend on nothing but the pod's `nodeKey` and the node itself, so that the answer for a like pod on
+   * an unchanged node is known already.
+   */
+  readonly isNodeLocal?: true
   /** `undefined`: this pod asks nothing of this plugin. */
   readonly filter?: (pod: PodInfo, snapshot: Snapshot) => PreparedFilter | undefined
   /** `undefined`: all nodes are equal to this plugin. `feasible` are the nodes to be scored. */

@@ -21,8 +21,13 @@ const unwantedByOthers: Rejection = { reasons: ["node(s) didn't satisfy existing
 /** The score that a required affinity term of a pod already placed lends to pods it selects. */
 const hardPodAffinityWeight = 1
 
-/** How much each domain counts: topology key → value → amount. */
-type Domains = Map<string, Map<string, number>>
+/** Counts of one or more groups by domain, each with what a pod of it is worth. */
+type Source = { readonly counts: ReadonlyMap<string, number>; readonly worth: number }
+/** How much each domain counts, by topology key. */
+type Domains = Map<string, Source[]>
+
+/** More sources than this are added up, so that the cost for a node does not grow with the number of pod templates. */
+const maxSources = 4
 
 /** Required (anti-)affinity as filters, both ways; preferred (anti-)affinity as a score, both ways. */
 export const interPodAffinity: Plugin = {
@@ -104,7 +109,7 @@ function affinityCounts(pod: PodInfo, snapshot: Snapshot): Domains {
       termMatches(term, group.sample, snapshot.listers.namespaceLabels),
     )
     if (!isMatch) continue
-    for (const { topologyKey } of pod.requiredAffinity) addGroup(domains, topologyKey, group, 1, snapshot)
+    for (const { topologyKey } of pod.requiredAffinity) addGroup(domains, topologyKey, group, 1)
   }
   return domains
 }
@@ -116,7 +121,7 @@ function antiAffinityCounts(pod: PodInfo, snapshot: Snapshot): Domains {
   for (const group of snapshot.groups.all()) {
     for (const term of pod.requiredAntiAffinity) {
       if (termMatches(term, group.sample, snapshot.listers.namespaceLabels)) {
-        addGroup(domains, term.topologyKey, group, 1, snapshot)
+        addGroup(domains, term.topologyKey, group, 1)
       }
     }
   }
@@ -129,7 +134,7 @@ function domainsUnwantingPod(pod: PodInfo, snapshot: Snapshot): Domains {
   for (const group of snapshot.groups.withAffinity()) {
     for (const term of group.sample.requiredAntiAffinity) {
       if (termMatches(term, pod, snapshot.listers.namespaceLabels)) {
-        addGroup(domains, term.topologyKey, group, 1, snapshot)
+        addGroup(domains, term.topologyKey, group, 1)
       }
     }
   }
@@ -153,7 +158,7 @@ function addOwnPreferences(domains: Domains, pod: PodInfo, snapshot: Snapshot): 
   const { namespaceLabels } = snapshot.listers
   const add = (group: PodGroup, { weight, term }: WeightedTerm, sign: 1 | -1) => {
     if (termMatches(term, group.sample, namespaceLabels)) {
-      addGroup(domains, term.topologyKey, group, sign * weight, snapshot)
+      addGroup(domains, term.topologyKey, group, sign * weight)
     }
   }
   for (const group of snapshot.groups.all()) {
@@ -167,7 +172,7 @@ function addPreferencesOfOthers(domains: Domains, pod: PodInfo, snapshot: Snapsh
   for (const group of snapshot.groups.withAffinity()) {
     const { requiredAffinity, preferredAffinity, preferredAntiAffinity } = group.sample
     const add = (term: AffinityTerm, weight: number) => {
-      if (termMatches(term, pod, namespaceLabels)) addGroup(domains, term.topologyKey, group, weight, snapshot)
+      if (termMatches(term, pod, namespaceLabels)) addGroup(domains, term.topologyKey, group, weight)
     }
     for (const term of requiredAffinity) add(term, hardPodAffinityWeight)
     for (const { term, weight } of preferredAffinity) add(term, weight)
@@ -175,22 +180,29 @@ function addPreferencesOfOthers(domains: Domains, pod: PodInfo, snapshot: Snapsh
   }
 }
 
-function addGroup(domains: Domains, topologyKey: string, group: PodGroup, amount: number, snapshot: Snapshot): void {
-  let values = domains.get(topologyKey)
-  for (const [name, pods] of group.nodes) {
-    const value = snapshot.node(name)?.labels[topologyKey]
-    if (value === undefined) continue
-    if (values === undefined) {
-      values = new Map()
-      domains.set(topologyKey, values)
-    }
-    values.set(value, (values.get(value) ?? 0) + pods * amount)
+function addGroup(domains: Domains, topologyKey: string, group: PodGroup, worth: number): void {
+  const counts = group.domains(topologyKey)
+  if (counts.size === 0) return
+  const sources = domains.get(topologyKey) ?? []
+  sources.push({ counts, worth })
+  domains.set(topologyKey, sources.length > maxSources ? [sumOf(sources)] : sources)
+}
+
+function sumOf(sources: readonly Source[]): Source {
+  const counts = new Map<string, number>()
+  for (const { counts: others, worth } of sources) {
+    for (const [value, pods] of others) counts.set(value, (counts.get(value) ?? 0) + pods * worth)
   }
+  return { counts, worth: 1 }
 }
 
 function countAt(domains: Domains, topologyKey: string, { labels }: NodeInfo): number {
   const value = labels[topologyKey]
-  return value === undefined ? 0 : (domains.get(topologyKey)?.get(value) ?? 0)
+  const sources = value === undefined ? undefined : domains.get(topologyKey)
+  if (value === undefined || sources === undefined) return 0
+  let total = 0
+  for (const { counts, worth } of sources) total += (counts.get(value) ?? 0) * worth
+  return total
 }
 
 function spreadToRange(scores: number[]): void {

@@ -8,6 +8,7 @@ const mismatch: Rejection = { reasons: ["node(s) didn't match Pod's node affinit
 /** `nodeSelector` and required node affinity as a filter, preferred node affinity as a score. */
 export const nodeAffinity: Plugin = {
   name: 'NodeAffinity',
+  isNodeLocal: true,
   filter: ({ pod }) => {
     const required = requiredOf(pod)
     if (pod.spec?.nodeSelector === undefined && required === undefined) return undefined

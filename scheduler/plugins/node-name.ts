@@ -5,6 +5,7 @@ const otherNode: Rejection = { reasons: ["node(s) didn't match the requested nod
 /** Honours `spec.nodeName` of a pod that asks for a node and yet comes by the scheduler. */
 export const nodeName: Plugin = {
   name: 'NodeName',
+  isNodeLocal: true,
   filter: ({ pod }) => {
     const wanted = pod.spec?.nodeName
     if (wanted === undefined || wanted === '') return undefined

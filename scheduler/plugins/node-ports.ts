@@ -6,6 +6,7 @@ const taken: Rejection = { reasons: ["node(s) didn't have free ports for the req
 /** Keeps two pods from asking for one host port. */
 export const nodePorts: Plugin = {
   name: 'NodePorts',
+  isNodeLocal: true,
   filter: ({ hostPorts }) => {
     if (hostPorts.length === 0) return undefined
     return {

@@ -5,6 +5,7 @@ import { maxNodeScore, type Plugin } from '../framework/plugin.ts'
 /** Prefers nodes where CPU and memory would be used to like shares. */
 export const nodeResourcesBalancedAllocation: Plugin = {
   name: 'NodeResourcesBalancedAllocation',
+  isNodeLocal: true,
   score: (pod) => {
     // A pod without requests is best effort: it changes no balance. Source: upstream `isBestEffortPod` since 1.31.
     if (pod.requests.milliCpu === 0 && pod.requests.memory === 0) return undefined

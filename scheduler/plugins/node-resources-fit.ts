@@ -5,6 +5,7 @@ import type { Plugin, Rejection } from '../framework/plugin.ts'
 /** Whether the pod's requests fit into what is left of the node, and (as a score) how much is left. */
 export const nodeResourcesFit: Plugin = {
   name: 'NodeResourcesFit',
+  isNodeLocal: true,
   filter: (pod) => ({ type: 'check', check: (node) => findShortage(pod, node) }),
   score: (pod) => ({ score: (node) => leastAllocated(pod, node) }),
   mayHelp: (pod, event) => {

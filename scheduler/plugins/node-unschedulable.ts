@@ -7,6 +7,7 @@ const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' } 
 /** Keeps pods off cordoned nodes, unless they tolerate the taint that cordoning stands for. */
 export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
+  isNodeLocal: true,
   filter: ({ pod }) => {
     if (isTolerated(taint, pod.spec?.tolerations ?? [])) return undefined
     return { type: 'check', check: ({ node }) => (node.spec?.unschedulable === true ? cordoned : undefined) }

@@ -8,7 +8,7 @@ import {
   type PreparedScore,
   type Rejection,
 } from '../framework/plugin.ts'
-import { constraintsOf, countMatching, defaultConstraints, type SpreadConstraint } from './spread-constraints.ts'
+import { constraintsOf, countDomains, defaultConstraints, type SpreadConstraint } from './spread-constraints.ts'
 
 const uneven: Rejection = { reasons: ["node(s) didn't match pod topology spread constraints"] }
 const unlabelled: Rejection = {
@@ -70,17 +70,42 @@ function domainsOf(
   pod: PodInfo,
   snapshot: Snapshot,
 ): Domains {
-  const matching = countMatching(constraint, pod.namespace, snapshot)
-  const counts = new Map<string, number>()
-  for (const node of snapshot.nodes) {
-    if (!hasAllKeys(node, all) || !constraint.includesNode(node)) continue
-    const domain = node.labels[constraint.topologyKey] ?? ''
-    counts.set(domain, (counts.get(domain) ?? 0) + (matching.get(node.name) ?? 0))
-  }
+  const strict = onlyWithAllKeys(constraint, all, snapshot)
+  const counts = countDomains(strict, pod.namespace, snapshot)
+  const domains = eligibleDomains(strict, snapshot)
   let least = Number.POSITIVE_INFINITY
-  for (const count of counts.values()) least = Math.min(least, count)
-  if (counts.size < constraint.minDomains) least = 0
+  for (const domain of domains.keys()) least = Math.min(least, counts.get(domain) ?? 0)
+  if (domains.size < constraint.minDomains) least = 0
   return { counts, least, own: constraint.selectsPod(pod.labels) ? 1 : 0 }
+}
+
+/** Nodes that lack the label of another constraint do not count: the pod cannot go there. */
+function onlyWithAllKeys(
+  constraint: SpreadConstraint,
+  all: readonly SpreadConstraint[],
+  snapshot: Snapshot,
+): SpreadConstraint {
+  if (all.every(({ topologyKey }) => isEverywhere(topologyKey, snapshot))) return constraint
+  const { includesNode } = constraint
+  return {
+    ...constraint,
+    includesNode: (node) => hasAllKeys(node, all) && (includesNode === undefined || includesNode(node)),
+  }
+}
+
+/** Domains that the pod could go to, with pods or without. */
+function eligibleDomains(
+  { topologyKey, includesNode }: SpreadConstraint,
+  { nodes, domainValues }: Snapshot,
+): ReadonlySet<string> | ReadonlyMap<string, number> {
+  if (includesNode === undefined) return domainValues(topologyKey)
+  return new Set(nodes.filter(includesNode).map(({ labels }) => labels[topologyKey] ?? ''))
+}
+
+function isEverywhere(topologyKey: string, snapshot: Snapshot): boolean {
+  let nodes = 0
+  for (const count of snapshot.domainValues(topologyKey).values()) nodes += count
+  return nodes === snapshot.nodes.length
 }
 
 function hasAllKeys({ labels }: NodeInfo, constraints: readonly SpreadConstraint[]): boolean {
@@ -120,28 +145,16 @@ function softDomains(
   feasible: readonly NodeInfo[],
   ignored: ReadonlySet<NodeInfo>,
 ): SoftDomains {
-  const matching = countMatching(constraint, pod.namespace, snapshot)
+  const counts = countDomains(constraint, pod.namespace, snapshot)
   const { topologyKey } = constraint
-  if (topologyKey === hostname) {
-    const weight = Math.log(feasible.length - ignored.size + 2)
-    return { weight, countAt: ({ name }) => matching.get(name) ?? 0 }
-  }
-  const counts = new Map<string, number>()
+  const countAt = ({ labels }: NodeInfo) => counts.get(labels[topologyKey] ?? '') ?? 0
+  if (topologyKey === hostname) return { weight: Math.log(feasible.length - ignored.size + 2), countAt }
+  const domains = new Set<string>()
   for (const node of feasible) {
     const domain = ignored.has(node) ? undefined : node.labels[topologyKey]
-    if (domain !== undefined) counts.set(domain, 0)
+    if (domain !== undefined) domains.add(domain)
   }
-  for (const [name, count] of matching) {
-    const node = snapshot.node(name)
-    const domain = node?.labels[topologyKey]
-    if (node === undefined || domain === undefined || !constraint.includesNode(node)) continue
-    const known = counts.get(domain)
-    if (known !== undefined) counts.set(domain, known + count)
-  }
-  return {
-    weight: Math.log(counts.size + 2),
-    countAt: ({ labels }) => counts.get(labels[topologyKey] ?? '') ?? 0,
-  }
+  return { weight: Math.log(domains.size + 2), countAt }
 }
 
 function fewerIsBetter(scores: number[], nodes: readonly NodeInfo[], ignored: ReadonlySet<NodeInfo>): void {

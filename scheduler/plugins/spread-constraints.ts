@@ -2,6 +2,7 @@
 import type { TopologySpreadConstraint } from '../../api/core/v1.ts'
 import { matches, type Selector, selectorFromLabelSelector } from '../../apimachinery/selector/labels.ts'
 import type { NodeInfo } from '../cache/node-info.ts'
+import type { PodGroup } from '../cache/pod-groups.ts'
 import type { PodInfo } from '../cache/pod-info.ts'
 import type { Listers, Snapshot } from '../cache/snapshot.ts'
 import { matchesNodeAffinity } from './node-affinity.ts'
@@ -12,8 +13,8 @@ export type SpreadConstraint = {
   readonly topologyKey: string
   readonly minDomains: number
   readonly selectsPod: (labels: Readonly<Record<string, string>>) => boolean
-  /** Whether the node's pods and domain count at all. */
-  readonly includesNode: (node: NodeInfo) => boolean
+  /** Whether the node's pods and domain count at all; absent: all nodes do. */
+  readonly includesNode: ((node: NodeInfo) => boolean) | undefined
 }
 
 /** What applies to pods without constraints of their own. Source: `defaultingType: System`. */
@@ -41,22 +42,43 @@ export function defaultConstraints(pod: PodInfo, listers: Listers): readonly Spr
     ...each,
     minDomains: 1,
     selectsPod,
-    includesNode: (node) => matchesNodeAffinity(pod.pod, node),
+    includesNode: isFreeToRoam(pod) ? undefined : (node) => matchesNodeAffinity(pod.pod, node),
   }))
 }
 
-/** How many matching pods of the pod's namespace each node has. Pods that are being deleted do not count. */
-export function countMatching(
-  { selectsPod }: SpreadConstraint,
+/** How many matching pods of the pod's namespace each domain has. Pods that are being deleted do not count. */
+export function countDomains(
+  { selectsPod, includesNode, topologyKey }: SpreadConstraint,
   namespace: string,
   snapshot: Snapshot,
 ): ReadonlyMap<string, number> {
+  const matching: PodGroup[] = []
+  for (const group of snapshot.groups.inNamespace(namespace)) {
+    if (!group.sample.isTerminating && selectsPod(group.sample.labels)) matching.push(group)
+  }
+  const [only] = matching
+  // The usual case, one template and no restriction, costs nothing: its domains are counted already.
+  if (only !== undefined && matching.length === 1 && includesNode === undefined) return only.domains(topologyKey)
   const counts = new Map<string, number>()
-  for (const { sample, nodes } of snapshot.groups.inNamespace(namespace)) {
-    if (sample.isTerminating || !selectsPod(sample.labels)) continue
-    for (const [name, count] of nodes) counts.set(name, (counts.get(name) ?? 0) + count)
+  const add = (value: string, pods: number) => counts.set(value, (counts.get(value) ?? 0) + pods)
+  for (const group of matching) {
+    if (includesNode === undefined) {
+      for (const [value, pods] of group.domains(topologyKey)) add(value, pods)
+      continue
+    }
+    for (const [name, pods] of group.nodes) {
+      const node = snapshot.node(name)
+      const value = node?.labels[topologyKey]
+      if (node !== undefined && value !== undefined && includesNode(node)) add(value, pods)
+    }
   }
   return counts
+}
+
+/** Whether neither a selector nor affinity ties the pod to certain nodes. */
+function isFreeToRoam({ pod: { spec } }: PodInfo): boolean {
+  const required = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+  return spec?.nodeSelector === undefined && required === undefined
 }
 
 function compile(constraint: TopologySpreadConstraint, pod: PodInfo): SpreadConstraint {
@@ -68,9 +90,12 @@ function compile(constraint: TopologySpreadConstraint, pod: PodInfo): SpreadCons
     topologyKey,
     minDomains,
     selectsPod: (labels) => matches(selector, labels),
-    includesNode: (node) =>
-      (nodeAffinityPolicy === 'Ignore' || matchesNodeAffinity(pod.pod, node)) &&
-      (nodeTaintsPolicy !== 'Honor' || untoleratedTaint(node.taints, tolerations) === undefined),
+    includesNode:
+      nodeTaintsPolicy !== 'Honor' && (nodeAffinityPolicy === 'Ignore' || isFreeToRoam(pod))
+        ? undefined
+        : (node) =>
+            (nodeAffinityPolicy === 'Ignore' || matchesNodeAffinity(pod.pod, node)) &&
+            (nodeTaintsPolicy !== 'Honor' || untoleratedTaint(node.taints, tolerations) === undefined),
   }
 }
 

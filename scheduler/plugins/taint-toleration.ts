@@ -7,6 +7,7 @@ const tainted: Rejection = { reasons: ['node(s) had untolerated taint(s)'], isUn
 /** Keeps pods off tainted nodes; prefers nodes with few `PreferNoSchedule` taints. */
 export const taintToleration: Plugin = {
   name: 'TaintToleration',
+  isNodeLocal: true,
   filter: ({ pod }) => {
     const tolerations = pod.spec?.tolerations ?? []
     return {
