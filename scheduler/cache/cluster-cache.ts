@@ -98,7 +98,7 @@ export class ClusterCache {
 
   /** The view that decisions are made on. Valid until the next await. */
   snapshot(listers: Listers): Snapshot {
-    this.#ordered ??= alternateZones([...this.#nodes.values()])
+    this.#ordered ??= this.#order()
     return {
       nodes: this.#ordered,
       node: (name) => this.#nodes.get(name),
@@ -155,6 +155,12 @@ export class ClusterCache {
     homeless?.delete(uid)
     if (homeless?.size === 0) this.#homeless.delete(state.nodeName)
     return true
+  }
+
+  #order(): readonly NodeEntry[] {
+    const ordered = alternateZones([...this.#nodes.values()])
+    for (const [position, entry] of ordered.entries()) entry.position = position
+    return ordered
   }
 
   #nodesChanged(): void {

@@ -19,6 +19,8 @@ export type NodeInfo = {
   readonly hostPorts: readonly HostPort[]
   /** Grows with every change: what was worked out for this node at the same generation still holds. */
   readonly generation: number
+  /** Place in `snapshot.nodes`. */
+  readonly position: number
 }
 
 type Sums = { milliCpu: number; memory: number; ephemeralStorage: number; scalar: Map<string, number> }
@@ -45,6 +47,7 @@ export function createNodeEntry(node: Node): NodeEntry {
     nonZeroRequested: { milliCpu: 0, memory: 0 },
     hostPorts: [],
     generation: 0,
+    position: 0,
   }
 }
 

@@ -19,14 +19,14 @@ const maxKinds = 16
 
 /** What is known of nodes for one kind of pod. */
 export class Remembered {
-  readonly #entries = new Map<NodeInfo, NodeEntry>()
+  readonly #entries: (NodeEntry | undefined)[] = []
 
   /** The entry of the node, empty when the node has changed since. */
   at(node: NodeInfo): NodeEntry {
-    const known = this.#entries.get(node)
+    const known = this.#entries[node.position]
     if (known === undefined) {
       const made = { generation: node.generation, isChecked: false, objection: undefined, score: undefined }
-      this.#entries.set(node, made)
+      this.#entries[node.position] = made
       return made
     }
     if (known.generation !== node.generation) {
@@ -44,7 +44,7 @@ export class NodeMemory {
   readonly #kinds = new Map<string, Remembered>()
   #nodes: readonly NodeInfo[] | undefined
 
-  /** Starts anew when the set of nodes has changed, so that nodes that have gone are not kept. */
+  /** Starts anew when the list of nodes has changed: entries go by position in it. */
   renew(nodes: readonly NodeInfo[]): void {
     if (this.#nodes !== nodes) this.#kinds.clear()
     this.#nodes = nodes
