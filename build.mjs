@@ -1,5 +1,6 @@
 // Bundles every program into dist/, so that a process starts in tens of milliseconds.
-import { existsSync, readdirSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { build } from 'esbuild'
 
 const programs = [
@@ -37,3 +38,10 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 })
+
+// The texts of `kubectl explain` come from a package and change only with it.
+const texts = 'dist/api-descriptions.json'
+if (!existsSync(texts) || statSync(texts).mtimeMs < statSync('package-lock.json').mtimeMs) {
+  const { status } = spawnSync('node', ['apimachinery/openapi/descriptions.mjs', texts], { stdio: 'inherit' })
+  if (status !== 0) process.exit(1)
+}

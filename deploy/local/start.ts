@@ -1,7 +1,7 @@
 /** `npm start`: every step is safe to repeat, so that a second start mends what is missing and changes nothing else. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, chmod, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { access, chmod, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { arch } from 'node:process'
 import type { Node } from '../../api/core/v1.ts'
@@ -144,20 +144,26 @@ async function makeNode(
     await mkdir(`${node.dir}/${folder}`, { recursive: true, mode: 0o755 })
   }
   const json = async (file: string, value: unknown): Promise<void> => {
-    await writeFile(`${node.dir}/${file}`, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 })
+    await replaceFile(`${node.dir}/${file}`, `${JSON.stringify(value, undefined, 2)}\n`)
   }
   const facts = {
     restrictOomScoreAdj: ((await effectiveCapabilities()) & capSysResource) === 0n,
     snapshotter: await snapshotterFor(node, signal),
     sandboxImage: pauseImage,
   }
-  await writeFile(`${node.dir}/containerd.toml`, containerdConfiguration(node, facts))
+  await replaceFile(`${node.dir}/containerd.toml`, containerdConfiguration(node, facts))
   await json('kubelet.json', kubeletConfiguration(node))
   await json('net-conf.json', flannelConfiguration(options))
   await json('cni/net.d/10-flannel.conflist', cniConfiguration(node))
   await installCniPlugins(node, paths, signal)
   await makeNodeNetwork(node, signal)
   await makeMountNamespace(node, signal)
+}
+
+/** In one step: containerd watches its folder and would read half a file. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o600 })
+  await rename(`${path}.new`, path)
 }
 
 /** Every plugin is the same program under another name. */
