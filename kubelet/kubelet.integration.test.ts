@@ -436,6 +436,40 @@ describe('restarts of the machinery', () => {
     await node.kubectl(['delete', 'pod', 'steady', 'meanwhile', '--now'])
   })
 
+  test('a restarted kubelet takes its word back on no started and ready container', async () => {
+    const probe = { exec: { command: ['test', '-e', '/up'] }, periodSeconds: 1 }
+    await create('started', {
+      containers: [
+        sleeper({ startupProbe: { ...probe, failureThreshold: 60 }, readinessProbe: { ...probe, periodSeconds: 30 } }),
+      ],
+    })
+    await until('started', 'Running', ({ status }) => status.phase === 'Running')
+    await exec('started', 'touch /up')
+    const before = await until('started', 'Ready', isReady)
+    await exec('started', 'rm /up')
+    await node.killKubelet('SIGKILL')
+    await node.startKubelet()
+    await create('witness', { containers: [sleeper()] })
+    await until('witness', 'Ready', isReady)
+    const after = await node.getPod('started')
+    expect(first(after)).toMatchObject({ started: true, ready: true, containerID: first(before)?.containerID })
+    await node.kubectl(['delete', 'pod', 'started', 'witness', '--now'])
+  })
+
+  test('an ephemeral container looks at the processes of its target', async () => {
+    await create('target', { containers: [sleeper()] })
+    await until('target', 'Ready', isReady)
+    const container = { name: 'debug', image: busyboxImage, command: ['sleep', '1000'], targetContainerName: 'c' }
+    const patch = JSON.stringify({ spec: { ephemeralContainers: [container] } })
+    await node.kubectl(['patch', 'pod', 'target', '--subresource=ephemeralcontainers', '-p', patch])
+    await eventually(
+      'debug to run',
+      async () => (await node.kubectl(['exec', 'target', '-c', 'debug', '--', 'true'])) === '',
+    )
+    expect(await node.kubectl(['exec', 'target', '-c', 'debug', '--', 'ps'])).toContain('trap exit TERM')
+    await node.kubectl(['delete', 'pod', 'target', '--now'])
+  })
+
   test('a pod that was deleted while the kubelet was down is ended when it comes back', async () => {
     await create('forgotten', { containers: [sleeper()] })
     await until('forgotten', 'Ready', isReady)

@@ -5,6 +5,7 @@ import { hasReason } from '../../apimachinery/status.ts'
 import type { Client } from '../../client/rest/client.ts'
 import { nodes } from '../../client/rest/resource-refs.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import { linkSignals } from '../../component-base/linked-signal.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { Config } from '../config.ts'
 
@@ -60,11 +61,10 @@ export async function keepNodeStatus(options: NodeStatusOptions, signal: AbortSi
   signal.throwIfAborted()
 }
 
-async function pause({ clock, changed }: NodeStatusOptions, ms: number, signal: AbortSignal): Promise<void> {
-  const stop = new AbortController()
-  const both = AbortSignal.any([signal, stop.signal])
-  await Promise.race([clock.sleep(ms, both).catch(() => undefined), changed(both)])
-  stop.abort()
+async function pause({ changed }: NodeStatusOptions, ms: number, signal: AbortSignal): Promise<void> {
+  const { signal: stop, unlink } = linkSignals([signal], ms)
+  await changed(stop)
+  unlink()
   signal.throwIfAborted()
 }
 

@@ -14,10 +14,13 @@ export function createWakeSignal(): WakeSignal {
       waiters = []
     },
     wait: async (signal) => {
+      let mine: (() => void) | undefined
       await new Promise<void>((resolve) => {
+        mine = resolve
         waiters.push(resolve)
         signal.addEventListener('abort', () => resolve(), { once: true })
       })
+      waiters = waiters.filter((one) => one !== mine)
     },
   }
 }

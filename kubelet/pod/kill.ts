@@ -2,6 +2,7 @@
 import type { Container, Pod } from '../../api/core/v1.ts'
 import type { Recorder } from '../../client/events/recorder.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import { linkSignals } from '../../component-base/linked-signal.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { isNotFound, type Runtime } from '../runtime/cri.ts'
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime-pod.ts'
@@ -47,8 +48,9 @@ export async function killContainer(context: KillContext, kill: Kill, signal: Ab
   const endMs = clock.now() + graceSeconds * 1000
   const preStop = container?.lifecycle?.preStop
   if (preStop !== undefined && container !== undefined && graceSeconds > 0) {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(graceSeconds * 1000)])
-    const failure = await runHook(hooks, { pod, container, containerId: run.id, handler: preStop }, limit)
+    const limit = linkSignals([signal], graceSeconds * 1000)
+    const failure = await runHook(hooks, { pod, container, containerId: run.id, handler: preStop }, limit.signal)
+    limit.unlink()
     if (failure !== undefined && !signal.aborted) {
       logger.info('PreStop hook failed', { pod: pod.metadata.name, container: run.name, failure })
       recorder.event(pod, 'Warning', 'FailedPreStopHook', 'PreStopHook failed', {

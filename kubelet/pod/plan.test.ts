@@ -164,6 +164,18 @@ const table: readonly { name: string; pod: Pod; runtime: RuntimePod; want: reado
     want: ['kill c-id definitionChanged'],
   },
   {
+    name: 'starts what a killed kubelet only created',
+    pod: pod(never),
+    runtime: runtime([run('c', { phase: 'created' })]),
+    want: ['start c 1'],
+  },
+  {
+    name: 'kills what the runtime has lost sight of',
+    pod: pod(),
+    runtime: runtime([run('c', { phase: 'unknown' })]),
+    want: ['kill c-id unknownState'],
+  },
+  {
     name: 'starts an ephemeral container once',
     pod: pod({ ephemeralContainers: [{ ...container('debug') }] }),
     runtime: runtime([run('c')]),

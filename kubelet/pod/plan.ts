@@ -148,14 +148,10 @@ class Steps {
       return false
     }
     if (status.phase === 'exited' && status.exitCode === 0) return true
-    if (isAlive(status)) this.#keepInit(step, status)
-    else if (pod.spec.restartPolicy !== 'Never') this.#start(step, status)
+    if (status.phase === 'unknown') this.#kill(step.container, status, 'unknownState', '')
+    else if (isAlive(status)) this.#alive += 1
+    else if (mayStart(pod, step.container, status)) this.#start(step, status)
     return false
-  }
-
-  #keepInit(step: PodContainer, status: RuntimeContainer): void {
-    this.#alive += 1
-    if (status.phase === 'created') this.#kill(step.container, status, 'unknownState', '')
   }
 
   /** A sidecar counts as started once it runs and its startup probe has passed. */
@@ -175,7 +171,7 @@ class Steps {
       if (mayStart(this.#observed.pod, step.container, status)) this.#start(step, status)
       return
     }
-    if (status.phase === 'unknown' || status.phase === 'created') {
+    if (status.phase === 'unknown') {
       this.#kill(step.container, status, 'unknownState', '')
       return
     }
@@ -261,12 +257,13 @@ export function latest(runtime: RuntimePod, name: string): RuntimeContainer | un
 }
 
 export function isAlive({ phase }: RuntimeContainer): boolean {
-  return phase !== 'exited'
+  return phase === 'running' || phase === 'unknown'
 }
 
 /** Whether a container that does not run should, by its history and the restart policy. */
 export function mayStart(pod: Pod, container: Container, status: RuntimeContainer | undefined): boolean {
-  if (status === undefined || isAlive(status)) return true
+  // Created and never started: a kubelet died between the two.
+  if (status === undefined || status.phase !== 'exited') return true
   const policy = container.restartPolicy ?? pod.spec.restartPolicy
   if (policy === 'Never') return false
   return policy === 'OnFailure' ? status.exitCode !== 0 : true

@@ -3,7 +3,7 @@
  * `kubectl get` derives its STATUS column (`Init:0/2`, `CrashLoopBackOff`, `Completed`) from exactly these fields.
  * Source: the behaviour of upstream's `generateAPIPodStatus`, `getPhase` and `status/generate.go`.
  */
-import type { Container, ContainerState, ContainerStatus, Pod, PodStatus } from '../../api/core/v1.ts'
+import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/core/v1.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime-pod.ts'
 import { type ConditionFacts, podConditions } from './conditions.ts'
@@ -40,7 +40,7 @@ export function podStatus(observed: StatusObserved): PodStatus {
   return {
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase,
-    conditions: podConditions(facts),
+    conditions: [...podConditions(facts), ...disruption(observed)],
     ...(verdict === undefined ? keptVerdict(pod, phase) : verdict),
     ...(hostIps[0] === undefined ? {} : { hostIP: hostIps[0], hostIPs: hostIps.map((ip) => ({ ip })) }),
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
@@ -51,6 +51,15 @@ export function podStatus(observed: StatusObserved): PodStatus {
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     ...keptFields(pod.status),
   }
+}
+
+/** An evicted pod says that its end was none of its own doing. Source: KEP-3329. */
+function disruption({ pod, verdict, nowMs }: StatusObserved): readonly PodCondition[] {
+  const type = 'DisruptionTarget'
+  const isKnown = (pod.status.conditions ?? []).some((condition) => condition.type === type)
+  if (verdict?.reason !== 'Evicted' || isKnown) return []
+  const { message } = verdict
+  return [{ type, status: 'True', reason: 'TerminationByKubelet', message, lastTransitionTime: formatTime(nowMs) }]
 }
 
 /** Fields that others own and a kubelet must leave alone. */

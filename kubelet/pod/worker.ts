@@ -8,6 +8,7 @@
  */
 import type { Pod, PodStatus } from '../../api/core/v1.ts'
 import { formatTime, parseTime } from '../../apimachinery/time.ts'
+import { linkSignals } from '../../component-base/linked-signal.ts'
 import { ImageError } from '../images/pull.ts'
 import type { ResolvConf } from '../network/resolv-conf.ts'
 import type { Prober } from '../probes/prober.ts'
@@ -142,7 +143,7 @@ export class PodWorker {
     let inRow = 0
     while (!signal.aborted && this.#stage !== 'cleaned') {
       this.#isDirty = false
-      const step = AbortSignal.any([signal, this.#step.signal])
+      const { signal: step, unlink } = linkSignals([signal, this.#step.signal])
       let waitMs: number
       try {
         waitMs = await this.#sync(step)
@@ -152,6 +153,8 @@ export class PodWorker {
           this.#context.logger.error('Pod sync ended early', { pod: this.#pod.metadata.name, error })
         }
         waitMs = step.aborted ? 0 : errorRetryMs
+      } finally {
+        unlink()
       }
       inRow = waitMs > 0 ? 0 : inRow + 1
       await this.#wait(inRow > maxStepsInRow ? errorRetryMs : waitMs, signal)
@@ -160,14 +163,13 @@ export class PodWorker {
 
   async #wait(ms: number, signal: AbortSignal): Promise<void> {
     if (this.#isDirty || ms <= 0) return
-    const stop = new AbortController()
-    const awake = new Promise<void>((resolve) => {
+    const { signal: stop, unlink } = linkSignals([signal], ms)
+    await new Promise<void>((resolve) => {
       this.#wakeUp = resolve
+      stop.addEventListener('abort', () => resolve(), { once: true })
     })
-    const slept = this.#context.clock.sleep(ms, AbortSignal.any([signal, stop.signal])).catch(() => undefined)
-    await Promise.race([awake, slept])
     this.#wakeUp = undefined
-    stop.abort()
+    unlink()
   }
 
   /** One step. Resolves with how long to wait for the next unless something changes. */
@@ -484,7 +486,9 @@ export class PodWorker {
       await runtime.call('StopPodSandbox', { podSandboxId: id }, signal)
       await runtime.call('RemovePodSandbox', { podSandboxId: id }, signal)
     }
-    for (const { id } of runtimePod.containers.filter((run) => !isAlive(run))) {
+    // The sandboxes have taken their containers along; what is left lost its sandbox before.
+    const left = await readRuntimePod(runtime, this.#pod.metadata.uid, signal)
+    for (const { id } of left.containers.filter((run) => !isAlive(run))) {
       await runtime.call('RemoveContainer', { containerId: id }, signal).catch((error: unknown) => {
         if (!isNotFound(error)) throw error
       })

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import grpc from '@grpc/grpc-js'
 import type { Container, Pod, Probe } from '../../api/core/v1.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import { linkSignals } from '../../component-base/linked-signal.ts'
 import { CriError, type Runtime } from '../runtime/cri.ts'
 import { httpTarget, requestHttp, resolvePort } from './http.ts'
 import type { ProbeResult } from './threshold.ts'
@@ -22,7 +23,7 @@ const maxOutputBytes = 10 * 1024
 /** Never rejects: what goes wrong is the answer. */
 export async function probeOnce(runtime: Runtime, target: ProbeTarget, signal: AbortSignal): Promise<ProbeAnswer> {
   const timeoutMs = (target.probe.timeoutSeconds ?? 1) * 1000
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+  const { signal: limit, unlink } = linkSignals([signal], timeoutMs)
   try {
     const { exec, httpGet, tcpSocket } = target.probe
     if (exec !== undefined) return await probeExec(runtime, target, exec.command ?? [], timeoutMs, signal)
@@ -32,6 +33,8 @@ export async function probeOnce(runtime: Runtime, target: ProbeTarget, signal: A
     return { result: 'unknown', message: `missing probe handler for ${target.container.name}` }
   } catch (error) {
     return { result: 'failure', message: error instanceof Error ? error.message : String(error) }
+  } finally {
+    unlink()
   }
 }
 

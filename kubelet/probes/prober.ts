@@ -5,6 +5,7 @@
 import type { Container, Pod, Probe } from '../../api/core/v1.ts'
 import type { Recorder } from '../../client/events/recorder.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import { linkSignals } from '../../component-base/linked-signal.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { ProbeState, ProbeVerdict } from '../pod/plan.ts'
 import type { Runtime } from '../runtime/cri.ts'
@@ -49,14 +50,16 @@ export function createProber(options: ProberOptions): Prober {
   let running: AbortSignal | undefined
 
   const begin = (target: Watched, signal: AbortSignal): void => {
-    const both = AbortSignal.any([signal, target.stop.signal])
+    const { signal: both, unlink } = linkSignals([signal, target.stop.signal])
     probeContainer(options, target, both, (state) => {
       target.state = state
       results.set(target.containerId, state)
       options.onChange(target.pod.metadata.uid)
-    }).catch((error: unknown) => {
-      if (!both.aborted) logger.error('Probing ended', { container: target.container.name, error })
     })
+      .catch((error: unknown) => {
+        if (!both.aborted) logger.error('Probing ended', { container: target.container.name, error })
+      })
+      .finally(unlink)
   }
 
   return {
@@ -65,12 +68,13 @@ export function createProber(options: ProberOptions): Prober {
       const { startupProbe, livenessProbe, readinessProbe } = container
       if (startupProbe === undefined && livenessProbe === undefined && readinessProbe === undefined) return
       const state: ProbeState = {
-        startup: startupProbe === undefined ? 'success' : 'unknown',
+        startup: startupProbe === undefined || hasStarted(pod, containerId) ? 'success' : 'unknown',
         liveness: livenessProbe === undefined ? 'success' : 'unknown',
         readiness: 'unknown',
       }
       const target: Watched = { pod, container, containerId, podIp, startedAtMs, stop: new AbortController(), state }
       watched.set(containerId, target)
+      results.set(containerId, state)
       if (running !== undefined) begin(target, running)
     },
     forget: (containerId) => {
@@ -87,6 +91,12 @@ export function createProber(options: ProberOptions): Prober {
   }
 }
 
+/** A kubelet before this one has seen the container start. */
+function hasStarted({ status }: Pod, containerId: string): boolean {
+  const all = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])]
+  return all.some(({ containerID, started }) => containerID === `containerd://${containerId}` && started === true)
+}
+
 async function probeContainer(
   options: ProberOptions,
   target: Watched,
@@ -98,14 +108,14 @@ async function probeContainer(
     if (target.state[kind] !== verdict) onChange({ ...target.state, [kind]: verdict })
   }
   // Liveness and readiness begin when the startup probe has passed.
-  if (startupProbe !== undefined) {
-    await probeLoop(options, target, 'startup', startupProbe, signal, (verdict) => {
-      set('startup', verdict)
-      return verdict === 'unknown'
+  if (startupProbe !== undefined && target.state.startup !== 'success') {
+    const verdict = await probeLoop(options, target, 'startup', startupProbe, signal, (now) => {
+      set('startup', now)
+      return now === 'unknown'
     })
-    if (target.state.startup !== 'success') return
+    if (verdict !== 'success') return
   }
-  const loops: Promise<void>[] = []
+  const loops: Promise<ProbeVerdict>[] = []
   if (livenessProbe !== undefined) {
     loops.push(
       probeLoop(options, target, 'liveness', livenessProbe, signal, (verdict) => {
@@ -125,7 +135,7 @@ async function probeContainer(
   await Promise.all(loops)
 }
 
-/** Probes until `onVerdict` answers false. */
+/** Probes until `onVerdict` answers false to a verdict; resolves with it. */
 async function probeLoop(
   options: ProberOptions,
   target: Watched,
@@ -133,7 +143,7 @@ async function probeLoop(
   probe: Probe,
   signal: AbortSignal,
   onVerdict: (verdict: ProbeVerdict) => boolean,
-): Promise<void> {
+): Promise<ProbeVerdict> {
   const { clock, recorder } = options
   const { pod, container, containerId, podIp } = target
   const periodMs = (probe.periodSeconds ?? 10) * 1000
@@ -154,7 +164,7 @@ async function probeLoop(
       })
     }
     counted = countResult(counted, answer.result, probe)
-    if (!onVerdict(counted.verdict)) return
+    if (!onVerdict(counted.verdict)) return counted.verdict
     await clock.sleep(periodMs, signal)
   }
 }

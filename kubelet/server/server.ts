@@ -8,6 +8,7 @@ import type { Client } from '../../client/rest/client.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import { HealthChecks } from '../../component-base/health.ts'
 import { diagnosticsHandler, listen, serveHttp } from '../../component-base/http.ts'
+import { linkSignals } from '../../component-base/linked-signal.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { Registry } from '../../component-base/metrics.ts'
 import { aborted } from '../../component-base/run.ts'
@@ -116,8 +117,12 @@ function createGate({ client, clock, config }: ServerContext) {
 /** Aborts when the client goes away. */
 function requestSignal(response: ServerResponse, signal: AbortSignal): AbortSignal {
   const gone = new AbortController()
-  response.once('close', () => gone.abort(new Error('client went away')))
-  return AbortSignal.any([signal, gone.signal])
+  const { signal: both, unlink } = linkSignals([signal, gone.signal])
+  response.once('close', () => {
+    gone.abort(new Error('client went away'))
+    unlink()
+  })
+  return both
 }
 
 function answerError({ logger }: ServerContext, response: ServerResponse, error: unknown, stop: AbortSignal): void {
