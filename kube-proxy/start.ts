@@ -124,9 +124,15 @@ function createSync(options: ProxyOptions, informers: Informers) {
   const refreshFlows = async (ports: readonly PlannedPort[], { family }: RenderOptions, signal: AbortSignal) => {
     const fingerprint = udpFingerprint(ports)
     if (fingerprint === flows.fingerprint) return
-    const deleted = await cleanUpFlows(family, ports, new Set(options.hostIps()), signal)
+    try {
+      const deleted = await cleanUpFlows(family, ports, new Set(options.hostIps()), signal)
+      if (deleted > 0) logger.info('Deleted stale UDP flows', { count: deleted })
+    } catch (error) {
+      if (signal.aborted) throw error
+      // The rules are in place: new flows are right, old ones end by themselves. Another try with the next change.
+      logger.error('Stale UDP flows not deleted', { error })
+    }
     flows.fingerprint = fingerprint
-    if (deleted > 0) logger.info('Deleted stale UDP flows', { count: deleted })
   }
   const check = async (signal: AbortSignal): Promise<void> => {
     if (!(await applier.isFlushed(signal))) return
