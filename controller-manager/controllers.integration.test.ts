@@ -541,6 +541,43 @@ test('a quota shows what is used, also after it was given back', async () => {
   await eventually(used, (amounts) => expect(amounts).toMatchObject({ pods: '1' }))
 })
 
+test('a claim finds its volume, is kept while a pod uses it, and leaves the volume released', async () => {
+  await create({
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'disk' },
+    spec: {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      hostPath: { path: '/tmp/disk' },
+      storageClassName: 'manual',
+    },
+  })
+  await create({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'data', namespace: 'default' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '100Mi' } }, storageClassName: 'manual' },
+  })
+  await kubectl('wait', '--for=jsonpath={.status.phase}=Bound', 'pvc/data', '--timeout=20s')
+  expect(await kubectl('get', 'pvc', 'data', '--no-headers')).toMatch(/^data +Bound +disk +1Gi +RWO +manual/)
+  const { spec } = deployment('user', 1).spec.template
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }]
+  await create({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'user', namespace: 'default' },
+    spec: { ...spec, volumes },
+  })
+  await kubectl('wait', '--for=condition=Ready', 'pod/user', '--timeout=20s')
+  await kubectl('delete', 'pvc', 'data', '--wait=false')
+  expect(await kubectl('get', 'pvc', 'data', '--no-headers')).toMatch(/^data +Terminating/)
+  await kubectl('delete', 'pod', 'user')
+  await kubectl('wait', '--for=delete', 'pvc/data', '--timeout=20s')
+  await kubectl('wait', '--for=jsonpath={.status.phase}=Released', 'pv/disk', '--timeout=20s')
+  await kubectl('delete', 'pv', 'disk', '--timeout=20s')
+})
+
 test('controllers that are killed in the middle go on where the API stands', async () => {
   await create(deployment('steady', 4))
   controllers.stop.abort(new Error('killed'))

@@ -22,7 +22,10 @@ import { startJobController } from './job/controller.ts'
 import { startNamespaceController } from './namespace/controller.ts'
 import { startNodeIpamController } from './node-ipam/controller.ts'
 import { startNodeLifecycleController } from './node-lifecycle/controller.ts'
+import { startPersistentVolumeBinder } from './persistentvolume-binder/controller.ts'
 import { startPodGcController } from './pod-gc/controller.ts'
+import { startPvProtectionController } from './pv-protection/controller.ts'
+import { startPvcProtectionController } from './pvc-protection/controller.ts'
 import { startReplicaSetController } from './replicaset/controller.ts'
 import { startReplicationControllerController } from './replicationcontroller/controller.ts'
 import { startResourceQuotaController } from './resource-quota/controller.ts'
@@ -177,6 +180,24 @@ const registrations: readonly Registration[] = [
     alias: 'resourcequota',
     serviceAccount: 'resourcequota-controller',
     start: startResourceQuotaController,
+  },
+  {
+    name: 'persistentvolume-binder-controller',
+    alias: 'persistentvolume-binder',
+    serviceAccount: 'persistent-volume-binder',
+    start: startPersistentVolumeBinder,
+  },
+  {
+    name: 'persistentvolumeclaim-protection-controller',
+    alias: 'pvc-protection',
+    serviceAccount: 'pvc-protection-controller',
+    start: startPvcProtectionController,
+  },
+  {
+    name: 'persistentvolume-protection-controller',
+    alias: 'pv-protection',
+    serviceAccount: 'pv-protection-controller',
+    start: startPvProtectionController,
   },
 ]
 
