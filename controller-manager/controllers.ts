@@ -16,6 +16,7 @@ import { startDisruptionController } from './disruption/controller.ts'
 import { startEndpointsController } from './endpoints/controller.ts'
 import { startEndpointSliceController } from './endpointslice/controller.ts'
 import { startEndpointSliceMirroringController } from './endpointslice-mirroring/controller.ts'
+import { startEphemeralVolumeController } from './ephemeral-volume/controller.ts'
 import { startGarbageCollector } from './garbage-collector/controller.ts'
 import { createInformers } from './informers.ts'
 import { startJobController } from './job/controller.ts'
@@ -198,6 +199,12 @@ const registrations: readonly Registration[] = [
     alias: 'pv-protection',
     serviceAccount: 'pv-protection-controller',
     start: startPvProtectionController,
+  },
+  {
+    name: 'ephemeral-volume-controller',
+    alias: 'ephemeral-volume',
+    serviceAccount: 'ephemeral-volume-controller',
+    start: startEphemeralVolumeController,
   },
 ]
 

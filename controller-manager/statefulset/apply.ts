@@ -117,15 +117,9 @@ async function deletePod(
   await withEvent(effects, set, words, work, signal)
 }
 
-async function ownClaim(
-  effects: Effects,
-  { metadata }: PersistentVolumeClaim,
-  pod: Pod,
-  signal: AbortSignal,
-): Promise<void> {
+async function ownClaim(effects: Effects, claim: PersistentVolumeClaim, pod: Pod, signal: AbortSignal): Promise<void> {
   const { name, uid } = pod.metadata
-  const ownerReferences = [...(metadata.ownerReferences ?? []), { apiVersion: 'v1', kind: 'Pod', name, uid }]
-  const body = { metadata: { resourceVersion: metadata.resourceVersion, ownerReferences } }
-  const at = { namespace: metadata.namespace, name: metadata.name }
-  await whenShown(effects.claims, await effects.client.patch(claimsRef, at, { type: 'merge', body }, signal), signal)
+  const ownerReferences = [...(claim.metadata.ownerReferences ?? []), { apiVersion: 'v1', kind: 'Pod', name, uid }]
+  const owned = { ...claim, metadata: { ...claim.metadata, ownerReferences } }
+  await whenShown(effects.claims, await effects.client.update(claimsRef, owned, signal), signal)
 }
