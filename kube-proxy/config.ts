@@ -49,6 +49,31 @@ export const flags = defineFlags({
     default: '127.0.0.1:10249',
     description: 'Address and port of the metrics server; empty to disable.',
   },
+  'conntrack-max-per-core': {
+    type: 'number',
+    default: 32_768,
+    description: 'Maximum number of NAT connections to track per CPU core (0 to leave the limit as-is).',
+  },
+  'conntrack-min': {
+    type: 'number',
+    default: 131_072,
+    description: 'Minimum number of conntrack entries to allocate, regardless of conntrack-max-per-core.',
+  },
+  'conntrack-tcp-timeout-established': {
+    type: 'duration',
+    default: 86_400_000,
+    description: 'Idle timeout for established TCP connections (0 to leave as-is).',
+  },
+  'conntrack-tcp-timeout-close-wait': {
+    type: 'duration',
+    default: 3_600_000,
+    description: 'NAT timeout for TCP connections in the CLOSE_WAIT state.',
+  },
+  'conntrack-tcp-be-liberal': {
+    type: 'boolean',
+    default: false,
+    description: 'Do not mark out-of-window TCP segments invalid, and do not drop them.',
+  },
   cleanup: { type: 'boolean', default: false, description: 'Remove the rules of kube-proxy and exit.' },
 })
 
@@ -72,6 +97,13 @@ export type ProxyConfig = {
   readonly nodePortAddresses: readonly string[]
   readonly healthzBindAddress: string
   readonly metricsBindAddress: string
+  readonly conntrack: {
+    readonly maxPerCore: number
+    readonly min: number
+    readonly tcpTimeoutEstablishedMs: number
+    readonly tcpTimeoutCloseWaitMs: number
+    readonly isTcpLiberal: boolean
+  }
   readonly cleanup: boolean
 }
 
@@ -115,6 +147,7 @@ export function parseConfig(values: FlagValues<typeof flags>, given: ReadonlySet
       textAt(root, 'metricsBindAddress'),
       values['metrics-bind-address'],
     ),
+    conntrack: conntrackOf(values, objectAt(root, 'conntrack'), pick, errors),
     cleanup: values.cleanup,
   }
   validate(config, errors)
@@ -198,6 +231,27 @@ function detectLocalOf(values: FlagValues<typeof flags>, root: JsonObject, pick:
   }
 }
 
+function conntrackOf(
+  values: FlagValues<typeof flags>,
+  conntrack: JsonObject,
+  pick: Pick,
+  errors: string[],
+): ProxyConfig['conntrack'] {
+  const [established, closeWait] = ['conntrack-tcp-timeout-established', 'conntrack-tcp-timeout-close-wait'] as const
+  const time = (field: string) => durationAt(conntrack, field, errors, 'conntrack')
+  return {
+    maxPerCore: pick('conntrack-max-per-core', numberAt(conntrack, 'maxPerCore'), values['conntrack-max-per-core']),
+    min: pick('conntrack-min', numberAt(conntrack, 'min'), values['conntrack-min']),
+    tcpTimeoutEstablishedMs: pick(established, time('tcpEstablishedTimeout'), values[established]),
+    tcpTimeoutCloseWaitMs: pick(closeWait, time('tcpCloseWaitTimeout'), values[closeWait]),
+    isTcpLiberal: pick(
+      'conntrack-tcp-be-liberal',
+      booleanAt(conntrack, 'tcpBeLiberal'),
+      values['conntrack-tcp-be-liberal'],
+    ),
+  }
+}
+
 function validate(config: ProxyConfig, errors: string[]): void {
   if (config.syncPeriodMs <= 0) errors.push('iptables.syncPeriod: Invalid value: must be greater than 0')
   if (config.minSyncPeriodMs < 0)
@@ -245,10 +299,10 @@ function booleanAt(object: JsonObject, field: string): boolean | undefined {
 }
 
 /** `0s` in the file means the default, as upstream has it. */
-function durationAt(object: JsonObject, field: string, errors: string[]): number | undefined {
+function durationAt(object: JsonObject, field: string, errors: string[], parent = 'iptables'): number | undefined {
   const text = textAt(object, field)
   if (text === undefined) return undefined
   const value = parseDuration(text)
-  if (value === undefined) errors.push(`iptables.${field}: time: invalid duration "${text}"`)
+  if (value === undefined) errors.push(`${parent}.${field}: time: invalid duration "${text}"`)
   return value === 0 ? undefined : value
 }

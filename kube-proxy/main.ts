@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { hostname, networkInterfaces } from 'node:os'
+import { availableParallelism, hostname, networkInterfaces } from 'node:os'
 import { createClient } from '../client/rest/client.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { systemClock } from '../component-base/clock.ts'
@@ -17,7 +17,7 @@ import { baseJumps } from './render/base.ts'
 import { startProxy } from './start.ts'
 import { HealthCheckServers } from './sync/health-check.ts'
 import { ProxyHealth } from './sync/proxy-health.ts'
-import { prepareKernel } from './sync/sysctl.ts'
+import { type KernelWishes, prepareKernel } from './sync/sysctl.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
@@ -46,6 +46,19 @@ function metricsHandler(diagnostics: Handler): Handler {
   }
 }
 
+function kernelWishes({ localhostNodePorts, conntrack }: ProxyConfig): KernelWishes {
+  const { maxPerCore, min, tcpTimeoutEstablishedMs, tcpTimeoutCloseWaitMs, isTcpLiberal } = conntrack
+  return {
+    hasLocalhostNodePorts: localhostNodePorts,
+    conntrack: {
+      max: maxPerCore === 0 ? 0 : Math.max(maxPerCore * availableParallelism(), min),
+      tcpTimeoutEstablishedSeconds: Math.floor(tcpTimeoutEstablishedMs / 1_000),
+      tcpTimeoutCloseWaitSeconds: Math.floor(tcpTimeoutCloseWaitMs / 1_000),
+      isTcpLiberal,
+    },
+  }
+}
+
 async function cleanUpNode(config: ProxyConfig, signal: AbortSignal): Promise<void> {
   const options = { hasLocalhostNodePorts: config.localhostNodePorts, family: 'ip' } as const
   await cleanUp(createIptables('ip'), baseJumps(options), signal)
@@ -64,7 +77,7 @@ await runMain({
     const health = new ProxyHealth({ now: clock.now, syncPeriodMs: config.syncPeriodMs })
     const checks = new HealthChecks()
     checks.add('rules', () => (health.isHealthy() ? undefined : 'rules are not in step with the cluster'))
-    const kernel = await prepareKernel({ hasLocalhostNodePorts: config.localhostNodePorts }, logger, signal)
+    const kernel = await prepareKernel(kernelWishes(config), logger, signal)
     const isProxyHealthy = () => health.isHealthy()
     const proxy: Task = async (stop) =>
       await startProxy(

@@ -59,6 +59,9 @@ const noClaimsToFree = 'no new claims to deallocate'
 export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #inFlight = new Set<Promise<void>>()
+  /** How many of them count against the limit. */
+  #requests = 0
+  #free: (() => void) | undefined
   /** Pods whose victims are being evicted, and whether an event has woken them meanwhile. */
   readonly #preempting = new Map<string, { isWoken: boolean }>()
   readonly #memory = new NodeMemory()
@@ -78,7 +81,7 @@ export class Scheduler {
         continue
       }
       this.#scheduleOne(queued, signal)
-      while (this.#inFlight.size >= maxInFlight) await Promise.race(this.#inFlight)
+      while (this.#requests >= maxInFlight) await this.#whenFree()
     }
     await Promise.allSettled(this.#inFlight)
     signal.throwIfAborted()
@@ -126,7 +129,8 @@ export class Scheduler {
       this.#startIndex = (this.#startIndex + evaluatedNodes) % Math.max(input.snapshot.nodes.length, 1)
       this.#options.cache.assume(queued.pod, node.name)
       this.#options.nominator.delete(queued.pod.uid)
-      this.#start(this.#bind(queued, node, signal))
+      // Claims may take minutes to be provisioned: such pods must not keep others waiting.
+      this.#start(this.#bind(queued, node, signal), hasClaims(queued.pod) ? 0 : 1)
       return
     }
     const { diagnosis, plugins } = decision
@@ -136,7 +140,7 @@ export class Scheduler {
         ? 'no nodes available to schedule pods'
         : formatFitError({ ...diagnosis, suffix: suffixOf(preemption, input.profile) })
     this.#options.queue.addUnschedulable(queued, plugins)
-    this.#start(this.#report(queued, message, preemption, signal))
+    this.#start(this.#report(queued, message, preemption, signal), 1)
   }
 
   #preempt(input: DecideInput, { diagnosis }: Extract<Decision, { readonly type: 'unschedulable' }>): Preemption {
@@ -192,11 +196,29 @@ export class Scheduler {
     }
   }
 
-  #start(work: Promise<void>): void {
-    // Every path of the work handles its own failure; the set only counts it.
-    const tracked: Promise<void> = work.finally(() => this.#inFlight.delete(tracked))
+  #start(work: Promise<void>, requests: 0 | 1): void {
+    this.#requests += requests
+    // Every path of the work handles its own failure; the set is only there to wait for it at the end.
+    const tracked: Promise<void> = work.finally(() => {
+      this.#inFlight.delete(tracked)
+      this.#requests -= requests
+      this.#free?.()
+    })
     this.#inFlight.add(tracked)
   }
+
+  async #whenFree(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#free = resolve
+    })
+    this.#free = undefined
+  }
+}
+
+function hasClaims({ pod }: PodInfo): boolean {
+  return (pod.spec?.volumes ?? []).some(
+    ({ persistentVolumeClaim, ephemeral }) => persistentVolumeClaim !== undefined || ephemeral !== undefined,
+  )
 }
 
 /** The plugins that were asked after all filters failed: resource claims first, then preemption. */

@@ -12,18 +12,46 @@ export type KernelSettings = {
   readonly isTcpLiberal: boolean
 }
 
+export type KernelWishes = {
+  readonly hasLocalhostNodePorts: boolean
+  readonly conntrack: {
+    /** 0: leave as it is. */
+    readonly max: number
+    readonly tcpTimeoutEstablishedSeconds: number
+    readonly tcpTimeoutCloseWaitSeconds: number
+    readonly isTcpLiberal: boolean
+  }
+}
+
 /** Sets what can be set and tells what cannot. */
 export async function prepareKernel(
-  { hasLocalhostNodePorts }: { readonly hasLocalhostNodePorts: boolean },
+  { hasLocalhostNodePorts, conntrack }: KernelWishes,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<KernelSettings> {
   if (hasLocalhostNodePorts) await write('net/ipv4/conf/all/route_localnet', '1', logger)
   await write('net/ipv4/ip_forward', '1', logger)
+  await tuneConntrack(conntrack, logger)
   return {
     seesBridged: await showBridged(logger, signal),
     isTcpLiberal: (await read('net/netfilter/nf_conntrack_tcp_be_liberal')) === '1',
   }
+}
+
+async function tuneConntrack(conntrack: KernelWishes['conntrack'], logger: Logger): Promise<void> {
+  const { max, tcpTimeoutEstablishedSeconds, tcpTimeoutCloseWaitSeconds, isTcpLiberal } = conntrack
+  // The size of the table belongs to the machine; inside a network namespace it can be read only.
+  if (max > Number((await read('net/netfilter/nf_conntrack_max')) ?? max)) {
+    await write('net/netfilter/nf_conntrack_max', String(max), logger, 'debug')
+  }
+  const timeouts = [
+    ['established', tcpTimeoutEstablishedSeconds],
+    ['close_wait', tcpTimeoutCloseWaitSeconds],
+  ] as const
+  for (const [state, seconds] of timeouts) {
+    if (seconds > 0) await write(`net/netfilter/nf_conntrack_tcp_timeout_${state}`, String(seconds), logger)
+  }
+  if (isTcpLiberal) await write('net/netfilter/nf_conntrack_tcp_be_liberal', '1', logger)
 }
 
 /**
@@ -52,14 +80,19 @@ async function read(name: string): Promise<string | undefined> {
   }
 }
 
-async function write(name: string, value: string, logger: Logger): Promise<boolean> {
+async function write(
+  name: string,
+  value: string,
+  logger: Logger,
+  level: 'debug' | 'error' = 'error',
+): Promise<boolean> {
   if ((await read(name)) === value) return true
   try {
     await writeFile(`/proc/sys/${name}`, value)
     logger.info('Set sysctl', { name, value })
     return true
   } catch (error) {
-    logger.error('Sysctl not set', { name, value, error })
+    logger[level]('Sysctl not set', { name, value, error })
     return false
   }
 }

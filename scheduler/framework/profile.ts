@@ -10,6 +10,7 @@ import { nodeUnschedulable } from '../plugins/node-unschedulable.ts'
 import { podTopologySpread } from '../plugins/pod-topology-spread.ts'
 import { taintToleration } from '../plugins/taint-toleration.ts'
 import { volumeBinding } from '../plugins/volume-binding.ts'
+import { volumeRestrictions } from '../plugins/volume-restrictions.ts'
 import type { Plugin } from './plugin.ts'
 
 export type Profile = {
@@ -32,6 +33,7 @@ export const defaultPlugins: readonly WeightedPlugin[] = [
   { plugin: nodeAffinity, weight: 2 },
   { plugin: nodePorts, weight: 0 },
   { plugin: nodeResourcesFit, weight: 1 },
+  { plugin: volumeRestrictions, weight: 0 },
   { plugin: volumeBinding, weight: 0 },
   { plugin: podTopologySpread, weight: 2 },
   { plugin: interPodAffinity, weight: 2 },
