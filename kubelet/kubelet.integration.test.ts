@@ -424,16 +424,18 @@ describe('restarts of the machinery', () => {
       containers: [sleeper({ readinessProbe: { periodSeconds: 1, exec: { command: ['true'] } } })],
     })
     const before = await until('steady', 'Ready', isReady)
-    await node.killKubelet('SIGKILL')
     await node.containerd.kill('SIGKILL')
+    await create('without-runtime', { containers: [sleeper()] })
     await node.containerd.start()
-    await create('meanwhile', { containers: [sleeper()] })
+    await until('without-runtime', 'Ready', isReady)
+    await node.killKubelet('SIGKILL')
+    await create('without-kubelet', { containers: [sleeper()] })
     await node.startKubelet()
-    await until('meanwhile', 'Ready', isReady)
+    await until('without-kubelet', 'Ready', isReady)
     const after = await node.getPod('steady')
     expect(first(after)?.containerID).toBe(first(before)?.containerID)
     expect(first(after)).toMatchObject({ restartCount: 0, ready: true })
-    await node.kubectl(['delete', 'pod', 'steady', 'meanwhile', '--now'])
+    await node.kubectl(['delete', 'pod', 'steady', 'without-runtime', 'without-kubelet', '--now'])
   })
 
   test('a restarted kubelet takes its word back on no started and ready container', async () => {

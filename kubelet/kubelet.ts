@@ -20,6 +20,7 @@ import { createMetrics } from './metrics.ts'
 import { parseResolvConf, podResolvConf, type ResolvConf } from './network/resolv-conf.ts'
 import { nodeAllocatable, nodeCapacity } from './node/capacity.ts'
 import type { Pressure } from './node/conditions.ts'
+import { changedConditionReasons } from './node/events.ts'
 import { type Candidate, type Observations, runEviction } from './node/eviction.ts'
 import { createRuntimeHealth, nodeHealth, noPressure } from './node/health.ts'
 import { listNodeImages } from './node/images.ts'
@@ -94,6 +95,9 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
   let node: Node | undefined
   let pressure: Pressure = noPressure
   const statusChanged = createWakeSignal()
+  // Upstream gives the node's name as uid: at its first start a kubelet knows no other.
+  const nodeSubject = { apiVersion: 'v1', kind: 'Node', metadata: { name: config.nodeName, uid: config.nodeName } }
+  recorder.event(nodeSubject, 'Normal', 'Starting', 'Starting kubelet.')
   const containerLogsDir = join(dirname(config.podLogsDir), 'containers')
   const logDirectoryOf = ({ metadata: { namespace = '', name, uid } }: Pod): string =>
     podLogDirectory(config.podLogsDir, { namespace, name, uid })
@@ -191,15 +195,16 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
       }
     },
     nodeStatus: async (stop) => {
-      const compute = async (before: Node['status'], step: AbortSignal) =>
-        nodeStatus(before, {
-          config,
-          machine,
-          diskBytes: disk.capacityBytes,
-          health: nodeHealth(health, pressure),
-          images: await listNodeImages(runtime, step),
-          nowMs: clock.now(),
-        })
+      const compute = async (before: Node['status'], step: AbortSignal) => {
+        const { capacityBytes: diskBytes } = disk
+        const nodeImages = await listNodeImages(runtime, step)
+        const now = { health: nodeHealth(health, pressure), images: nodeImages, nowMs: clock.now() }
+        const status = nodeStatus(before, { config, machine, diskBytes, ...now })
+        for (const reason of changedConditionReasons(before.conditions ?? [], status.conditions ?? [])) {
+          recorder.event(nodeSubject, 'Normal', reason, `Node ${config.nodeName} status is now: ${reason}`)
+        }
+        return status
+      }
       const onNode = (current: Node): void => {
         if (current.spec.podCIDR !== node?.spec.podCIDR) tellPodCidr(base, current.spec.podCIDR ?? '', stop)
         node = current

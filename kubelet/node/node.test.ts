@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { container, pod } from '../../test/fixtures/kubelet-pod.ts'
 import { nodeAllocatable } from './capacity.ts'
 import { nodeConditions } from './conditions.ts'
+import { changedConditionReasons } from './events.ts'
 import { evictionMessage, isEvictable, pressureOf, rankForMemory, shortages } from './eviction.ts'
 import { noPressure } from './health.ts'
 import { isSameStatus, nodeLabels } from './registration.ts'
@@ -116,4 +117,14 @@ test('evictionMessage() says what ran low and who used it', () => {
   expect(evictionMessage(shortage, { pod: pod(), memoryBytes: 2048 })).toBe(
     'The node was low on resource: memory. Threshold quantity: 104857600, available: 1Ki. Container c was using 2Ki, request is 0, has larger consumption of memory. ',
   )
+})
+
+test('changedConditionReasons() names what changed and nothing else', () => {
+  const at = (type: string, status: string) => ({ type, status })
+  expect(changedConditionReasons([], [at('MemoryPressure', 'False'), at('Ready', 'False')])).toEqual([
+    'NodeHasSufficientMemory',
+  ])
+  expect(changedConditionReasons([at('Ready', 'False')], [at('Ready', 'True')])).toEqual(['NodeReady'])
+  expect(changedConditionReasons([at('Ready', 'True')], [at('Ready', 'True')])).toEqual([])
+  expect(changedConditionReasons([at('Ready', 'Unknown')], [at('Ready', 'False')])).toEqual(['NodeNotReady'])
 })

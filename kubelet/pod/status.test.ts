@@ -91,6 +91,14 @@ test('podStatus() of a running pod is Ready in all five conditions', () => {
   })
 })
 
+test('podStatus() reports the resources of a container that was made', () => {
+  const requests = { cpu: '100m' }
+  const one = pod({ containers: [container('c', { resources: { requests } })] })
+  const result = status(one, runtime([run('c')]))
+  expect(result.containerStatuses?.[0]).toMatchObject({ allocatedResources: requests, resources: { requests } })
+  expect(status(one, runtime()).containerStatuses?.[0]?.resources).toBeUndefined()
+})
+
 test('podStatus() keeps the time of a condition that did not change', () => {
   const old = [{ type: 'Initialized', status: 'True', lastTransitionTime: '2025-01-01T00:00:00Z' }]
   const result = status(pod({}, {}, { conditions: old }), runtime([run('c')]))

@@ -117,7 +117,17 @@ function containerStatus(observed: StatusObserved, { kind, container }: PodConta
     imageID: current.imageRef,
     containerID: `containerd://${current.id}`,
     started: readiness.started,
+    ...resourcesOf(container),
     ...mountsOf(container),
+  }
+}
+
+/** What the container was given. Source: KEP-1287. */
+function resourcesOf({ resources }: Container): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+  const { requests, limits } = resources
+  return {
+    ...(requests === undefined ? {} : { allocatedResources: requests }),
+    resources: { ...(limits === undefined ? {} : { limits }), ...(requests === undefined ? {} : { requests }) },
   }
 }
 
