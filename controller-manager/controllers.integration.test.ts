@@ -578,6 +578,49 @@ test('a claim finds its volume, is kept while a pod uses it, and leaves the volu
   await kubectl('delete', 'pv', 'disk', '--timeout=20s')
 })
 
+test('a Deployment that may not make its pods says why, and goes on when it may', async () => {
+  await kubectl('create', 'namespace', 'tight')
+  await kubectl('-n', 'tight', 'create', 'quota', 'q', '--hard=pods=1')
+  await create({ ...deployment('wide', 3), metadata: { name: 'wide', namespace: 'tight' } })
+  const get = async () => await client.get(refs.deployments, { namespace: 'tight', name: 'wide' }, never)
+  await eventually(get, ({ status }) => {
+    expect(status).toMatchObject({ replicas: 1, unavailableReplicas: 2 })
+    const failure = status.conditions?.find(({ type }) => type === 'ReplicaFailure')
+    expect(failure).toMatchObject({ status: 'True', reason: 'FailedCreate' })
+    expect(failure?.message).toContain('exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1')
+  })
+  expect(await kubectl('-n', 'tight', 'get', 'events')).toContain('Error creating: pods "wide-')
+  await kubectl('-n', 'tight', 'patch', 'quota', 'q', '--type=merge', '-p', '{"spec":{"hard":{"pods":"9"}}}')
+  await kubectl('-n', 'tight', 'rollout', 'status', 'deployment/wide', '--timeout=25s')
+  await eventually(get, ({ status }) => {
+    expect(status.conditions?.map(({ type }) => type).toSorted()).toEqual(['Available', 'Progressing'])
+  })
+})
+
+test('a namespace that something holds says what', async () => {
+  await kubectl('create', 'namespace', 'held')
+  const metadata = { name: 'holder', namespace: 'held', finalizers: ['example.com/hold'] }
+  await create({ apiVersion: 'v1', kind: 'ConfigMap', metadata })
+  await kubectl('delete', 'namespace', 'held', '--wait=false')
+  await eventually(
+    async () => await client.get(refs.namespaces, { name: 'held' }, never),
+    ({ status }) => {
+      expect(status.phase).toBe('Terminating')
+      const find = (type: string) => status.conditions?.find((condition) => condition.type === type)
+      expect(find('NamespaceContentRemaining')).toMatchObject({
+        status: 'True',
+        message: 'Some resources are remaining: configmaps. has 1 resource instances',
+      })
+      expect(find('NamespaceFinalizersRemaining')).toMatchObject({
+        status: 'True',
+        message: 'Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances',
+      })
+    },
+  )
+  await kubectl('-n', 'held', 'patch', 'configmap', 'holder', '--type=merge', '-p', '{"metadata":{"finalizers":null}}')
+  await kubectl('wait', '--for=delete', 'namespace/held', '--timeout=20s')
+})
+
 test('controllers that are killed in the middle go on where the API stands', async () => {
   await create(deployment('steady', 4))
   controllers.stop.abort(new Error('killed'))
