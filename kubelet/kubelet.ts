@@ -198,7 +198,12 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
       const compute = async (before: Node['status'], step: AbortSignal) => {
         const { capacityBytes: diskBytes } = disk
         const nodeImages = await listNodeImages(runtime, step)
-        const now = { health: nodeHealth(health, pressure), images: nodeImages, nowMs: clock.now() }
+        const now = {
+          health: nodeHealth(health, pressure),
+          images: nodeImages,
+          runtime: health.features(),
+          nowMs: clock.now(),
+        }
         const status = nodeStatus(before, { config, machine, diskBytes, ...now })
         for (const reason of changedConditionReasons(before.conditions ?? [], status.conditions ?? [])) {
           recorder.event(nodeSubject, 'Normal', reason, `Node ${config.nodeName} status is now: ${reason}`)

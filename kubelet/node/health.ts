@@ -1,6 +1,8 @@
 /** What the kubelet knows about its own fitness: the runtime's answers, and what is running low. */
+
+import type { NodeStatus } from '../../api/core/v1.ts'
 import type { Clock } from '../../component-base/clock.ts'
-import type { Runtime } from '../runtime/cri.ts'
+import type { Cri, Runtime } from '../runtime/cri.ts'
 import type { NodeHealth, Pressure } from './conditions.ts'
 
 /** A runtime that has not answered for this long counts as down. Source: upstream `maxWaitForContainerRuntime`. */
@@ -14,6 +16,8 @@ export type RuntimeHealth = {
   readonly noteList: () => void
   readonly networkProblem: () => string | undefined
   readonly problems: () => readonly string[]
+  /** What the runtime says that it can do. */
+  readonly features: () => Pick<NodeStatus, 'runtimeHandlers' | 'features'>
 }
 
 /** Remembers what the runtime said last. */
@@ -22,14 +26,17 @@ export function createRuntimeHealth(runtime: Runtime, clock: Clock): RuntimeHeal
   let networkProblem: string | undefined
   let answeredAtMs: number | undefined
   let listedAtMs: number | undefined
+  let features: Pick<NodeStatus, 'runtimeHandlers' | 'features'> = {}
   const startedAtMs = clock.now()
   return {
+    features: () => features,
     noteList: () => {
       listedAtMs = clock.now()
     },
     refresh: async (signal) => {
       try {
-        const { status } = await runtime.call('Status', {}, signal, 5_000)
+        const answer = await runtime.call('Status', {}, signal, 5_000)
+        const { status } = answer
         const find = (type: string) => status?.conditions.find((condition) => condition.type === type)
         const describe = (type: string) => {
           const found = find(type)
@@ -41,6 +48,7 @@ export function createRuntimeHealth(runtime: Runtime, clock: Clock): RuntimeHeal
         const ready = describe('RuntimeReady')
         runtimeProblem = ready === undefined ? undefined : `container runtime not ready: ${ready}`
         answeredAtMs = clock.now()
+        features = featuresOf(answer)
       } catch {
         if (signal.aborted) throw signal.reason
         if (answeredAtMs === undefined || clock.now() - answeredAtMs > runtimeSilenceMs) {
@@ -66,4 +74,20 @@ export const noPressure: Pressure = { memory: false, disk: false, pid: false }
 /** Both halves together. */
 export function nodeHealth(runtime: RuntimeHealth, pressure: Pressure): NodeHealth {
   return { pressure, problems: runtime.problems() }
+}
+
+function featuresOf({
+  runtimeHandlers,
+  features,
+}: Cri<'StatusResponse'>): Pick<NodeStatus, 'runtimeHandlers' | 'features'> {
+  const handlers = runtimeHandlers.map(({ name, features: can }) => ({
+    name,
+    ...(can === null
+      ? {}
+      : { features: { recursiveReadOnlyMounts: can.recursiveReadOnlyMounts, userNamespaces: can.userNamespaces } }),
+  }))
+  return {
+    ...(handlers.length === 0 ? {} : { runtimeHandlers: handlers }),
+    ...(features === null ? {} : { features: { supplementalGroupsPolicy: features.supplementalGroupsPolicy } }),
+  }
 }

@@ -11,6 +11,8 @@ export type NodeFacts = {
   readonly diskBytes: number
   readonly health: NodeHealth
   readonly images: readonly ContainerImage[]
+  /** What the runtime says about itself; older runtimes say nothing. */
+  readonly runtime: Pick<NodeStatus, 'runtimeHandlers' | 'features'>
   readonly nowMs: number
 }
 
@@ -26,11 +28,7 @@ export function nodeStatus(before: NodeStatus, facts: NodeFacts): NodeStatus {
     daemonEndpoints: { kubeletEndpoint: { Port: config.port } },
     nodeInfo: machine.info,
     images,
-    runtimeHandlers: [{ name: '' }, { name: 'runc' }].map((handler) => ({
-      ...handler,
-      features: { recursiveReadOnlyMounts: false, userNamespaces: false },
-    })),
-    features: { supplementalGroupsPolicy: false },
+    ...facts.runtime,
   }
 }
 
