@@ -7,7 +7,7 @@ export type Health = {
   /** Changes with every heartbeat. */
   readonly heartbeat: string
   readonly seenMs: number
-  /** The Ready condition's status when it was looked at last. */
+  /** `True` until the turn to anything else has been dealt with. */
   readonly ready: string
 }
 
@@ -23,7 +23,11 @@ export function nextHealth(before: Health | undefined, node: Node, lease: Lease 
   const heartbeat = `${lease?.spec.renewTime ?? ''} ${posted}`
   const isAlive =
     before === undefined || (before.heartbeat !== heartbeat && ready?.status !== 'Unknown') || isRenewed(before, lease)
-  return { heartbeat, seenMs: isAlive ? nowMs : before.seenMs, ready: ready?.status ?? 'Unknown' }
+  return { heartbeat, seenMs: isAlive ? nowMs : before.seenMs, ready: readyOf(before, ready) }
+}
+
+function readyOf(before: Health | undefined, ready: NodeCondition | undefined): string {
+  return ready?.status === 'True' ? 'True' : (before?.ready ?? ready?.status ?? 'Unknown')
 }
 
 function isRenewed(before: Health, lease: Lease | undefined): boolean {

@@ -54,7 +54,7 @@ test('plan() leaves a node alone that gave a sign of life within the grace perio
 
 test('plan() calls a silent node unknown, taints it, and takes its pods out of service', () => {
   const { actions } = plan(observed(node('True'), 51_000, { pods: [pod] }))
-  expect(actions.map(({ type }) => type)).toEqual(['updateConditions', 'setTaints', 'reportNotReady', 'markNotReady'])
+  expect(actions.map(({ type }) => type)).toEqual(['updateConditions', 'setTaints', 'markNotReady', 'reportNotReady'])
   const [conditions, taints] = actions
   expect(conditions?.type === 'updateConditions' ? conditions.conditions : []).toMatchObject(
     ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'].map((type) => ({
@@ -88,7 +88,7 @@ test('plan() evicts nobody while every node is silent', () => {
 
 test('plan() marks the pods of a node that reports itself not ready only when it turns', () => {
   const tainted = wantedTaints(node('False'), true, nowMs) ?? []
-  expect(types(observed(node('False', tainted), 1_000, { pods: [pod] }))).toEqual(['reportNotReady', 'markNotReady'])
+  expect(types(observed(node('False', tainted), 1_000, { pods: [pod] }))).toEqual(['markNotReady', 'reportNotReady'])
   expect(types(observed(node('False', tainted), 1_000, { pods: [pod], readyBefore: 'False' }))).toEqual([])
 })
 
@@ -117,4 +117,11 @@ test('nextHealth() counts a renewed lease and a posted status as life, and our o
   const unknown = nextHealth(first, node('Unknown'), lease('1'), 3_000)
   expect(unknown.seenMs).toBe(1_000)
   expect(nextHealth(unknown, node('Unknown'), lease('2'), 4_000).seenMs).toBe(4_000)
+})
+
+test('nextHealth() remembers that the node was ready until the turn is dealt with', () => {
+  const before = nextHealth(undefined, node('True'), undefined, 1_000)
+  const turned = nextHealth(before, node('False'), undefined, 2_000)
+  expect(nextHealth(turned, node('False'), undefined, 3_000).ready).toBe('True')
+  expect(nextHealth({ ...turned, ready: 'Unknown' }, node('False'), undefined, 3_000).ready).toBe('Unknown')
 })

@@ -93,5 +93,6 @@ function planPods({ readyBefore, pods }: Observed, node: Node): readonly Action[
   const marks = pods
     .filter((pod) => isReady(pod) && !isTerminal(pod))
     .map((pod) => ({ type: 'markNotReady' as const, pod }))
-  return hasTurned ? [{ type: 'reportNotReady', node }, ...marks] : marks
+  // The report ends the turn, so that a failure before it makes all of it be tried again.
+  return hasTurned ? [...marks, { type: 'reportNotReady', node }] : marks
 }
