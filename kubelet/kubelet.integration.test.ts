@@ -27,7 +27,7 @@ const shell = (script: string, more: Spec = {}): Spec => ({
 const sleeper = (more: Spec = {}): Spec => shell('trap exit TERM; while :; do sleep 1 & wait $!; done', more)
 
 async function create(name: string, spec: Spec, metadata: Spec = {}): Promise<void> {
-  await node.apply({
+  await node.createObject({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, ...metadata },
@@ -187,7 +187,7 @@ describe('pod lifecycle', () => {
       'container "c" in pod "no-config" is waiting to start: CreateContainerConfigError',
     )
     // The missing ConfigMap appears: both pods start.
-    await node.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'none' }, data: { a: 'found' } })
+    await node.createObject({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'none' }, data: { a: 'found' } })
     await until('no-volume', 'Ready', isReady)
     await until('no-config', 'Ready', isReady)
     expect(await exec('no-config', 'echo $A')).toBe('found\n')
@@ -217,8 +217,18 @@ describe('pod lifecycle', () => {
 
 describe('volumes and identity', () => {
   test('volumes of every kind show their files, and a ConfigMap changes under a running pod', async () => {
-    await node.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { a: '1', b: '2' } })
-    await node.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hidden' }, stringData: { key: 's3cret' } })
+    await node.createObject({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'settings' },
+      data: { a: '1', b: '2' },
+    })
+    await node.createObject({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'hidden' },
+      stringData: { key: 's3cret' },
+    })
     const mount = (name: string, more: Spec = {}) => ({ name, mountPath: `/${name}`, ...more })
     await create(
       'volumes',
@@ -436,6 +446,17 @@ describe('restarts of the machinery', () => {
     expect(first(after)?.containerID).toBe(first(before)?.containerID)
     expect(first(after)).toMatchObject({ restartCount: 0, ready: true })
     await node.kubectl(['delete', 'pod', 'steady', 'without-runtime', 'without-kubelet', '--now'])
+  })
+
+  test('a restart of the API server restarts no pod, and the kubelet goes on afterwards', async () => {
+    await create('outlives', { containers: [sleeper()] })
+    const before = await until('outlives', 'Ready', isReady)
+    await node.controlPlane.restart()
+    await create('afterwards', { containers: [sleeper()] })
+    await until('afterwards', 'Ready', isReady)
+    const after = await node.getPod('outlives')
+    expect(first(after)).toMatchObject({ restartCount: 0, ready: true, containerID: first(before)?.containerID })
+    await node.kubectl(['delete', 'pod', 'outlives', 'afterwards', '--now'])
   })
 
   test('a restarted kubelet takes its word back on no started and ready container', async () => {
