@@ -1,6 +1,7 @@
 /** Flags under upstream's names, and the configuration that they make. Pure. */
 import { isIPv4 } from 'node:net'
 import { defineFlags, FlagError, type FlagValues } from '../component-base/flags.ts'
+import { pluginNameProblems } from './admission/names.ts'
 import { type AuthorizationMode, authorizationModes } from './authz/chain.ts'
 
 const text = (description: string, value = '') => ({ type: 'string', default: value, description }) as const
@@ -80,7 +81,13 @@ export type Config = {
 
 /** Checks the flags, all at once. `hostAddresses` are the machine's own, for the default of `--advertise-address`. */
 export function parseConfig(values: Flags, hostAddresses: readonly string[]): Config {
-  const problems = [...checkRequired(values), ...checkPairs(values), ...checkModes(values), ...checkRanges(values)]
+  const problems = [
+    ...checkRequired(values),
+    ...checkPairs(values),
+    ...checkModes(values),
+    ...checkRanges(values),
+    ...pluginNameProblems(values['enable-admission-plugins'], values['disable-admission-plugins']),
+  ]
   if (problems.length > 0) throw new FlagError(problems.join(', '))
   const advertised = values['advertise-address'] || values['bind-address']
   const audiences = values['api-audiences']

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeObject, type FieldValidation } from './decode.ts'
-import { JsonSyntaxError, parseJson } from './parse-json.ts'
+import { JsonSyntaxError, parseJson, type StrictProblem } from './parse-json.ts'
 import { compileSchema } from './schema.ts'
 
 const schemas = compileSchema({
@@ -35,7 +35,11 @@ const schemas = compileSchema({
   'core.v1.Status': { fields: { ready: '1 bool' } },
 })
 
-function decode(value: unknown, fieldValidation: FieldValidation = 'Strict', duplicates: readonly string[] = []) {
+function decode(
+  value: unknown,
+  fieldValidation: FieldValidation = 'Strict',
+  duplicates: readonly StrictProblem[] = [],
+) {
   return decodeObject(schemas, 'core.v1.Thing', value, { fieldValidation, duplicates })
 }
 
@@ -83,12 +87,13 @@ describe('decodeObject()', () => {
   })
   test('reports unknown and doubled fields as asked', () => {
     const value = { spec: { foo: 1, items: [{ name: 'a', bar: 2, env: { baz: 3 } }] }, constructor: 1 }
-    const strict = decode(value, 'Strict', ['spec.replicas'])
+    const doubled = { text: 'duplicate field "spec.replicas"', rank: [0, 0.5] }
+    const strict = decode(value, 'Strict', [doubled])
     const list =
-      'duplicate field "spec.replicas", unknown field "spec.foo", unknown field "spec.items[0].bar", unknown field "spec.items[0].env.baz", unknown field "constructor"'
+      'unknown field "spec.foo", duplicate field "spec.replicas", unknown field "spec.items[0].bar", unknown field "spec.items[0].env.baz", unknown field "constructor"'
     expect(strict.errors).toEqual([`strict decoding error: ${list}`])
-    expect(decode(value, 'Warn', ['spec.replicas'])).toMatchObject({ errors: [], warnings: list.split(', ') })
-    expect(decode(value, 'Ignore', ['spec.replicas'])).toMatchObject({ errors: [], warnings: [] })
+    expect(decode(value, 'Warn', [doubled])).toMatchObject({ errors: [], warnings: list.split(', ') })
+    expect(decode(value, 'Ignore', [doubled])).toMatchObject({ errors: [], warnings: [] })
     expect(strict.object).toEqual({ ...blank, spec: { items: [{ name: 'a', env: {} }], strategy: { type: '' } } })
   })
   const wrong: readonly (readonly [unknown, string])[] = [
@@ -141,7 +146,11 @@ describe('decodeObject()', () => {
 describe('parseJson()', () => {
   test('finds doubled fields by path', () => {
     const text = '{"a":1,"b":[{"c":1,"c":2},{"c":1}],"a":{"d":[],"d":0}, "\\u0061":3}'
-    expect(parseJson(text, { duplicates: true }).duplicates).toEqual(['b[0].c', 'a', 'a.d'])
+    expect(parseJson(text, { duplicates: true }).duplicates).toEqual([
+      { text: 'duplicate field "b[0].c"', rank: [1, 0, 0.5] },
+      { text: 'duplicate field "a"', rank: [1.5] },
+      { text: 'duplicate field "a.d"', rank: [1.5, 0.5] },
+    ])
   })
   const wrong = [
     ['', 'unexpected end of JSON input'],

@@ -8,8 +8,10 @@ import { goQuote } from '../field-errors.ts'
 import { isDeeperThan, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts'
 import { canonicalQuantity } from '../quantity.ts'
 import { badRequest, type StatusError } from '../status.ts'
+import type { StrictProblem } from './parse-json.ts'
 import { base64Problem, canonicalBase64, canonicalMicroTime, canonicalTime, timeProblem } from './scalars.ts'
 import {
+  type CustomBehaviour,
   type Field,
   type FieldType,
   type ScalarName,
@@ -23,8 +25,8 @@ import {
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
 export type DecodeOptions = {
   readonly fieldValidation: FieldValidation
-  /** Doubled fields found by `parseJson()`, such as `spec.replicas`. */
-  readonly duplicates?: readonly string[]
+  /** Doubled fields found in the text, such as by `parseJson()`. */
+  readonly duplicates?: readonly StrictProblem[]
 }
 export type Decoded = {
   /** Complete even when there are errors, as far as the input allows. */
@@ -49,30 +51,41 @@ export function decodeStruct(schemas: Schemas, struct: Struct, value: unknown, o
   const decoder = new Decoder(schemas, options.fieldValidation !== 'Ignore')
   const object = decoder.root(struct, value)
   const strict =
-    options.fieldValidation === 'Ignore'
-      ? []
-      : strictProblems(options.duplicates ?? [], inOrderOf(value, decoder.unknown))
+    options.fieldValidation === 'Ignore' ? [] : strictProblems(value, options.duplicates ?? [], decoder.unknown)
   const errors =
     decoder.error !== undefined
       ? [decoder.error]
       : options.fieldValidation === 'Strict' && strict.length > 0
         ? [`strict decoding error: ${strict.join(', ')}`]
         : []
-  return { object, warnings: options.fieldValidation === 'Warn' ? strict : [], errors }
+  return { object, warnings: options.fieldValidation === 'Warn' ? strict.flatMap(strictWarnings) : [], errors }
 }
 
-function strictProblems(duplicates: readonly string[], unknown: readonly string[]): readonly string[] {
-  const problems = [
-    ...duplicates.map((path) => `duplicate field ${goQuote(path)}`),
-    ...unknown.map((path) => `unknown field ${goQuote(path)}`),
-  ]
+/** In the order of what was sent, as Go's decoder meets them; our decoder walks the table instead. */
+function strictProblems(
+  value: unknown,
+  duplicates: readonly StrictProblem[],
+  unknown: readonly UnknownField[],
+): readonly string[] {
+  const ranked = unknown.map(({ path, text }) => ({
+    text: `unknown field ${goQuote(text)}`,
+    rank: rankOf(value, path),
+  }))
+  // Of a field that is unknown and doubled, only the first is noticed.
+  const known = duplicates.filter(({ text }) => !unknown.some((field) => isInside(text, field)))
+  const problems = [...known, ...ranked].toSorted((a, b) => compareRanks(a.rank, b.rank)).map(({ text }) => text)
   return [...new Set(problems)].slice(0, maxStrictProblems)
 }
 
-/** The decoder walks the table; clients are told of unknown fields in the order of what they sent. */
-function inOrderOf(value: unknown, unknown: readonly UnknownField[]): readonly string[] {
-  const ranked = unknown.map(({ path, text }) => ({ text, rank: rankOf(value, path) }))
-  return ranked.toSorted((a, b) => compareRanks(a.rank, b.rank)).map(({ text }) => text)
+function isInside(duplicate: string, { text }: UnknownField): boolean {
+  const start = `duplicate field ${goQuote(text).slice(0, -1)}`
+  return duplicate.startsWith(start) && ['"', '.', '['].includes(duplicate.charAt(start.length))
+}
+
+/** What the YAML reader says at once are several warnings. Source: `parseYAMLWarnings`. */
+export function strictWarnings(problem: string): readonly string[] {
+  const lines = /^(?:error converting YAML to JSON: )?yaml: unmarshal errors:\n(.*)$/s.exec(problem)?.[1]
+  return lines === undefined ? [problem] : lines.split('\n').map((line) => line.trim())
 }
 
 function rankOf(value: unknown, path: readonly (string | number)[]): readonly number[] {
@@ -122,10 +135,32 @@ class Decoder {
       return structDefault(struct)
     }
     const { gvk } = struct
+    if (struct.custom !== undefined) return this.#custom(struct, struct.custom, value)
     if (gvk === undefined) return this.#struct(struct, value, {})
     const apiVersion = gvk.group === '' ? gvk.version : `${gvk.group}/${gvk.version}`
     // Upstream writes the kind first.
     return this.#struct(struct, value, { kind: gvk.kind, apiVersion })
+  }
+
+  /** Type and metadata are decoded as those of any kind; wrong types elsewhere are left to validation. */
+  #custom(struct: Struct, custom: CustomBehaviour, value: JsonObject): JsonObject {
+    const { kind, apiVersion, metadata, ...rest } = value
+    const head: Record<string, Json> = {}
+    for (const [name, given] of Object.entries({ apiVersion, kind, metadata })) {
+      const field = struct.fields.get(name)
+      if (field === undefined || given === undefined || given === null) continue
+      this.#structName = struct.name
+      this.#path.push(name)
+      const decoded = this.#value(field.type, given)
+      this.#path.pop()
+      if (decoded !== undefined) head[name] = decoded
+    }
+    if (isDeeperThan(rest, maxDepth)) this.error ??= 'exceeded max depth'
+    if (this.error !== undefined) return head
+    const kept = custom.prune(rest, (path) => {
+      if (this.#strict && this.unknown.length < maxStrictProblems) this.unknown.push({ path: [], text: path })
+    })
+    return custom.fillDefaults({ ...head, ...kept })
   }
 
   #struct(struct: Struct, input: JsonObject, output: Record<string, Json>): JsonObject {

@@ -2,12 +2,20 @@
  * JSON as the API server reads it: `JSON.parse` for the value, and a second pass over the text, only where asked for, that finds
  * doubled fields (a strict client wants to know) and the place and words of a syntax error.
  */
+import { goQuote } from '../field-errors.ts'
 import type { Json } from '../json.ts'
 
 export type ParsedJson = {
   readonly value: Json
-  /** Paths such as `spec.containers[0].image`. */
-  readonly duplicates: readonly string[]
+  readonly duplicates: readonly StrictProblem[]
+}
+
+/** What a strict client wants to know about a text that is good JSON or YAML. */
+export type StrictProblem = {
+  /** Such as `duplicate field "spec.replicas"`. */
+  readonly text: string
+  /** Where it stands: per level the number of the list's item or the object's distinct key; halves lie between two. */
+  readonly rank: readonly number[]
 }
 
 /** Go's limit for nested JSON; deeper bodies are attacks. */
@@ -41,7 +49,12 @@ export function syntaxProblem(text: string): string {
   return 'unexpected end of JSON input'
 }
 
-type Level = { readonly fields: Set<string> | undefined; index: number; key: string }
+type Level = {
+  readonly fields: Set<string> | undefined
+  /** The item's number; of an object, the key's rank. */
+  index: number
+  key: string
+}
 
 class Scanner {
   readonly #text: string
@@ -52,8 +65,8 @@ class Scanner {
   }
 
   /** Walks the whole text without recursion; throws at the first wrong character. */
-  duplicates(): readonly string[] {
-    const found: string[] = []
+  duplicates(): readonly StrictProblem[] {
+    const found: StrictProblem[] = []
     const levels: Level[] = []
     for (;;) {
       const opened = this.#value()
@@ -106,7 +119,7 @@ class Scanner {
     const character = this.#peek()
     if (character === ',') {
       this.#at++
-      level.index++
+      if (level.fields === undefined) level.index++
       return true
     }
     if (character === (level.fields === undefined ? ']' : '}')) {
@@ -116,7 +129,7 @@ class Scanner {
     throw this.#invalid(character, `after ${level.fields === undefined ? 'array element' : 'object key:value pair'}`)
   }
 
-  #key(level: Level, levels: readonly Level[], found: string[]): void {
+  #key(level: Level, levels: readonly Level[], found: StrictProblem[]): void {
     const character = this.#peek()
     if (character !== '"') throw this.#invalid(character, 'looking for beginning of object key string')
     const start = this.#at
@@ -126,11 +139,16 @@ class Scanner {
     const colon = this.#peek()
     if (colon !== ':') throw this.#invalid(colon, 'after object key')
     this.#at++
-    if (level.fields?.has(level.key) === true && found.length < maxDuplicates) {
-      const path = pathOf(levels)
-      if (!found.includes(path)) found.push(path)
+    const { fields } = level
+    if (fields === undefined) return
+    const isDoubled = fields.has(level.key)
+    // A doubled key stands after all that came before it.
+    level.index = isDoubled ? fields.size - 0.5 : fields.size
+    if (isDoubled && found.length < maxDuplicates) {
+      const text = `duplicate field ${goQuote(pathOf(levels))}`
+      if (!found.some((problem) => problem.text === text)) found.push({ text, rank: levels.map(({ index }) => index) })
     }
-    level.fields?.add(level.key)
+    fields.add(level.key)
   }
 
   #string(): void {

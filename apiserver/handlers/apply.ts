@@ -3,17 +3,18 @@ import type { ApiObject, Resource } from '../../api/resource.ts'
 import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import { applyConfiguration } from '../../apimachinery/patch/apply.ts'
 import { decodeConfiguration } from '../../apimachinery/patch/apply-config.ts'
+import { strictWarnings } from '../../apimachinery/schema/decode.ts'
 import { structOf } from '../../apimachinery/schema/schema.ts'
 import { badRequest, conflict, hasReason, invalid } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { ApiRequest } from '../http/api-request.ts'
-import { parseYamlText } from '../http/body.ts'
+import { doubledYamlKeys, parseYamlText } from '../http/body.ts'
 import { negotiateOutput } from '../http/negotiation.ts'
 import { decodeResource } from '../registry/decode.ts'
 import { ignoredFields } from '../registry/managed-fields.ts'
 import { apiVersionOf, type HandlerContext, type ResourceHandler } from './context.ts'
 import { isTrue } from './read-options.ts'
-import { parseWriteOptions } from './write-options.ts'
+import { type BodyOptions, parseWriteOptions } from './write-options.ts'
 import { sendWritten } from './written.ts'
 
 /** Applies the body to the object, or creates the object from it. */
@@ -22,7 +23,9 @@ export const applyPatch: ResourceHandler = async (context, resource, request, re
   const form = negotiateOutput(incoming.headers, query)
   const options = parseWriteOptions(request, 'PatchOptions')
   requireManager(query)
-  const config = await readConfiguration(context, resource, request)
+  const text = (await request.body()).toString('utf8')
+  const config = readConfiguration(context, resource, info.name, text)
+  checkDoubledKeys(text, options)
   const apply = applier(context, resource, request, config, options.fieldManager)
   const key = { namespace: info.namespace, name: info.name }
   const write = { ...options, subresource: info.subresource, keepManagedFields: true }
@@ -48,12 +51,8 @@ function requireManager(query: URLSearchParams): void {
   ])
 }
 
-async function readConfiguration(
-  { schemas }: HandlerContext,
-  resource: Resource,
-  request: ApiRequest,
-): Promise<JsonObject> {
-  const value = parseYamlText((await request.body()).toString('utf8'))
+function readConfiguration({ schemas }: HandlerContext, resource: Resource, name: string, text: string): JsonObject {
+  const value = parseYamlText(text)
   const config = decodeConfiguration(structOf(schemas, resource.definition), value)
   const expected = apiVersionOf(resource.facts)
   if (config['apiVersion'] !== expected) {
@@ -62,7 +61,17 @@ async function readConfiguration(
     )
   }
   const metadata = isJsonObject(config['metadata']) ? config['metadata'] : {}
-  return { ...config, metadata: { ...metadata, name: metadata['name'] ?? request.info.name } }
+  return { ...config, metadata: { ...metadata, name: metadata['name'] ?? name } }
+}
+
+/** Source: `applyPatcher.applyPatchToCurrentObject`. */
+function checkDoubledKeys(text: string, { fieldValidation, warn }: BodyOptions): void {
+  const problem = fieldValidation === 'Ignore' ? undefined : doubledYamlKeys(text)
+  if (problem === undefined) return
+  if (fieldValidation === 'Strict') {
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${problem}`)
+  }
+  for (const warning of strictWarnings(problem)) warn?.(warning)
 }
 
 function applier(

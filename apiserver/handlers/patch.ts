@@ -1,12 +1,18 @@
 /** PATCH in its four content types; each is a function from the current object to the next one. */
 import type { ApiObject } from '../../api/resource.ts'
+import { invalidValue } from '../../apimachinery/field-errors.ts'
 import type { JsonObject } from '../../apimachinery/json.ts'
 import { applyJsonPatch } from '../../apimachinery/patch/json-patch.ts'
 import { applyMergePatch } from '../../apimachinery/patch/merge-patch.ts'
 import { applyStrategicMerge } from '../../apimachinery/patch/strategic-merge.ts'
-import { JsonSyntaxError, parseJson } from '../../apimachinery/schema/parse-json.ts'
+import {
+  JsonSyntaxError,
+  type ParsedJson,
+  parseJson,
+  type StrictProblem,
+} from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
-import { badRequest, invalid } from '../../apimachinery/status.ts'
+import { badRequest, invalid, type StatusError } from '../../apimachinery/status.ts'
 import { unsupportedMediaType } from '../http/body.ts'
 import { mediaTypeOf, negotiateOutput } from '../http/negotiation.ts'
 import { decodeResource } from '../registry/decode.ts'
@@ -22,6 +28,9 @@ const patchTypes = [
   'application/apply-patch+yaml',
 ]
 
+const strategicMerge = 'application/strategic-merge-patch+json'
+const customPatchTypes = patchTypes.filter((type) => type !== strategicMerge)
+
 /** PATCH of an object or its status. */
 export const patchObject: ResourceHandler = async (context, resource, request, response) => {
   const { info, incoming, query, signal, warn } = request
@@ -30,12 +39,16 @@ export const patchObject: ResourceHandler = async (context, resource, request, r
   refuseForce(query)
   const form = negotiateOutput(incoming.headers, query)
   const options = parseWriteOptions(request, 'PatchOptions')
-  const { fieldValidation } = options
+  if (resource.isCustom === true && type === strategicMerge) throw unsupportedMediaType(customPatchTypes)
   const patch = patchFunction(context.schemas, resource.definition, type, await request.body())
+  const strictness = { fieldValidation: options.fieldValidation, duplicates: patch.duplicates, warn }
   const object = await context.store.update(
     resource,
     { namespace: info.namespace, name: info.name },
-    (current) => decodeResource(context.schemas, resource, { value: patch(asJson(current)), fieldValidation, warn }),
+    (current) => {
+      const value = patch.apply(asJson(current))
+      return decodeResource(context.schemas, resource, { value, refusal: patchRefusal(value), ...strictness })
+    },
     { ...options, subresource: info.subresource },
     signal,
   )
@@ -51,34 +64,45 @@ function refuseForce(query: URLSearchParams): void {
   ])
 }
 
-/** Reads a patch body; the result applies it to any state of the object. Throws UnsupportedMediaType or BadRequest. */
-export function patchFunction(
-  schemas: Schemas,
-  definition: string,
-  mediaType: string,
-  body: Buffer,
-): (current: JsonObject) => JsonObject {
-  switch (mediaType) {
-    case 'application/json-patch+json': {
-      const patch = parsePatch(body)
-      return (current) => applyJsonPatch(current, patch)
-    }
-    case 'application/merge-patch+json': {
-      const patch = parsePatch(body)
-      return (current) => applyMergePatch(current, patch)
-    }
-    case 'application/strategic-merge-patch+json': {
-      const patch = parsePatch(body)
-      return (current) => applyStrategicMerge(schemas, definition, current, patch)
-    }
-    default:
-      throw unsupportedMediaType(patchTypes)
+export type Patch = {
+  /** Applies it to any state of the object. */
+  readonly apply: (current: JsonObject) => JsonObject
+  /** Fields that stand twice in its text. */
+  readonly duplicates: readonly StrictProblem[]
+}
+
+/** Reads a patch body. Throws UnsupportedMediaType or BadRequest. */
+export function patchFunction(schemas: Schemas, definition: string, mediaType: string, body: Buffer): Patch {
+  const functions = {
+    'application/json-patch+json': (patch: unknown) => (current: JsonObject) => applyJsonPatch(current, patch),
+    'application/merge-patch+json': (patch: unknown) => (current: JsonObject) => applyMergePatch(current, patch),
+    'application/strategic-merge-patch+json': (patch: unknown) => (current: JsonObject) =>
+      applyStrategicMerge(schemas, definition, current, patch),
+  }
+  if (!isPatchType(functions, mediaType)) throw unsupportedMediaType(patchTypes)
+  const { value, duplicates } = parsePatch(body)
+  const isOperations = mediaType === 'application/json-patch+json'
+  return {
+    apply: functions[mediaType](value),
+    duplicates: isOperations ? duplicates.map(({ text, rank }) => ({ text: `json patch ${text}`, rank })) : duplicates,
   }
 }
 
-function parsePatch(body: Buffer): unknown {
+function isPatchType<Functions extends object>(
+  functions: Functions,
+  type: string,
+): type is Extract<keyof Functions, string> {
+  return Object.hasOwn(functions, type)
+}
+
+/** The answer to a patch whose result cannot be decoded. Source: `jsonPatcher.applyPatchToCurrentObject`. */
+export function patchRefusal(patched: JsonObject): (problem: string) => StatusError {
+  return (problem) => invalid({ group: '', kind: '' }, '', [invalidValue('patch', JSON.stringify(patched), problem)])
+}
+
+function parsePatch(body: Buffer): ParsedJson {
   try {
-    return parseJson(body.toString('utf8')).value
+    return parseJson(body.toString('utf8'), { duplicates: true })
   } catch (error) {
     throw error instanceof JsonSyntaxError ? badRequest(`error decoding patch: ${error.message}`) : error
   }

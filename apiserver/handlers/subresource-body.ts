@@ -5,7 +5,7 @@ import type { ApiRequest } from '../http/api-request.ts'
 import { mediaTypeOf } from '../http/negotiation.ts'
 import { decode } from '../registry/decode.ts'
 import type { SubresourceContext } from '../subresources/subresource.ts'
-import { patchFunction } from './patch.ts'
+import { patchFunction, patchRefusal } from './patch.ts'
 import { parseWriteOptions, readObjectBody } from './write-options.ts'
 
 /** The two body functions of `SubresourceContext`. */
@@ -25,8 +25,14 @@ export function subresourceBodies(schemas: Schemas): Pick<SubresourceContext, 'd
       if (request.info.verb !== 'patch') return (await decodeBody(request, definition)) ?? current
       const { fieldValidation } = parseWriteOptions(request, 'PatchOptions')
       const patch = patchFunction(schemas, definition, mediaTypeOf(request.incoming.headers), await request.body())
-      const value = patch(current)
-      return decode(schemas, definition, kindOf(schemas, definition), { value, fieldValidation, warn: request.warn })
+      const value = patch.apply(current)
+      return decode(schemas, definition, kindOf(schemas, definition), {
+        value,
+        duplicates: patch.duplicates,
+        fieldValidation,
+        warn: request.warn,
+        refusal: patchRefusal(value),
+      })
     },
   }
 }

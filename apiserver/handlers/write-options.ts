@@ -1,11 +1,11 @@
 /** `CreateOptions`, `UpdateOptions`, `PatchOptions` and `DeleteOptions` from query and body. */
 import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import type { FieldValidation } from '../../apimachinery/schema/decode.ts'
-import { JsonSyntaxError, parseJson } from '../../apimachinery/schema/parse-json.ts'
+import { JsonSyntaxError, parseJson, type StrictProblem } from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import { badRequest, invalid } from '../../apimachinery/status.ts'
 import type { ApiRequest } from '../http/api-request.ts'
-import { parseYamlText, unsupportedMediaType } from '../http/body.ts'
+import { doubledYamlKeys, parseYamlText, unsupportedMediaType } from '../http/body.ts'
 import { mediaTypeOf } from '../http/negotiation.ts'
 import { parseProtobufBody, protobufType } from '../http/protobuf-body.ts'
 import type { DeleteOptions, WriteOptions } from '../registry/store.ts'
@@ -80,7 +80,7 @@ export function managerFromUserAgent(userAgent: string | undefined): string {
   return name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').slice(0, 128) || 'unknown'
 }
 
-export type ParsedBody = { readonly value: unknown; readonly duplicates: readonly string[] }
+export type ParsedBody = { readonly value: unknown; readonly duplicates: readonly StrictProblem[] }
 
 /** What a body should be: `kind` for messages, the rest for bodies in protobuf. */
 export type ExpectedBody = { readonly schemas: Schemas; readonly definition: string; readonly kind: string }
@@ -97,8 +97,25 @@ export async function readObjectBody(
   if (!bodyTypes.includes(type)) throw unsupportedMediaType(bodyTypes)
   const body = await request.body()
   if (type === protobufType) return { value: parseProtobufBody(schemas, definition, body), duplicates: [] }
-  if (type === 'application/yaml') return { value: parseYamlText(body.toString('utf8')), duplicates: [] }
+  if (type === 'application/yaml') return readYaml(body, fieldValidation)
   return parseJsonBody(body, kind, fieldValidation)
+}
+
+function readYaml(body: Buffer, fieldValidation: FieldValidation): ParsedBody {
+  const text = body.toString('utf8')
+  const problem = fieldValidation === 'Ignore' ? undefined : doubledYamlKeys(text)
+  return {
+    value: sortedKeys(parseYamlText(text)),
+    duplicates: problem === undefined ? [] : [{ text: problem, rank: [] }],
+  }
+}
+
+/** Upstream makes JSON of the YAML, whose keys are sorted: messages name fields in that order. */
+function sortedKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedKeys)
+  if (!isJsonObject(value)) return value
+  const keys = Object.keys(value).toSorted()
+  return Object.fromEntries(keys.map((key) => [key, sortedKeys(value[key])]))
 }
 
 function parseJsonBody(body: Buffer, kind: string, fieldValidation: FieldValidation): ParsedBody {

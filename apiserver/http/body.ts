@@ -2,7 +2,7 @@
 
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { parse as parseYaml } from 'yaml'
+import { isNode, isScalar, LineCounter, parseDocument, parse as parseYaml, visit } from 'yaml'
 import { badRequest, StatusError } from '../../apimachinery/status.ts'
 
 /** Source: upstream's `MaxRequestBodyBytes`. */
@@ -57,4 +57,27 @@ export function parseYamlText(text: string): unknown {
   } catch (error) {
     throw badRequest(`error converting YAML to JSON: yaml: ${error instanceof Error ? error.message : ''}`)
   }
+}
+
+/** What Go's strict YAML reader says about keys that stand twice in one mapping. Source: yaml.v2 `setMapIndex`. */
+export function doubledYamlKeys(text: string): string | undefined {
+  const lineCounter = new LineCounter()
+  const { contents } = parseDocument(text, { uniqueKeys: false, lineCounter })
+  const problems: string[] = []
+  visit(contents, {
+    Map: (_, { items }) => {
+      const seen = new Set<unknown>()
+      for (const { key, value } of items) {
+        if (!isScalar(key)) continue
+        if (seen.has(key.value)) {
+          const start = (isNode(value) ? value.range?.[0] : undefined) ?? key.range?.[0] ?? 0
+          problems.push(
+            `  line ${lineCounter.linePos(start).line}: key ${JSON.stringify(key.value)} already set in map`,
+          )
+        }
+        seen.add(key.value)
+      }
+    },
+  })
+  return problems.length === 0 ? undefined : `yaml: unmarshal errors:\n${problems.join('\n')}`
 }

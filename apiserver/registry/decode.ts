@@ -2,15 +2,18 @@
 import type { ApiObject, Resource } from '../../api/resource.ts'
 import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import { decodeError, decodeObject, type FieldValidation } from '../../apimachinery/schema/decode.ts'
+import type { StrictProblem } from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
-import { badRequest } from '../../apimachinery/status.ts'
+import { badRequest, type StatusError } from '../../apimachinery/status.ts'
 
 export type DecodeInput = {
   readonly value: unknown
   /** Doubled fields of the body's text. */
-  readonly duplicates?: readonly string[]
+  readonly duplicates?: readonly StrictProblem[]
   readonly fieldValidation: FieldValidation
   readonly warn?: (text: string) => void
+  /** The answer to a value that cannot be decoded; absent: that of a body. */
+  readonly refusal?: (problem: string) => StatusError
 }
 
 /** Decodes and fills in all defaults: those of the table and those of the kind. Throws BadRequest. */
@@ -24,9 +27,9 @@ export function decodeResource(schemas: Schemas, resource: Resource, input: Deco
 
 /** Decodes an object of any definition. */
 export function decode(schemas: Schemas, definition: string, kind: string, input: DecodeInput): JsonObject {
-  const { value, duplicates = [], fieldValidation, warn } = input
+  const { value, duplicates = [], fieldValidation, warn, refusal } = input
   const { object, warnings, errors } = decodeObject(schemas, definition, value, { fieldValidation, duplicates })
-  if (errors[0] !== undefined) throw decodeError(sentType(value, kind), kind, errors[0])
+  if (errors[0] !== undefined) throw refusal?.(errors[0]) ?? decodeError(sentType(value, kind), kind, errors[0])
   for (const warning of warnings) warn?.(warning)
   return object
 }

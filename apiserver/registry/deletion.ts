@@ -61,15 +61,17 @@ export function planDeletion(
   options: DeleteOptions,
   nowMs: number,
 ): DeletionPlan {
-  const finalizers = finalizersFor(resource, object, options)
-  const marked = isNamespaceInUse(resource, object) ? terminating(object) : object
+  const isFirst = object.metadata.deletionTimestamp === undefined
+  const prepared = isFirst ? resource.prepareForDelete?.(object, formatTime(nowMs)) : undefined
+  const finalizers = finalizersFor(resource, prepared ?? object, options)
+  const marked = prepared ?? (isNamespaceInUse(resource, object) ? terminating(object) : object)
   const withFinalizers = setFinalizers(marked, finalizers)
   const grace = gracePeriod(resource, object, options)
   const waits = finalizers.length > 0 || marked !== object
   if (object.metadata.deletionTimestamp !== undefined) {
     return planAgain({ object, next: withFinalizers, waits, grace: explicitGrace(options), nowMs })
   }
-  if (grace > 0 || waits) return { type: 'mark', object: markDeleted(withFinalizers, grace, nowMs) }
+  if (grace > 0 || waits) return { type: 'mark', object: markDeleted(withFinalizers, marked === object, grace, nowMs) }
   return { type: 'remove' }
 }
 
@@ -107,12 +109,13 @@ function explicitGrace({ gracePeriodSeconds }: DeleteOptions): number | undefine
   return gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds
 }
 
-function markDeleted(object: ApiObject, graceSeconds: number, nowMs: number): ApiObject {
+/** A namespace that waits for its controller has no grace period. Source: the namespace registry's `Delete`. */
+function markDeleted(object: ApiObject, hasGrace: boolean, graceSeconds: number, nowMs: number): ApiObject {
   const { generation } = object.metadata
   const metadata = {
     ...object.metadata,
     deletionTimestamp: formatTime(nowMs + graceSeconds * 1000),
-    deletionGracePeriodSeconds: graceSeconds,
+    ...(hasGrace ? { deletionGracePeriodSeconds: graceSeconds } : {}),
     ...(generation !== undefined && generation > 0 ? { generation: generation + 1 } : {}),
   }
   return { ...object, metadata }

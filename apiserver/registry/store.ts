@@ -12,6 +12,7 @@ import type { ApiObject, Resource } from '../../api/resource.ts'
 import type { JsonObject } from '../../apimachinery/json.ts'
 import { generateName } from '../../apimachinery/names.ts'
 import type { FieldValidation } from '../../apimachinery/schema/decode.ts'
+import type { StrictProblem } from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import {
   alreadyExists,
@@ -55,7 +56,7 @@ export type CreateOptions = WriteOptions & {
   /** What happens to fields that the kind does not have; absent: they are dropped. */
   readonly fieldValidation?: FieldValidation
   /** Doubled fields found in the body's text. */
-  readonly duplicates?: readonly string[]
+  readonly duplicates?: readonly StrictProblem[]
   /** Server-side apply brings the managed fields along. */
   readonly keepManagedFields?: boolean
 }

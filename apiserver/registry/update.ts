@@ -20,7 +20,7 @@ export function prepareUpdate(
   if (strategy === 'asGiven') return { object: withGeneration(resource, object, old), validate: () => [] }
   if (subresource === 'status') {
     return {
-      object: resource.prepareForStatusUpdate?.(object, old) ?? onlyStatus(object, old),
+      object: resource.prepareForStatusUpdate?.(object, old) ?? onlyStatus(resource, object, old),
       validate: (next, before) => resource.validateStatusUpdate?.(next, before) ?? [],
     }
   }
@@ -34,10 +34,26 @@ export function prepareUpdate(
 
 type WithStatus = ApiObject & { readonly status?: unknown }
 
-function onlyStatus(object: ApiObject, old: ApiObject): ApiObject {
+/** Kinds whose status path takes labels and annotations too. Source: their strategies do not reset the metadata. */
+const metadataWithStatus = new Set([
+  'apps/daemonsets',
+  'apps/replicasets',
+  'apps/statefulsets',
+  'autoscaling/horizontalpodautoscalers',
+  'batch/cronjobs',
+  'batch/jobs',
+  'networking.k8s.io/ingresses',
+  'policy/poddisruptionbudgets',
+  '/replicationcontrollers',
+])
+
+function onlyStatus({ facts }: Resource, object: ApiObject, old: ApiObject): ApiObject {
   const { status }: WithStatus = object
   const { managedFields } = object.metadata
-  const metadata = { ...old.metadata, ...(managedFields === undefined ? {} : { managedFields }) }
+  const takesMetadata = metadataWithStatus.has(`${facts.group}/${facts.plural}`)
+  const metadata = takesMetadata
+    ? object.metadata
+    : { ...old.metadata, ...(managedFields === undefined ? {} : { managedFields }) }
   const { status: _status, ...rest }: WithStatus = old
   const next: WithStatus = { ...rest, metadata, ...(status === undefined ? {} : { status }) }
   return next

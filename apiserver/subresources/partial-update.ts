@@ -154,7 +154,7 @@ export function withEphemeralContainers(current: Pod, wanted: Pod): Pod {
   }
 }
 
-/** Takes the conditions over; what is approved or denied stays so. */
+/** Takes the conditions and metadata over; what is approved or denied stays so. */
 export function withApproval(
   current: CertificateSigningRequest,
   wanted: CertificateSigningRequest,
@@ -182,7 +182,7 @@ export function withApproval(
       lastTransitionTime: condition.lastTransitionTime ?? (isSame ? old.lastTransitionTime : undefined) ?? time,
     }
   })
-  return { ...current, status: { ...current.status, conditions } }
+  return { ...current, metadata: wanted.metadata, status: { ...current.status, conditions } }
 }
 
 /** Takes `spec.finalizers` over; a namespace that is going away and has none left is gone. */
