@@ -45,6 +45,9 @@ export type DeleteOptions = {
 }
 export type WriteOptions = { readonly fieldManager?: string; readonly dryRun?: boolean }
 
+/** What a client needs of a transport. */
+export type Sender = Pick<Transport, 'send' | 'close'>
+
 /** A request that is no watch is given up after this long. */
 const requestLimitMs = 60_000
 
@@ -61,9 +64,9 @@ export function createClient(config: ClientConfig): Client {
 }
 
 export class Client {
-  readonly #transport: Transport
+  readonly #transport: Sender
 
-  constructor(transport: Transport) {
+  constructor(transport: Sender) {
     this.#transport = transport
   }
 
