@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { ExecError, run } from '../../component-base/exec.ts'
-import { bridge, hostAddress, type NodeLayout, nodeNetwork, runDir } from './layout.ts'
+import { bridge, hostAddress, type NodeLayout, nodeNetwork, podNetwork, runDir, serviceNetwork } from './layout.ts'
 
 const forwardFile = '/proc/sys/net/ipv4/ip_forward'
 /** Says that forwarding was off before us. */
@@ -22,7 +22,7 @@ export async function makeBridge(signal: AbortSignal): Promise<void> {
 
 /**
  * Lets nodes reach what the machine reaches, through a table of our own, so that images can be pulled.
- * The machine's own tables are not touched.
+ * The machine's own tables are not touched. What nodes have no rule or route for must not leave the cluster.
  */
 export async function makeEgress(signal: AbortSignal): Promise<void> {
   const { stdout } = await run('ip', ['-4', 'route', 'show', 'default'], { signal })
@@ -33,6 +33,10 @@ table ip kubets {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr ${nodeNetwork} oifname != "${bridge}" masquerade
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname "${bridge}" ip daddr { ${podNetwork}, ${serviceNetwork} } reject
   }
 }
 `
