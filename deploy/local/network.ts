@@ -61,6 +61,11 @@ export async function makeNodeNetwork(node: NodeLayout, signal: AbortSignal): Pr
   await run('ip', [...inNode, 'route', 'replace', 'default', 'via', hostAddress], { signal })
 }
 
+/** Lets the API server reach a node's pods (proxy, webhooks): the route goes with the bridge. */
+export async function routeToPods(node: NodeLayout, podCidr: string, signal: AbortSignal): Promise<void> {
+  await run('ip', ['route', 'replace', podCidr, 'via', node.address, 'dev', bridge], { signal })
+}
+
 /** Removes everything; what is not there is no error. */
 export async function removeNetwork(nodes: readonly NodeLayout[], signal: AbortSignal): Promise<void> {
   for (const node of nodes) {

@@ -30,7 +30,7 @@ import {
   stateDir,
   supervisorPidFile,
 } from './layout.ts'
-import { makeBridge, makeEgress, makeNodeNetwork } from './network.ts'
+import { makeBridge, makeEgress, makeNodeNetwork, routeToPods } from './network.ts'
 import { inNode, makeCniCacheDir, makeMountNamespace, makeNamespaceFolder } from './node-namespace.ts'
 import type { LocalOptions } from './options.ts'
 import { controlPlaneRequirements, installPackages, missing, nodeRequirements, testRequirements } from './packages.ts'
@@ -113,7 +113,7 @@ async function finishNodes(
     log: `${logDir}/${nodes[0]?.name}-containerd.log`,
   })
   for (const node of nodes) {
-    await step(`${node.name} is Ready`, async () => await whenNodeReady(client, node, clock, signal), {
+    await step(`${node.name} is Ready`, async () => await finishNode(client, node, clock, signal), {
       log: `${logDir}/${node.name}-kubelet.log`,
     })
   }
@@ -266,11 +266,16 @@ async function importImages(nodes: readonly NodeLayout[], clock: Clock, signal: 
   )
 }
 
+async function finishNode(client: Client, node: NodeLayout, clock: Clock, signal: AbortSignal): Promise<void> {
+  const { spec } = await whenNodeReady(client, node, clock, signal)
+  if (spec.podCIDR !== undefined) await routeToPods(node, spec.podCIDR, signal)
+}
+
 async function whenNodeReady(client: Client, node: NodeLayout, clock: Clock, signal: AbortSignal): Promise<Node> {
   const ask = async (): Promise<Node | undefined> => {
     const object = await client.get(nodesRef, { name: node.name }, signal)
     const ready = object.status.conditions?.find(({ type }) => type === 'Ready')
-    if (ready?.status === 'True') return object
+    if (ready?.status === 'True' && object.spec.podCIDR !== undefined) return object
     throw new Error(ready?.message ?? 'the node has no Ready condition yet')
   }
   return await waitFor('Ready', ask, { clock, limitMs: 60_000, signal })
