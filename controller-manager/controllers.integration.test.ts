@@ -1,5 +1,8 @@
+import 'reflect-metadata'
+import { webcrypto } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { cryptoProvider, Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Pod } from '../api/core/v1.ts'
 import { type Client, createClient } from '../client/rest/client.ts'
@@ -60,6 +63,7 @@ async function startControllers() {
   ])
   const rootCa = await readFile(join(plane.folder, 'ca.crt'), 'utf8')
   const serviceAccountKey = await readFile(join(plane.folder, 'sa.key'), 'utf8')
+  const signingKey = await readFile(join(plane.folder, 'ca.key'), 'utf8')
   const stop = new AbortController()
   const logger = process.env['VERBOSE'] === '1' ? createLogger({ name: 'test', level: 'debug' }) : silentLogger
   const ended = runControllers(
@@ -69,7 +73,7 @@ async function startControllers() {
       clock: systemClock,
       logger,
       random: Math.random,
-      config: configOf(values, { rootCa, serviceAccountKey }),
+      config: configOf(values, { rootCa, serviceAccountKey, signingCert: rootCa, signingKey }),
       wanted: ['*'],
       useServiceAccounts: true,
     },
@@ -619,6 +623,43 @@ test('a namespace that something holds says what', async () => {
   )
   await kubectl('-n', 'held', 'patch', 'configmap', 'holder', '--type=merge', '-p', '{"metadata":{"finalizers":null}}')
   await kubectl('wait', '--for=delete', 'namespace/held', '--timeout=20s')
+})
+
+test('an approved request becomes a certificate that the API server takes', async () => {
+  cryptoProvider.set(webcrypto)
+  const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
+  const asked = await Pkcs10CertificateRequestGenerator.create({
+    name: 'CN=jane, O=team',
+    keys,
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+  })
+  const request = Buffer.from(asked.toString('pem')).toString('base64')
+  const spec = {
+    request,
+    signerName: 'kubernetes.io/kube-apiserver-client',
+    usages: ['client auth'],
+    expirationSeconds: 3600,
+  }
+  await create({
+    apiVersion: 'certificates.k8s.io/v1',
+    kind: 'CertificateSigningRequest',
+    metadata: { name: 'jane' },
+    spec,
+  })
+  await kubectl('certificate', 'approve', 'jane')
+  const status = async () => (await client.get(refs.certificateSigningRequests, { name: 'jane' }, never)).status
+  await eventually(status, ({ certificate }) => expect(certificate).toBeDefined())
+  const certificate = Buffer.from((await status()).certificate ?? '', 'base64').toString()
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
+  const key = `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`
+  const jane = createClient({ server: plane.url, ca: plane.authority.cert, cert: certificate, key })
+  const body = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' })
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+  const headers = { 'content-type': 'application/json' }
+  type Review = { readonly status: { readonly userInfo: object } }
+  const review = await jane.raw<Review>({ method: 'POST', path, headers, body }, never)
+  expect(review.status.userInfo).toMatchObject({ username: 'jane', groups: ['team', 'system:authenticated'] })
+  jane.close()
 })
 
 test('controllers that are killed in the middle go on where the API stands', async () => {

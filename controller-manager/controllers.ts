@@ -5,6 +5,7 @@ import type { ClientConfig } from '../client/rest/kubeconfig.ts'
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
 import { runAll, type Task } from '../component-base/run.ts'
+import { startCertificateSigningController } from './certificate-signing/controller.ts'
 import { startClusterRoleAggregationController } from './clusterrole-aggregation/controller.ts'
 import { type Config, isEnabled } from './config.ts'
 import type { ControllerContext, StartController } from './context.ts'
@@ -205,6 +206,13 @@ const registrations: readonly Registration[] = [
     alias: 'ephemeral-volume',
     serviceAccount: 'ephemeral-volume-controller',
     start: startEphemeralVolumeController,
+  },
+  {
+    name: 'certificatesigningrequest-signing-controller',
+    alias: 'csrsigning',
+    serviceAccount: 'certificate-controller',
+    start: startCertificateSigningController,
+    isOff: ({ signing }) => signing === undefined,
   },
 ]
 
