@@ -22,7 +22,8 @@ import type { SubresourceContext, SubresourceHandler } from './subresource.ts'
 
 type Options = { readonly kubelet: KubeletClientOptions; readonly random: () => number }
 
-const verbs = ['get', 'create', 'update', 'patch', 'delete']
+/** OPTIONS and other methods have no verb of the API; as upstream, only who may do everything may send them. */
+const verbs = ['get', 'create', 'update', 'patch', 'delete', '']
 /** Hop-by-hop headers end at a proxy. */
 const hopHeaders = new Set([
   'connection',
