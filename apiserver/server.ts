@@ -26,6 +26,7 @@ import { createOpenApiHandler } from './handlers/openapi.ts'
 import { answerPlainPath, type PlainContext } from './handlers/plain-paths.ts'
 import { subresourceBodies } from './handlers/subresource-body.ts'
 import { Pipeline } from './http/pipeline.ts'
+import { createProtobufEncoder } from './http/protobuf-answer.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { startTransport, type Transport } from './http/transport.ts'
 import { runIpAddresses } from './registry/ip-address-allocator.ts'
@@ -325,6 +326,7 @@ function createPipeline(
     clock,
     logger,
     requestTimeoutMs: config.flags['request-timeout'],
+    protobuf: createProtobufEncoder(handlers.schemas),
     statusMetadata: (error) => (error instanceof ExpiredListError ? { continue: error.continueToken } : {}),
     onDone: observe,
     handle: async (request, response) => {

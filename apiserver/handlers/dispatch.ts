@@ -2,7 +2,7 @@
 import type { Resource } from '../../api/resource.ts'
 import { StatusError } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
-import { negotiateOutput } from '../http/negotiation.ts'
+import { negotiateOutput, negotiateWithoutTable } from '../http/negotiation.ts'
 import { sendObject, sendText } from '../http/respond.ts'
 import { methodNotAllowed } from '../registry/keys.ts'
 import type { SubresourceContext, SubresourceHandler } from '../subresources/subresource.ts'
@@ -84,15 +84,12 @@ async function answerSpecial(
   response: ApiResponse,
 ): Promise<void> {
   if (!handler.verbs.includes(request.info.verb)) throw methodNotAllowed()
+  const { incoming, query, info } = request
+  // What is only created (reviews, bindings, evictions) has no table form; the client learns that before anything happens.
+  const form =
+    info.verb === 'create' ? negotiateWithoutTable(incoming.headers, query) : negotiateOutput(incoming.headers, query)
   const answer = await handler.handle(request, response, context.subresourceContext)
-  if (answer === undefined) return
-  await sendObject(
-    request,
-    response,
-    answer.code,
-    answer.object,
-    negotiateOutput(request.incoming.headers, request.query),
-  )
+  if (answer !== undefined) await sendObject(request, response, answer.code, answer.object, form)
 }
 
 const verbsWithName = new Set(['get', 'update', 'patch', 'delete'])

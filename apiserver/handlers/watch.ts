@@ -6,6 +6,7 @@ import type { ApiObject, Resource } from '../../api/resource.ts'
 import { StatusError, toStatus } from '../../apimachinery/status.ts'
 import type { ApiResponse } from '../http/api-request.ts'
 import { negotiateOutput, type Transform } from '../http/negotiation.ts'
+import { type ProtobufEncoder, protobufEvent, protobufWatchType } from '../http/protobuf-answer.ts'
 import { collectionPrefix, storagePrefix } from '../registry/keys.ts'
 import type { CacheEntry, View } from '../storage/cache-entry.ts'
 import type { CacheEvent, ResourceCache } from '../storage/resource-cache.ts'
@@ -31,11 +32,13 @@ export const watchObjects: ResourceHandler = async (context, resource, request, 
   const start = await startOf(context, options)
   const prefix = collectionPrefix(resource, info.namespace)
   const cache = context.caches.cache(storagePrefix(resource))
-  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
+  const framing = form.format === 'protobuf' ? protobufFraming(resource, request.protobuf) : jsonFraming
+  response.writeHead(200, { 'content-type': framing.type, 'cache-control': 'no-cache, private' })
   // A watch may have nothing to say for long; the client wants to know that it has begun.
   response.flushHeaders()
   const stream = new EventStream(response)
-  const watcher = new Watcher({ context, resource, cache, prefix, options, transform: form.transform, table, stream })
+  const { transform } = form
+  const watcher = new Watcher({ context, resource, cache, prefix, options, transform, table, stream, framing })
   const stopObserving = watcher.begin(start)
   try {
     const seconds = options.timeoutSeconds ?? Math.floor(shortestWatchSeconds * (1 + context.random()))
@@ -72,6 +75,31 @@ type WatcherOptions = {
   readonly transform: Transform
   readonly table: TableOptions
   readonly stream: EventStream
+  readonly framing: Framing
+}
+
+/** How events follow each other on the wire. */
+type Framing = {
+  readonly type: string
+  readonly event: (type: string, object: Buffer) => Buffer
+  /** The event of a whole object, made once for all watchers. */
+  readonly shared: (type: ChangeType, view: View) => Buffer
+}
+
+const jsonFraming: Framing = { type: 'application/json', event: line, shared: sharedEvents(line) }
+/** One per encoder, so that what is encoded is shared. */
+const protobufFramings = new WeakMap<ProtobufEncoder, Framing>()
+
+function protobufFraming({ facts }: Resource, encode: ProtobufEncoder): Framing {
+  const sample = { kind: facts.kind, apiVersion: apiVersionOf(facts) }
+  // Custom resources have no protobuf form.
+  if (encode(Buffer.from(JSON.stringify(sample))) === undefined) return jsonFraming
+  const known = protobufFramings.get(encode)
+  if (known !== undefined) return known
+  const event = (type: string, object: Buffer): Buffer => protobufEvent(type, encode(object) ?? object)
+  const framing = { type: protobufWatchType, event, shared: sharedEvents(event) }
+  protobufFramings.set(encode, framing)
+  return framing
 }
 
 class Watcher {
@@ -131,20 +159,20 @@ class Watcher {
   }
 
   #send(type: ChangeType, entry: CacheEntry): void {
-    const { resource, transform, stream } = this.#options
+    const { resource, transform, stream, framing } = this.#options
     const view = entry.view(resource)
-    stream.add(transform === 'none' ? encodedLine(type, view) : this.#transformed(type, view.object))
+    stream.add(transform === 'none' ? framing.shared(type, view) : this.#transformed(type, view.object))
   }
 
   #transformed(type: string, object: ApiObject): Buffer {
-    const { resource, transform, table, context } = this.#options
+    const { resource, transform, table, context, framing } = this.#options
     const options = { ...table, nowMs: context.clock.now(), withoutColumns: this.#sentColumns }
     this.#sentColumns = true
-    return line(type, encodeObject(resource, object, undefined, transform, options))
+    return framing.event(type, encodeObject(resource, object, undefined, transform, options))
   }
 
   #sendBookmark(revision: number, endsInitialEvents: boolean): void {
-    const { resource, transform, stream } = this.#options
+    const { resource, transform, stream, framing } = this.#options
     const annotations = endsInitialEvents ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}
     const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations }
     const type =
@@ -152,13 +180,13 @@ class Watcher {
         ? { kind: resource.facts.kind, apiVersion: apiVersionOf(resource.facts) }
         : { kind: transform, apiVersion: 'meta.k8s.io/v1' }
     const rest = transform === 'Table' ? { columnDefinitions: [], rows: [] } : {}
-    stream.add(line('BOOKMARK', Buffer.from(JSON.stringify({ ...type, metadata, ...rest }))))
+    stream.add(framing.event('BOOKMARK', Buffer.from(JSON.stringify({ ...type, metadata, ...rest }))))
   }
 
   #sendExpired(revision: number): void {
-    const { cache, stream } = this.#options
+    const { cache, stream, framing } = this.#options
     const error = new StatusError('Expired', `too old resource version: ${revision} (${cache.completeSince})`)
-    stream.add(line('ERROR', Buffer.from(JSON.stringify(toStatus(error)))))
+    stream.add(framing.event('ERROR', Buffer.from(JSON.stringify(toStatus(error)))))
     stream.flush()
     stream.end()
   }
@@ -177,17 +205,18 @@ function lastState(event: CacheEvent): CacheEntry {
   return event.previous?.at(event.revision) ?? event.entry
 }
 
-/** Encoded events by what they show: all watchers of a kind get the same buffers. */
-const encodedLines = new WeakMap<View, Partial<Record<ChangeType, Buffer>>>()
-
-function encodedLine(type: ChangeType, view: View): Buffer {
-  let lines = encodedLines.get(view)
-  if (lines === undefined) {
-    lines = {}
-    encodedLines.set(view, lines)
+/** All watchers of a kind get the same buffers, kept with what they show. */
+function sharedEvents(encode: Framing['event']): Framing['shared'] {
+  const known = new WeakMap<View, Partial<Record<ChangeType, Buffer>>>()
+  return (type, view) => {
+    let events = known.get(view)
+    if (events === undefined) {
+      events = {}
+      known.set(view, events)
+    }
+    events[type] ??= encode(type, view.json)
+    return events[type]
   }
-  lines[type] ??= line(type, view.json)
-  return lines[type]
 }
 
 const lineEnd = Buffer.from('}\n')

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import type { ProtobufEncoder } from './protobuf-answer.ts'
 import type { RequestInfo, UserInfo } from './request-info.ts'
 
 /** What is known before anyone is authenticated. */
@@ -26,6 +27,8 @@ export type ApiRequest = {
   readonly stream: Readable
   /** Adds a `Warning: 299` header to the answer. */
   readonly warn: (text: string) => void
+  /** Makes protobuf of answers for those who want it. */
+  readonly protobuf: ProtobufEncoder
   /** Aborts when the client goes away, the request times out, or the server stops. */
   readonly signal: AbortSignal
 }

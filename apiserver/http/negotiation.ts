@@ -1,14 +1,15 @@
 /**
- * Which form of an answer the client asked for. JSON and YAML are spoken; a client that also accepts them is answered so
- * even when it would rather have protobuf.
+ * Which form of an answer the client asked for: JSON, YAML or Kubernetes' protobuf.
  * Source: upstream's `negotiation.NegotiateOutputMediaType`.
  */
 import type { IncomingHttpHeaders } from 'node:http'
+import { protobufContentType } from '../../apimachinery/protobuf/encode.ts'
 import { StatusError } from '../../apimachinery/status.ts'
 
 /** What objects are turned into before they are encoded. */
 export type Transform = 'none' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'
-export type OutputForm = { readonly format: 'json' | 'yaml'; readonly transform: Transform; readonly pretty: boolean }
+export type Format = 'json' | 'yaml' | 'protobuf'
+export type OutputForm = { readonly format: Format; readonly transform: Transform; readonly pretty: boolean }
 
 type MediaRange = {
   readonly type: string
@@ -16,7 +17,7 @@ type MediaRange = {
   readonly quality: number
 }
 
-const acceptedTypes = 'application/json, application/yaml'
+const acceptedTypes = 'application/json, application/yaml, application/vnd.kubernetes.protobuf'
 const transforms: Readonly<Record<string, Transform>> = {
   Table: 'Table',
   PartialObjectMetadata: 'PartialObjectMetadata',
@@ -38,19 +39,35 @@ export function negotiateOutput(headers: IncomingHttpHeaders, query: URLSearchPa
   return { ...form, pretty: wantsPretty(headers, query) }
 }
 
+/** For what has no table form, such as reviews: the client's next choice, or 406. */
+export function negotiateWithoutTable(headers: IncomingHttpHeaders, query: URLSearchParams): OutputForm {
+  const ranges = parseAccept(headers.accept ?? '')
+  const others = ranges.filter(({ parameters }) => transformOf(parameters) !== 'Table')
+  if (ranges.length > 0 && others.length === 0) throw notAcceptable()
+  return { ...chooseForm(others), pretty: wantsPretty(headers, query) }
+}
+
 function chooseForm(ranges: readonly MediaRange[]): Pick<OutputForm, 'format' | 'transform'> {
   if (ranges.length === 0) return { format: 'json', transform: 'none' }
   for (const { type, parameters } of ranges) {
     const format = formatOf(type)
     const transform = transformOf(parameters)
-    if (format !== undefined && transform !== undefined) return { format, transform }
+    // Cells of tables are JSON.
+    if (format === undefined || (format === 'protobuf' && transform === 'Table')) continue
+    if (transform !== undefined) return { format, transform }
   }
-  throw new StatusError('NotAcceptable', `only the following media types are accepted: ${acceptedTypes}`)
+  throw notAcceptable()
 }
 
-function formatOf(type: string): 'json' | 'yaml' | undefined {
+/** 406 in upstream's words. */
+export function notAcceptable(): StatusError {
+  return new StatusError('NotAcceptable', `only the following media types are accepted: ${acceptedTypes}`)
+}
+
+function formatOf(type: string): Format | undefined {
   if (type === 'application/json' || type === '*/*' || type === 'application/*') return 'json'
-  return type === 'application/yaml' ? 'yaml' : undefined
+  if (type === 'application/yaml') return 'yaml'
+  return type === protobufContentType ? 'protobuf' : undefined
 }
 
 function transformOf({ as, g, v }: MediaRange['parameters']): Transform | undefined {

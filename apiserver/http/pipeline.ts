@@ -20,6 +20,8 @@ import { UnavailableError } from '../storage/storage.ts'
 import { BehindError } from '../storage/watch-cache.ts'
 import type { ApiRequest, ApiResponse, IncomingRequest } from './api-request.ts'
 import { decompressed, readBody } from './body.ts'
+import { negotiateOutput } from './negotiation.ts'
+import type { ProtobufEncoder } from './protobuf-answer.ts'
 import { parseRequestInfo, type RequestInfo, type UserInfo } from './request-info.ts'
 import { sendStatus } from './respond.ts'
 import type { RawRequest, RawResponse } from './transport.ts'
@@ -32,6 +34,7 @@ export type PipelineOptions = {
   readonly clock: Clock
   readonly logger: Logger
   readonly requestTimeoutMs: number
+  readonly protobuf: ProtobufEncoder
   /** Adds to the `Status` metadata of an error, such as a continue token. */
   readonly statusMetadata: (error: StatusError) => JsonObject
   readonly onDone: (info: RequestInfo, code: number, startedMs: number) => void
@@ -104,7 +107,7 @@ export class Pipeline {
     try {
       if (this.#short.size > maxInFlight) throw tooManyRequests()
       const user = await this.#admit(incoming, info, abort.signal)
-      const request = apiRequest(raw, incoming, info, user, warnings, abort.signal)
+      const request = this.#request(raw, incoming, info, user, warnings, abort.signal)
       await this.#options.handle(request, output)
     } catch (error) {
       this.#answerError(error, output, incoming, abort.signal)
@@ -125,7 +128,7 @@ export class Pipeline {
     socket.on('error', () => {})
     try {
       const user = await this.#admit(incoming, info, abort.signal)
-      await this.#options.upgrade(apiRequest(raw, incoming, info, user, [], abort.signal), socket, head)
+      await this.#options.upgrade(this.#request(raw, incoming, info, user, [], abort.signal), socket, head)
     } catch (error) {
       answerUpgradeError(this.#statusOf(error, incoming), socket)
     }
@@ -148,7 +151,19 @@ export class Pipeline {
       return
     }
     const status = this.#statusOf(cause, incoming)
-    sendStatus(response, status, this.#options.statusMetadata(status))
+    const { statusMetadata, protobuf } = this.#options
+    sendStatus(response, status, statusMetadata(status), wantsProtobuf(incoming) ? protobuf : undefined)
+  }
+
+  #request(
+    raw: RawRequest,
+    incoming: IncomingRequest,
+    info: RequestInfo,
+    user: UserInfo,
+    warnings: string[],
+    signal: AbortSignal,
+  ): ApiRequest {
+    return { ...apiRequest(raw, incoming, info, user, warnings, signal), protobuf: this.#options.protobuf }
   }
 
   #statusOf(error: unknown, { method, url }: IncomingRequest): StatusError {
@@ -174,6 +189,15 @@ export function isLongRunning({ verb, subresource }: RequestInfo): boolean {
 }
 const longRunningSubresources = new Set(['attach', 'exec', 'log', 'portforward', 'proxy'])
 
+function wantsProtobuf({ headers }: IncomingRequest): boolean {
+  try {
+    return negotiateOutput(headers, new URLSearchParams()).format === 'protobuf'
+  } catch {
+    // An error is told in JSON to those who accept nothing of ours.
+    return false
+  }
+}
+
 function incomingOf(raw: RawRequest): IncomingRequest {
   return {
     method: raw.method ?? 'GET',
@@ -191,7 +215,7 @@ function apiRequest(
   user: UserInfo,
   warnings: string[],
   signal: AbortSignal,
-): ApiRequest {
+): Omit<ApiRequest, 'protobuf'> {
   const queryAt = incoming.url.indexOf('?')
   return {
     incoming,

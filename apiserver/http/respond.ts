@@ -6,6 +6,7 @@ import type { JsonObject } from '../../apimachinery/json.ts'
 import { type StatusError, toStatus } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from './api-request.ts'
 import type { OutputForm } from './negotiation.ts'
+import { type ProtobufEncoder, protobufAnswerType } from './protobuf-answer.ts'
 
 const compress = promisify(gzip)
 /** Source: upstream's `defaultGzipThresholdBytes`. */
@@ -20,7 +21,12 @@ export async function sendJson(
   json: Buffer,
   form: OutputForm,
 ): Promise<void> {
-  if (form.format === 'yaml') {
+  if (form.format === 'protobuf') {
+    const bytes = request.protobuf(json)
+    // What has no protobuf form is answered in JSON; the content type says so.
+    if (bytes === undefined) await sendJson(request, response, code, json, { ...form, format: 'json' })
+    else await send(request, response, code, protobufAnswerType, bytes)
+  } else if (form.format === 'yaml') {
     await send(request, response, code, 'application/yaml', Buffer.from(toYaml(JSON.parse(json.toString('utf8')))))
   } else if (form.pretty) {
     const text = `${JSON.stringify(JSON.parse(json.toString('utf8')), undefined, 2)}\n`
@@ -66,13 +72,19 @@ function acceptsGzip(header: string | string[] | undefined): boolean {
   return header !== undefined && /(?:^|,)\s*gzip\s*(?:;|,|$)/.test(String(header))
 }
 
-/** Sends an error; `extra` adds to the `Status` object's metadata. */
-export function sendStatus(response: ApiResponse, error: StatusError, metadata: JsonObject = {}): void {
-  const status = { ...toStatus(error), metadata }
-  const body = Buffer.from(`${JSON.stringify(status)}\n`)
+/** Sends an error; `metadata` is that of the `Status` object. */
+export function sendStatus(
+  response: ApiResponse,
+  error: StatusError,
+  metadata: JsonObject = {},
+  protobuf?: ProtobufEncoder,
+): void {
+  const json = Buffer.from(`${JSON.stringify({ ...toStatus(error), metadata })}\n`)
+  const encoded = protobuf?.(json)
+  const body = encoded ?? json
   const retryAfter = error.details?.retryAfterSeconds
   response.writeHead(error.code, {
-    'content-type': 'application/json',
+    'content-type': encoded === undefined ? 'application/json' : protobufAnswerType,
     'content-length': body.length,
     ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
   })
