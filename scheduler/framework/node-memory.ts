@@ -19,7 +19,12 @@ const maxKinds = 16
 
 /** What is known of nodes for one kind of pod. */
 export class Remembered {
-  readonly #entries: (NodeEntry | undefined)[] = []
+  readonly #entries: (NodeEntry | undefined)[]
+
+  /** Made at full length at once: an array that is filled from the middle would become a slow hash table. */
+  constructor(nodeCount: number) {
+    this.#entries = new Array<NodeEntry | undefined>(nodeCount).fill(undefined)
+  }
 
   /** The entry of the node, empty when the node has changed since. */
   at(node: NodeInfo): NodeEntry {
@@ -51,7 +56,7 @@ export class NodeMemory {
   }
 
   of(kind: string): Remembered {
-    const known = this.#kinds.get(kind) ?? new Remembered()
+    const known = this.#kinds.get(kind) ?? new Remembered(this.#nodes?.length ?? 0)
     this.#kinds.delete(kind)
     this.#kinds.set(kind, known)
     if (this.#kinds.size > maxKinds) for (const oldest of this.#kinds.keys()) return this.#forget(oldest, known)
