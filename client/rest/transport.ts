@@ -145,7 +145,8 @@ async function* bodyOf(stream: ClientHttp2Stream, signal: AbortSignal): AsyncGen
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {
-    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL)
+    // Never reset a stream that has ended: servers take many resets for an attack and end the session.
+    if (!ended && !stream.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_CANCEL)
   }
   signal.throwIfAborted()
   // A stream that was reset by a dying peer closes without `end`.
