@@ -55,6 +55,8 @@ export type Column<T> = {
   readonly description?: string
   /** Shown with `-o wide` only (priority 1). */
   readonly wide?: true
+  /** Custom kinds may say any number. */
+  readonly priority?: number
   readonly cell: (object: T, nowMs: number) => Json
 }
 
@@ -88,6 +90,10 @@ export type Resource<T extends ApiObject = ApiObject> = {
   readonly gracePeriodSeconds?: (object: T, requested: number | undefined) => number
   /** A finalizer added at create unless orphaning is asked for, and the like: upstream's `DefaultGarbageCollectionPolicy`. */
   readonly defaultDeletionPolicy?: 'Orphan' | 'Background'
+  /** What the first request to delete does besides: finalizers, conditions. */
+  readonly prepareForDelete?: (object: T, time: string) => T
+  /** A custom kind: known to its CustomResourceDefinition only, so there are no strategic merge patches and no protobuf. */
+  readonly isCustom?: true
   /** Whether `PUT` may create. Source: `AllowCreateOnUpdate`. */
   readonly allowCreateOnUpdate?: boolean
   /** Whether an update without `resourceVersion` is refused. Source: `AllowUnconditionalUpdate` is false. */

@@ -16,6 +16,7 @@ import { selfSignedKeyPair } from '../component-base/self-signed.ts'
 import { type KeyPair, readKeyPair } from '../component-base/tls.ts'
 import { type Access, createAccess } from './access.ts'
 import { type AdmissionChain, createAdmissionChain } from './admission/admission.ts'
+import { type CustomResources, createCustomResources } from './apiextensions/controller.ts'
 import { runBootstrap } from './bootstrap/run.ts'
 import type { Config } from './config.ts'
 import { componentStatusHandler, localHealth } from './handlers/component-status.ts'
@@ -93,6 +94,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   })
   const tasks = runAll(lifetime.signal, {
     caches: async (end) => await core.caches.run(end),
+    'custom resources': async (end) => await core.customResources.run(end),
     bookmarks: async (end) => await core.caches.runBookmarks(end),
     timeouts: async (end) => await pipeline.runTimeouts(end),
     compaction: async (end) => {
@@ -184,6 +186,7 @@ async function servingKeyPair({ flags, advertiseAddress }: Config, serviceIp: st
 }
 
 type Core = {
+  readonly customResources: CustomResources
   readonly handlers: HandlerContext
   readonly caches: WatchCache
   readonly store: Store
@@ -202,7 +205,9 @@ function createCore({ clock, logger, random, config }: ApiServerOptions, storage
       resource.ttlSeconds === undefined ? resource : { ...resource, ttlSeconds: eventTtlSeconds },
     ),
   )
-  const schemas = compileSchema(definitions)
+  // Custom kinds come and go.
+  const structs = new Map(compileSchema(definitions).structs)
+  const schemas = { structs }
   const caches = new WatchCache({ storage, clock, logger })
   for (const resource of resources.all()) {
     if (resource.facts.storagePrefix !== undefined) caches.cache(storagePrefix(resource))
@@ -211,7 +216,9 @@ function createCore({ clock, logger, random, config }: ApiServerOptions, storage
   let port = 0
   const store = createStore({ resources, schemas, storage, caches, admission: () => admission, clock, random })
   const reader = createReader(resources, caches)
+  const customResources = createCustomResources({ resources, structs, caches, reader, store, clock, logger })
   return {
+    customResources,
     handlers: { resources, schemas, storage, caches, store, clock, random },
     caches,
     store,
@@ -289,7 +296,7 @@ function createPipeline(
   access: Access,
   health: HealthChecks,
 ): Pipeline {
-  const { handlers, reader, store } = core
+  const { handlers, reader, store, customResources } = core
   const subresourceContext = {
     store,
     reader,
@@ -298,14 +305,15 @@ function createPipeline(
     clock,
     ...subresourceBodies(handlers.schemas),
   }
+  const builtIn = new Map(
+    [...access.subresources, ...componentStatuses(core)].map((handler) => [
+      `${handler.group}/${handler.plural}/${handler.subresource}`,
+      handler,
+    ]),
+  )
   const dispatchContext: DispatchContext = {
     handlers,
-    subresources: new Map(
-      [...access.subresources, ...componentStatuses(core)].map((handler) => [
-        `${handler.group}/${handler.plural}/${handler.subresource}`,
-        handler,
-      ]),
-    ),
+    subresources: { get: (path) => builtIn.get(path) ?? customResources.subresources.get(path) },
     subresourceContext,
   }
   const openapi = createOpenApiHandler(handlers.schemas, handlers.resources)

@@ -1,4 +1,6 @@
 /** CustomResourceDefinition: a kind that somebody adds. Source: apiextensions-apiserver pkg/apis/apiextensions. */
+
+import { setCondition } from '../../apimachinery/conditions.ts'
 import { invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { isJsonObject } from '../../apimachinery/json.ts'
 import { isDns1035Label, isDns1123Subdomain } from '../../apimachinery/names.ts'
@@ -11,6 +13,7 @@ import { validateStructural } from './structural.ts'
 import type { CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionVersion } from './v1.ts'
 
 type Crd = CustomResourceDefinition
+const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io'
 const approval = 'api-approved.kubernetes.io'
 
 export const customResourceDefinitions = defineResource<Crd>({
@@ -32,6 +35,20 @@ export const customResourceDefinitions = defineResource<Crd>({
     const storedVersions = [...stored, ...storageVersions(crd).filter((name) => !stored.includes(name))]
     return { ...crd, metadata: { ...crd.metadata, generation }, status: { ...old.status, storedVersions } }
   },
+  prepareForDelete: (crd, time) => ({
+    ...crd,
+    metadata: { ...crd.metadata, finalizers: [...new Set([...(crd.metadata.finalizers ?? []), cleanupFinalizer])] },
+    status: {
+      ...crd.status,
+      conditions: setCondition(crd.status.conditions, {
+        type: 'Terminating',
+        status: 'True',
+        reason: 'InstanceDeletionPending',
+        message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+        lastTransitionTime: time,
+      }),
+    },
+  }),
   columns: [nameColumn, text('Created At', ({ metadata }) => metadata.creationTimestamp)],
 })
 

@@ -43,6 +43,7 @@ function validateLevel(schema: JsonObject, field: string): Causes {
       forbiddenField(`${field}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'),
     ),
     ...when(type === 'array' && items === undefined, required(`${field}.items`, 'must be specified')),
+    ...validateRules(schema, field),
     ...validateListType(schema, field),
     ...Object.entries(isJsonObject(properties) ? properties : {}).flatMap(([name, child]) =>
       validateChild(child, `${field}.properties[${name}]`, 'must not be empty for specified object fields'),
@@ -72,6 +73,15 @@ function validateChild(schema: Json | undefined, field: string, emptyType: strin
   const typeless = schema['type'] === undefined || schema['type'] === ''
   const free = schema[preserve] === true || schema[intOrString] === true
   return [...when(typeless && !free, required(`${field}.type`, emptyType)), ...validateLevel(schema, field)]
+}
+
+/** Rules that nobody enforces would promise what does not hold. */
+function validateRules(schema: JsonObject, field: string): Causes {
+  const rules = schema['x-kubernetes-validations']
+  return when(
+    Array.isArray(rules) && rules.length > 0,
+    forbiddenField(`${field}.x-kubernetes-validations`, 'validation rules (CEL) are not enforced by this server'),
+  )
 }
 
 function validateListType(schema: JsonObject, field: string): Causes {

@@ -8,6 +8,8 @@ export type ResourceFacts = {
   readonly kind: string
   readonly plural: string
   readonly singular: string
+  /** Absent: the kind with `List` behind it. */
+  readonly listKind?: string
   readonly namespaced: boolean
   readonly shortNames?: readonly string[]
   readonly categories?: readonly string[]

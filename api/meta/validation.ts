@@ -47,7 +47,7 @@ export function validateObjectMeta(object: ApiObject, resource: NameScope, field
     ...standardFinalizers(meta.finalizers ?? [], resource, `${field}.finalizers`),
   ]
 }
-type NameScope = Pick<Resource, 'facts' | 'validateName'>
+type NameScope = Pick<Resource, 'facts' | 'validateName' | 'isCustom'>
 
 /** What an update may not do to the metadata. A system field that the client left out keeps its value and is no cause. */
 export function validateObjectMetaUpdate(object: ApiObject, old: ApiObject, resource: NameScope): Causes {
@@ -173,7 +173,9 @@ function validateFinalizers(finalizers: readonly string[], field: string): Cause
 }
 
 /** Custom resources may have any qualified finalizer; built-in kinds only Kubernetes' own or one with a domain. */
-function standardFinalizers(finalizers: readonly string[], { facts }: NameScope, field: string): Causes {
+function standardFinalizers(finalizers: readonly string[], { facts, isCustom }: NameScope, field: string): Causes {
+  // Definitions of custom kinds have a finalizer without a path, and are not held to the rule upstream either.
+  if (isCustom === true || facts.group === 'apiextensions.k8s.io') return []
   if (facts.group.includes('.') && !facts.group.endsWith('.k8s.io')) return []
   return finalizers.flatMap((finalizer, index) => validateKubeFinalizer(finalizer, `${field}[${index}]`))
 }

@@ -4,18 +4,10 @@
  */
 import { isJsonList, type Json, type JsonObject } from '../json.ts'
 import type { Field, FieldType, ScalarName, Schemas, Struct } from '../schema/schema.ts'
+import { renderCustom } from './custom.ts'
+import { type Describe, type Dialect, longName, reference } from './names.ts'
 
-/** `v2` writes references as siblings of other keywords and knows no defaults; `v3` wraps them in `allOf`. */
-export type Dialect = 'v2' | 'v3'
-/** Prose for a definition, or for one of its fields. */
-export type Describe = (definition: string, field?: string) => string | undefined
-
-const packages: Readonly<Record<string, string>> = {
-  meta: 'io.k8s.apimachinery.pkg.apis.meta',
-  apiextensions: 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions',
-  apiregistration: 'io.k8s.kube-aggregator.pkg.apis.apiregistration',
-}
-const apiextensions = `${packages['apiextensions']}.v1`
+const apiextensions = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1'
 const scalarDefinitions: Partial<Record<ScalarName, string>> = {
   quantity: 'io.k8s.apimachinery.pkg.api.resource.Quantity',
   intOrString: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
@@ -51,23 +43,9 @@ function same(schema: JsonObject): { readonly v2: JsonObject; readonly v3: JsonO
   return { v2: schema, v3: schema }
 }
 
-/** `core.v1.Pod` is `io.k8s.api.core.v1.Pod`; custom kinds already have their long name. */
-export function longName(definition: string): string {
-  const dot = definition.indexOf('.')
-  const family = definition.slice(0, dot)
-  if (definition === 'version.Info') return 'io.k8s.apimachinery.pkg.version.Info'
-  if (definition.split('.').length !== 3) return definition
-  return `${packages[family] ?? `io.k8s.api.${family}`}${definition.slice(dot)}`
-}
-
 /** The definition of a kind's list. */
 export function listName(definition: string): string {
   return `${longName(definition)}List`
-}
-
-/** Where a dialect keeps its definitions. */
-export function reference(dialect: Dialect, name: string): string {
-  return dialect === 'v2' ? `#/definitions/${name}` : `#/components/schemas/${name}`
 }
 
 export type DefinitionsInput = {
@@ -98,6 +76,11 @@ export function renderDefinitions({
     if (struct === undefined) {
       const shape = opaque[name]?.[dialect] ?? {}
       rendered.set(name, { ...described(describe(name)), ...shape })
+      continue
+    }
+    if (struct.custom !== undefined) {
+      rendered.set(long, renderCustom(struct, struct.custom.schema, dialect, describe))
+      waiting.push('meta.v1.ObjectMeta')
       continue
     }
     rendered.set(long, renderer.struct(struct))

@@ -364,3 +364,21 @@ export const codeTexts: Readonly<Record<number, string>> = {
   202: 'Accepted',
   401: 'Unauthorized',
 }
+
+/** One text per kind. */
+export function gvkKey({ group, version, kind }: Gvk): string {
+  return `${group}/${version}/${kind}`
+}
+
+const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+]
+
+/** kubectl sends a strategic merge patch to whatever lists it; custom kinds, whose names are in no family, take none. */
+export function patchTypesOf(gvk: Gvk, names: ReadonlyMap<string, string>): readonly string[] {
+  const isCustom = (names.get(gvkKey(gvk)) ?? '').split('.').length > 3
+  return isCustom ? patchTypes.filter((type) => !type.includes('strategic')) : patchTypes
+}

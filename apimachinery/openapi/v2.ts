@@ -1,8 +1,17 @@
 /** OpenAPI v2 (Swagger): one document for everything. Clients up to kubectl 1.27 read it, as protobuf (`gnostic.ts`). */
 import type { Json, JsonObject } from '../json.ts'
-import { listName, longName, reference, renderDefinitions } from './definitions.ts'
-import { codeTexts, type Operation, operationExtensions, type Parameter, resourcePaths } from './paths.ts'
-import { definitionNames, gvkKey, type OpenApiInput } from './v3.ts'
+import { listName, renderDefinitions } from './definitions.ts'
+import { longName, reference } from './names.ts'
+import {
+  codeTexts,
+  gvkKey,
+  type Operation,
+  operationExtensions,
+  type Parameter,
+  patchTypesOf,
+  resourcePaths,
+} from './paths.ts'
+import { definitionNames, type OpenApiInput } from './v3.ts'
 
 const patchDefinition = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch'
 const objectTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
@@ -57,7 +66,7 @@ function renderOperation(operation: Operation, tag: string, names: ReadonlyMap<s
   const { operationId, description, parameters } = operation
   return {
     description,
-    consumes: operation.body === 'patch' ? patchTypes : ['*/*'],
+    consumes: operation.body === 'patch' ? patchTypesOf(operation.gvk, names) : ['*/*'],
     produces: objectTypes,
     schemes: ['https'],
     tags: [tag],
@@ -70,13 +79,6 @@ function renderOperation(operation: Operation, tag: string, names: ReadonlyMap<s
     ...operationExtensions(operation),
   }
 }
-
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-]
 
 function bodyParameter({ body, gvk }: Operation, names: ReadonlyMap<string, string>): readonly JsonObject[] {
   if (body === undefined) return []

@@ -4,14 +4,17 @@
  */
 import type { Json, JsonObject } from '../json.ts'
 import type { Schemas } from '../schema/schema.ts'
-import { type Describe, listName, longName, reference, renderDefinitions } from './definitions.ts'
+import { listName, renderDefinitions } from './definitions.ts'
+import { type Describe, longName, reference } from './names.ts'
 import {
   codeTexts,
   type Gvk,
+  gvkKey,
   type OpenApiResource,
   type Operation,
   operationExtensions,
   type Parameter,
+  patchTypesOf,
   resourcePaths,
 } from './paths.ts'
 
@@ -26,13 +29,6 @@ const title = 'Kubernetes'
 const documentVersion = 'v1.36.2'
 const objectTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf', 'application/cbor']
 const watchTypes = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch']
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-]
-
 /** The path of a group-version's document below `/openapi/v3/`. */
 export function openApiV3Path({ group, version }: { readonly group: string; readonly version: string }): string {
   return group === '' ? `api/${version}` : `apis/${group}/${version}`
@@ -91,11 +87,6 @@ export function definitionNames(schemas: Schemas): ReadonlyMap<string, string> {
   return names
 }
 
-/** One text per kind. */
-export function gvkKey({ group, version, kind }: Gvk): string {
-  return `${group}/${version}/${kind}`
-}
-
 function renderParameter({ name, in: place, type, required, description }: Parameter): JsonObject {
   return {
     name,
@@ -125,7 +116,7 @@ function renderOperation(operation: Operation, tag: string, names: ReadonlyMap<s
 function requestBody({ body, gvk }: Operation, names: ReadonlyMap<string, string>): JsonObject {
   const name =
     body === 'patch' ? longPatch : body === 'deleteOptions' ? longName('meta.v1.DeleteOptions') : nameOf(gvk, names)
-  const content = body === 'patch' ? patchTypes : ['*/*']
+  const content = body === 'patch' ? patchTypesOf(gvk, names) : ['*/*']
   return { content: contents(content, name), ...(body === 'deleteOptions' ? {} : { required: true }) }
 }
 

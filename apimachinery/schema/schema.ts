@@ -56,6 +56,16 @@ export type Struct = {
   readonly preserveUnknown: boolean
   /** What becomes of the values of unknown fields of a custom resource's map (`additionalProperties`). */
   readonly additional?: FieldType
+  /** The root of a custom kind: its schema decides what is kept and filled in. */
+  readonly custom?: CustomBehaviour
+}
+
+/** What a structural schema does to objects. Objects that need no change are returned as they are. */
+export type CustomBehaviour = {
+  /** The schema as its author wrote it. */
+  readonly schema: JsonObject
+  readonly prune: (object: JsonObject, onUnknown?: (path: string) => void) => JsonObject
+  readonly fillDefaults: (object: JsonObject) => JsonObject
 }
 
 /** All compiled definitions by their short names, such as `core.v1.Pod`. */

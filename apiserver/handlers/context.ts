@@ -29,7 +29,7 @@ export type ResourceHandler = (
 
 /** A plain object is about to become a kind's list: `PodList` in the kind's group and version. */
 export function listType({ facts }: Resource): { readonly kind: string; readonly apiVersion: string } {
-  return { kind: `${facts.kind}List`, apiVersion: apiVersionOf(facts) }
+  return { kind: facts.listKind ?? `${facts.kind}List`, apiVersion: apiVersionOf(facts) }
 }
 
 /** `v1` or `apps/v1`. */

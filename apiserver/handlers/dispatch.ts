@@ -16,7 +16,7 @@ import { updateObject } from './update.ts'
 import { watchObjects } from './watch.ts'
 
 /** Handlers of subresources and virtual resources by `group/plural/subresource`. */
-export type SubresourceTable = ReadonlyMap<string, SubresourceHandler>
+export type SubresourceTable = { readonly get: (path: string) => SubresourceHandler | undefined }
 
 export type DispatchContext = {
   readonly handlers: HandlerContext

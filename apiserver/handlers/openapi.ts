@@ -1,7 +1,7 @@
 /** `/openapi/v2` and `/openapi/v3`, following the served resources. */
 import { readFile } from 'node:fs/promises'
-import type { Describe } from '../../apimachinery/openapi/definitions.ts'
 import { createOpenApiDocuments, type OpenApiDocuments } from '../../apimachinery/openapi/documents.ts'
+import type { Describe } from '../../apimachinery/openapi/names.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { send } from '../http/respond.ts'

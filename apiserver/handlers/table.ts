@@ -47,8 +47,8 @@ export function tableOf(
   }
 }
 
-function definitionOf({ name, type, format = '', description = '', wide }: Column<ApiObject>): object {
-  return { name, type, format, description, priority: wide === true ? 1 : 0 }
+function definitionOf({ name, type, format = '', description = '', wide, priority }: Column<ApiObject>): object {
+  return { name, type, format, description, priority: priority ?? (wide === true ? 1 : 0) }
 }
 
 /** Type and metadata only. */

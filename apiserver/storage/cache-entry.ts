@@ -35,7 +35,7 @@ export class CacheEntry {
   /** In the stored version, with resourceVersion. */
   readonly json: Buffer
   #object: ApiObject | undefined
-  #views: Map<Resource, View> | undefined
+  #views: WeakMap<Resource, View> | undefined
 
   constructor(key: string, revision: number, json: Buffer, object?: ApiObject) {
     this.key = key
@@ -62,8 +62,8 @@ export class CacheEntry {
     const known = this.#views?.get(resource)
     if (known !== undefined) return known
     const object = resource.storedAs.fromStored(this.object)
-    const view = { object, json: Buffer.from(JSON.stringify(object)) }
-    this.#views ??= new Map()
+    const view = object === this.object ? this : { object, json: Buffer.from(JSON.stringify(object)) }
+    this.#views ??= new WeakMap()
     this.#views.set(resource, view)
     return view
   }

@@ -82,6 +82,11 @@ export class ResourceCache {
     for (const observer of [...this.#observers]) observer.onReset()
   }
 
+  /** Whoever watches has to begin again. */
+  endWatches(): void {
+    for (const observer of [...this.#observers]) observer.onReset()
+  }
+
   put(entry: CacheEntry, nowMs: number): void {
     const previous = this.#byKey.get(entry.key)
     this.#byKey.set(entry.key, entry)

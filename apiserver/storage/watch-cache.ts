@@ -57,6 +57,7 @@ export class WatchCache {
   /** Objects that this server has just written, so that the feed need not parse them again. */
   readonly #written = new Map<number, CacheEntry>()
   #seen = 0
+  #loadedAt = 0
   #loaded = false
   #connected = false
   #waiters: Waiter[] = []
@@ -84,14 +85,24 @@ export class WatchCache {
     return this.#connected
   }
 
-  /** The cache of a kind by its storage prefix, such as `/registry/pods`. Kinds are added before `run`. */
+  /**
+   * The cache of a kind by its storage prefix, such as `/registry/pods`. Built-in kinds are added before `run`; custom kinds
+   * have theirs from their first object on, whether or not their definition is known yet.
+   */
   cache(storagePrefix: string): ResourceCache {
     let cache = this.#caches.get(storagePrefix)
     if (cache === undefined) {
       cache = new ResourceCache()
+      // Nothing of this kind was in the store when the caches were loaded, and nothing has come since.
+      if (this.#loaded) cache.replace([], this.#loadedAt)
       this.#caches.set(storagePrefix, cache)
     }
     return cache
+  }
+
+  /** Ends all watches of a kind: its form has changed, or it is gone. The objects stay. */
+  endWatches(storagePrefix: string): void {
+    this.#caches.get(storagePrefix)?.endWatches()
   }
 
   /** Keeps the caches fed until `signal` aborts. */
@@ -248,6 +259,7 @@ export class WatchCache {
     for (const cache of this.#caches.values()) cache.replace(found.get(cache) ?? [], revision)
     this.#written.clear()
     this.#loaded = true
+    this.#loadedAt = revision
     this.#advance(revision)
     this.#logger.info('Loaded the caches', { revision })
   }
@@ -305,7 +317,17 @@ export class WatchCache {
   /** `/registry/pods/…` or `/registry/services/specs/…`: a kind's prefix has one or two segments. */
   #cacheOf(key: string): ResourceCache | undefined {
     const first = key.indexOf('/', root.length)
-    const cache = this.#caches.get(key.slice(0, first))
-    return cache ?? this.#caches.get(key.slice(0, key.indexOf('/', first + 1)))
+    const prefix = key.slice(0, first)
+    const cache = this.#caches.get(prefix)
+    if (cache !== undefined) return cache
+    const second = key.indexOf('/', first + 1)
+    if (second < 0) return undefined
+    const long = key.slice(0, second)
+    return this.#caches.get(long) ?? (isGroup(prefix) ? this.cache(long) : undefined)
   }
+}
+
+/** Custom kinds are stored under their group, which is a domain with at least one dot. */
+function isGroup(prefix: string): boolean {
+  return prefix.includes('.', root.length)
 }
