@@ -1,13 +1,8 @@
 /** What objects use of a quota, by the names that quotas have for it. Pure. */
-import {
-  addQuantities,
-  compareQuantities,
-  formatQuantity,
-  parseQuantity,
-  type Quantity,
-} from '../../apimachinery/quantity.ts'
+import { addQuantities, formatQuantity, type Quantity } from '../../apimachinery/quantity.ts'
 import type { ApiObject } from '../resource.ts'
-import type { Container, PersistentVolumeClaim, Pod, ResourceQuota, Service } from './v1.ts'
+import { aggregateRequests, quantityOf } from './pod-resources.ts'
+import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from './v1.ts'
 
 /** The kind of an object, as far as quotas care. */
 export type CountedKind = { readonly facts: { readonly group: string; readonly plural: string } }
@@ -18,11 +13,6 @@ export type Amounts = ReadonlyMap<string, Quantity>
 const one = quantityOf('1')
 const computeResources = ['cpu', 'memory', 'ephemeral-storage']
 
-/** Reads an amount that has been checked before. */
-export function quantityOf(text: string): Quantity {
-  return parseQuantity(text) ?? { nano: 0n, format: 'DecimalSI' }
-}
-
 /** The sum of two lists of amounts. */
 export function addAmounts(a: Amounts, b: Amounts): Amounts {
   const sum = new Map(a)
@@ -31,16 +21,6 @@ export function addAmounts(a: Amounts, b: Amounts): Amounts {
     sum.set(name, before === undefined ? value : addQuantities(before, value))
   }
   return sum
-}
-
-/** The larger of both, by name. */
-function maxAmounts(a: Amounts, b: Amounts): Amounts {
-  const largest = new Map(a)
-  for (const [name, value] of b) {
-    const before = largest.get(name)
-    if (before === undefined || compareQuantities(value, before) > 0) largest.set(name, value)
-  }
-  return largest
 }
 
 /** Everything an object counts as. */
@@ -77,20 +57,15 @@ function podUsage(pod: Pod): Amounts {
   return usage
 }
 
-/** Containers together with sidecars, or the largest step of initialization where that is more, plus overhead. */
+/**
+ * What a pod asks for as a whole: its containers or what is said for the pod, plus overhead. Overhead makes no limit where
+ * there is none. Source: component-helpers/resource `PodRequests`, `PodLimits`.
+ */
 export function podAmounts({ spec }: Pod, field: 'requests' | 'limits'): Amounts {
-  const amounts = (container: Container): Amounts => toAmounts(container.resources?.[field])
-  let sidecars: Amounts = new Map()
-  let peak: Amounts = new Map()
-  for (const container of spec.initContainers ?? []) {
-    if (container.restartPolicy === 'Always') {
-      sidecars = addAmounts(sidecars, amounts(container))
-      peak = maxAmounts(peak, sidecars)
-    } else peak = maxAmounts(peak, addAmounts(sidecars, amounts(container)))
-  }
-  const running = spec.containers.map(amounts).reduce(addAmounts, sidecars)
-  const whole = toAmounts(spec.resources?.[field])
-  return addAmounts(new Map([...maxAmounts(running, peak), ...whole]), toAmounts(spec.overhead))
+  const amounts = toAmounts({ ...aggregateRequests(spec, field), ...spec.resources?.[field] })
+  const overhead = [...toAmounts(spec.overhead)]
+  const counted = overhead.filter(([name]) => field === 'requests' || (amounts.get(name)?.nano ?? 0n) > 0n)
+  return addAmounts(amounts, new Map(counted))
 }
 
 function toAmounts(list: Readonly<Record<string, string>> | undefined): Amounts {

@@ -1,6 +1,6 @@
 /** PersistentVolumeClaimResize: only bound claims of a class that allows it may grow. */
 
-import { quantityOf } from '../../api/core/quota-usage.ts'
+import { quantityOf } from '../../api/core/pod-resources.ts'
 import type { PersistentVolumeClaim } from '../../api/core/v1.ts'
 import { compareQuantities } from '../../apimachinery/quantity.ts'
 import type { ObjectReader } from '../registry/reader.ts'

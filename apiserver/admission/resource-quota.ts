@@ -3,13 +3,13 @@
  * the live objects each time, plus the writes under way, so nothing has to be given back after a failure.
  */
 
+import { quantityOf } from '../../api/core/pod-resources.ts'
 import {
   type Amounts,
   addAmounts,
   formatAmounts,
   isInScope,
   missingAmounts,
-  quantityOf,
   usageOf,
 } from '../../api/core/quota-usage.ts'
 import type { Pod, ResourceQuota } from '../../api/core/v1.ts'

@@ -1,6 +1,8 @@
 /** One pod on every node that fits; a new template replaces pods a few nodes at a time. Pure. */
 
 import type { ControllerRevision, DaemonSet, DaemonSetStatus } from '../../api/apps/v1.ts'
+import { fitsNodeAffinity } from '../../api/core/node-selector.ts'
+import { untoleratedTaints } from '../../api/core/tolerations.ts'
 import type { Node, Pod } from '../../api/core/v1.ts'
 import type { Draft } from '../../api/facts/table.ts'
 import { resolveIntOrPercent } from '../../apimachinery/int-or-string.ts'
@@ -10,7 +12,6 @@ import { findRevision, newRevision, nextNumber, surplusRevisions } from '../hist
 import type { Claim } from '../owner/claim.ts'
 import { isAvailable, isReady, nextAvailabilityMs } from '../pod/activity.ts'
 import { isSame } from '../pod/canonical-json.ts'
-import { fitsNode, untolerated } from '../pod/node-affinity.ts'
 import { daemonPod, daemonSpec, hashLabel, targetNode } from './pod.ts'
 
 /** No more pods than this are made or removed in one go. */
@@ -101,12 +102,12 @@ function placeOf(set: DaemonSet, node: Node, pods: readonly Pod[]): Place {
   const wantsOther = (spec.nodeName ?? '') !== '' && spec.nodeName !== node.metadata.name
   const taints = node.spec.taints ?? []
   const tolerations = spec.tolerations ?? []
-  const fits = !wantsOther && fitsNode(spec, node)
+  const fits = !wantsOther && fitsNodeAffinity(spec, node)
   return {
     node,
     pods: pods.toSorted(byAge),
-    shouldRun: fits && untolerated(taints, tolerations, ['NoSchedule', 'NoExecute']).length === 0,
-    shouldStay: fits && untolerated(taints, tolerations, ['NoExecute']).length === 0,
+    shouldRun: fits && untoleratedTaints(taints, tolerations, ['NoSchedule', 'NoExecute']).length === 0,
+    shouldStay: fits && untoleratedTaints(taints, tolerations, ['NoExecute']).length === 0,
   }
 }
 

@@ -1,5 +1,6 @@
 /** What of a quota is used: `status.used` and `status.hard`. Pure. */
-import { type CountedKind, isInScope, quantityOf, usageOf } from '../../api/core/quota-usage.ts'
+import { quantityOf } from '../../api/core/pod-resources.ts'
+import { type CountedKind, isInScope, usageOf } from '../../api/core/quota-usage.ts'
 import type { ResourceQuota, ResourceQuotaStatus } from '../../api/core/v1.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { addQuantities, formatQuantity } from '../../apimachinery/quantity.ts'

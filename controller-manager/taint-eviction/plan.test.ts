@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Node, Pod, Taint, Toleration } from '../../api/core/v1.ts'
-import { plan, tolerates } from './plan.ts'
+import { plan } from './plan.ts'
 
 const nowMs = Date.parse('2026-01-01T01:00:00Z')
 const taint: Taint = { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute', timeAdded: '2026-01-01T00:59:00Z' }
@@ -29,14 +29,4 @@ test.each<readonly [string, readonly Toleration[], unknown]>([
 
 test('plan() takes no notice of taints that only keep new pods away', () => {
   expect(run([], [{ ...taint, effect: 'NoSchedule' }])).toBe('stay')
-})
-
-test.each<readonly [Toleration, boolean]>([
-  [{ key: 'a', operator: 'Equal', value: 'x' }, true],
-  [{ key: 'a', value: 'x', effect: 'NoExecute' }, true],
-  [{ key: 'a', value: 'y' }, false],
-  [{ key: 'a', operator: 'Exists', effect: 'NoSchedule' }, false],
-  [{ key: 'b', operator: 'Exists' }, false],
-])('tolerates() %o: %s', (toleration, expected) => {
-  expect(tolerates(toleration, { key: 'a', value: 'x', effect: 'NoExecute' })).toBe(expected)
 })

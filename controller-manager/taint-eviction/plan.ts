@@ -1,5 +1,6 @@
 /** Removes pods from nodes whose NoExecute taints they do not tolerate, or no longer. Pure. */
 
+import { tolerates } from '../../api/core/tolerations.ts'
 import type { Node, Pod, Taint, Toleration } from '../../api/core/v1.ts'
 import { parseTime } from '../../apimachinery/time.ts'
 import type { Plan } from '../../client/controller/controller.ts'
@@ -25,15 +26,4 @@ function waitMs(tolerations: readonly Toleration[], taint: Taint, nowMs: number)
   const seconds = Math.min(...fitting.map(({ tolerationSeconds }) => tolerationSeconds ?? Number.POSITIVE_INFINITY))
   const sinceMs = taint.timeAdded === undefined ? nowMs : parseTime(taint.timeAdded)
   return sinceMs + Math.max(0, seconds) * 1000 - nowMs
-}
-
-/** An empty key with `Exists` tolerates everything; an empty effect every effect. Source: `Toleration.ToleratesTaint`. */
-export function tolerates(
-  { key = '', operator = 'Equal', value = '', effect = '' }: Toleration,
-  taint: Taint,
-): boolean {
-  if (effect !== '' && effect !== taint.effect) return false
-  if (key !== '' && key !== taint.key) return false
-  if (operator === 'Exists') return true
-  return (operator === 'Equal' || operator === '') && key !== '' && value === (taint.value ?? '')
 }

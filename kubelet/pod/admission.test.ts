@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { container, pod } from '../../test/fixtures/kubelet-pod.ts'
-import { type AdmissionFacts, admitPod, podRequests } from './admission.ts'
+import { type AdmissionFacts, admitPod } from './admission.ts'
 
 const asking = (requests: Record<string, string>, more = {}) =>
   pod({ containers: [container('c', { resources: { requests } })], ...more })
@@ -19,6 +19,9 @@ const facts = (more: Partial<AdmissionFacts> = {}): AdmissionFacts => ({
   others: [],
   ...more,
 })
+const withPort = (protocol: 'TCP' | 'UDP' = 'TCP', hostIP = '') =>
+  pod({ containers: [container('c', { ports: [{ containerPort: 80, hostPort: 8080, protocol, hostIP }] })] })
+const tainted = (effect: string) => facts({ node: { ...facts().node, spec: { taints: [{ key: 'k', effect }] } } })
 
 const table = [
   { name: 'lets a small pod in', pod: asking({ cpu: '1' }), facts: facts(), want: undefined },
@@ -47,6 +50,43 @@ const table = [
     facts: facts(),
     want: "NodeAffinity Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
   },
+  {
+    name: 'refuses what is asked for the pod as a whole when it is too much',
+    pod: asking({ cpu: '1' }, { resources: { requests: { cpu: '3' } } }),
+    facts: facts(),
+    want: "OutOfcpu Pod was rejected: Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000",
+  },
+  {
+    name: 'lets in a port of another protocol',
+    pod: withPort(),
+    facts: facts({ others: [withPort('UDP')] }),
+    want: undefined,
+  },
+  {
+    name: 'lets in a port of another address',
+    pod: withPort('TCP', '10.0.0.1'),
+    facts: facts({ others: [withPort('TCP', '10.0.0.2')] }),
+    want: undefined,
+  },
+  {
+    name: 'refuses a host port that is taken on all addresses',
+    pod: withPort('TCP', '10.0.0.1'),
+    facts: facts({ others: [withPort()] }),
+    want: "NodePorts Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+  },
+  {
+    name: 'refuses a pod that does not tolerate a NoExecute taint',
+    pod: pod(),
+    facts: tainted('NoExecute'),
+    want: "TaintToleration Pod was rejected: Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate",
+  },
+  {
+    name: 'lets in a pod that tolerates the taint',
+    pod: pod({ tolerations: [{ key: 'k', operator: 'Exists' }] }),
+    facts: tainted('NoExecute'),
+    want: undefined,
+  },
+  { name: 'leaves other taints to the scheduler', pod: pod(), facts: tainted('NoSchedule'), want: undefined },
 ]
 for (const { name, pod: one, facts: known, want } of table) {
   test(`admitPod() ${name}`, () => {
@@ -54,12 +94,3 @@ for (const { name, pod: one, facts: known, want } of table) {
     expect(verdict && `${verdict.reason} ${verdict.message}`).toBe(want)
   })
 }
-
-test('podRequests() is the larger of the app with its sidecars and any init step beside them', () => {
-  const ask = (cpu: string) => ({ resources: { requests: { cpu } } })
-  const one = pod({
-    initContainers: [container('s', { ...ask('100m'), restartPolicy: 'Always' }), container('i', ask('500m'))],
-    containers: [container('c', ask('200m'))],
-  })
-  expect(podRequests(one).get('cpu')).toBe(600)
-})

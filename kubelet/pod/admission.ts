@@ -2,8 +2,15 @@
  * Whether this node may run a pod that was bound to it. Pure. The scheduler decides on what it knew; the node has the last
  * word. Source: upstream `pkg/kubelet/lifecycle/predicate.go`, whose reasons and messages these are.
  */
-import type { Node, NodeSelectorTerm, Pod } from '../../api/core/v1.ts'
-import { milliValue, wholeValue } from '../../apimachinery/quantity.ts'
+import { fitsNodeAffinity } from '../../api/core/node-selector.ts'
+import { isSidecar } from '../../api/core/pod-resources.ts'
+import { podAmounts } from '../../api/core/quota-usage.ts'
+import { untoleratedTaints } from '../../api/core/tolerations.ts'
+import type { ContainerPort, Node, Pod } from '../../api/core/v1.ts'
+import { formatQuantity, milliValue, wholeValue } from '../../apimachinery/quantity.ts'
+import { isStaticPod } from './pods.ts'
+
+const anyAddress = '0.0.0.0'
 
 export type AdmissionFacts = {
   readonly node: Pick<Node, 'metadata' | 'spec'>
@@ -15,7 +22,13 @@ export type Rejection = { readonly reason: string; readonly message: string }
 
 /** Why the pod is refused; undefined: it is welcome. */
 export function admitPod(pod: Pod, facts: AdmissionFacts): Rejection | undefined {
-  return outOfResources(pod, facts) ?? outOfPods(facts) ?? wrongNode(pod, facts)
+  return (
+    outOfResources(pod, facts) ??
+    outOfPods(facts) ??
+    wrongNode(pod, facts) ??
+    takenPort(pod, facts) ??
+    taintedNode(pod, facts)
+  )
 }
 
 function outOfResources(pod: Pod, { allocatable, others }: AdmissionFacts): Rejection | undefined {
@@ -42,71 +55,45 @@ function outOfPods({ allocatable, others }: AdmissionFacts): Rejection | undefin
   }
 }
 
-function wrongNode(pod: Pod, { node }: AdmissionFacts): Rejection | undefined {
-  const labels = node.metadata.labels ?? {}
-  const selected = Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)
-  const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
-  const close = terms === undefined || terms.some((term) => matchesTerm(term, labels, node.metadata.name))
-  if (selected && close) return undefined
-  return {
-    reason: 'NodeAffinity',
-    message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
-  }
+function wrongNode({ spec }: Pod, { node }: AdmissionFacts): Rejection | undefined {
+  if (fitsNodeAffinity(spec, node)) return undefined
+  return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")
 }
 
-function matchesTerm(term: NodeSelectorTerm, labels: Readonly<Record<string, string>>, name: string): boolean {
-  const expressions = term.matchExpressions ?? []
-  const fields = term.matchFields ?? []
-  if (expressions.length === 0 && fields.length === 0) return false
-  const matches = (value: string | undefined, operator: string, values: readonly string[] = []) => {
-    switch (operator) {
-      case 'In':
-        return value !== undefined && values.includes(value)
-      case 'NotIn':
-        return value === undefined || !values.includes(value)
-      case 'Exists':
-        return value !== undefined
-      case 'DoesNotExist':
-        return value === undefined
-      case 'Gt':
-        return value !== undefined && Number(value) > Number(values[0])
-      case 'Lt':
-        return value !== undefined && Number(value) < Number(values[0])
-      default:
-        return false
-    }
-  }
-  return (
-    expressions.every(({ key, operator, values }) => matches(labels[key], operator, values)) &&
-    fields.every(({ key, operator, values }) => key === 'metadata.name' && matches(name, operator, values))
-  )
+function takenPort(pod: Pod, { others }: AdmissionFacts): Rejection | undefined {
+  const taken = others.flatMap(hostPortsOf)
+  const isFree = hostPortsOf(pod).every((port) => taken.every((other) => !collide(port, other)))
+  return isFree ? undefined : failed('NodePorts', "node(s) didn't have free ports for the requested pod ports")
+}
+
+/** Of the taints only `NoExecute` concerns the node itself, and it does not keep static pods away. */
+function taintedNode(pod: Pod, { node }: AdmissionFacts): Rejection | undefined {
+  if (isStaticPod(pod)) return undefined
+  const taints = untoleratedTaints(node.spec.taints, pod.spec.tolerations, ['NoExecute'])
+  return taints.length === 0 ? undefined : failed('TaintToleration', "node(s) had taints that the pod didn't tolerate")
+}
+
+function failed(predicate: string, message: string): Rejection {
+  return { reason: predicate, message: `Pod was rejected: Predicate ${predicate} failed: ${message}` }
+}
+
+function hostPortsOf({ spec }: Pod): readonly ContainerPort[] {
+  const sidecars = (spec.initContainers ?? []).filter(isSidecar)
+  return [...spec.containers, ...sidecars].flatMap(({ ports = [] }) => ports.filter(({ hostPort = 0 }) => hostPort > 0))
+}
+
+/** Without an address a port is taken on all of them. */
+function collide(a: ContainerPort, b: ContainerPort): boolean {
+  const [left, right] = [a.hostIP || anyAddress, b.hostIP || anyAddress]
+  if (a.hostPort !== b.hostPort || (a.protocol ?? 'TCP') !== (b.protocol ?? 'TCP')) return false
+  return left === right || left === anyAddress || right === anyAddress
 }
 
 /** Requests of a pod: cpu in thousandths, everything else in whole units. */
-export function podRequests({ spec }: Pod): ReadonlyMap<string, number> {
-  const sum = new Map<string, number>()
-  const add = (into: Map<string, number>, requests: Readonly<Record<string, string>> | undefined) => {
-    for (const [name, text] of Object.entries(requests ?? {})) {
-      into.set(name, (into.get(name) ?? 0) + amountOf(name, text))
-    }
-  }
-  for (const { resources } of spec.containers) add(sum, resources.requests)
-  const sidecars = new Map<string, number>()
-  const peaks = new Map<string, number>()
-  for (const { resources, restartPolicy } of spec.initContainers ?? []) {
-    if (restartPolicy === 'Always') {
-      add(sidecars, resources.requests)
-      add(sum, resources.requests)
-      continue
-    }
-    for (const [name, text] of Object.entries(resources.requests ?? {})) {
-      const peak = amountOf(name, text) + (sidecars.get(name) ?? 0)
-      peaks.set(name, Math.max(peaks.get(name) ?? 0, peak))
-    }
-  }
-  for (const [name, peak] of peaks) sum.set(name, Math.max(sum.get(name) ?? 0, peak))
-  add(sum, spec.overhead)
-  return sum
+function podRequests(pod: Pod): ReadonlyMap<string, number> {
+  return new Map(
+    [...podAmounts(pod, 'requests')].map(([name, amount]) => [name, amountOf(name, formatQuantity(amount))]),
+  )
 }
 
 function amountOf(name: string, text: string): number {

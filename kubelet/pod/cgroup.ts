@@ -4,15 +4,15 @@
  */
 import { mkdir, readdir, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { qosClass } from '../../api/core/pod-resources.ts'
 import type { Pod } from '../../api/core/v1.ts'
-import { podQosClass } from './qos.ts'
 import { cpuQuota, cpuShares, podCgroupResources } from './resources.ts'
 
 const mountPoint = '/sys/fs/cgroup'
 
 /** The cgroup path that the runtime is told, such as `/node-1/kubepods/besteffort/pod1234`. */
 export function podCgroup(cgroupRoot: string, pod: Pod): string {
-  const qos = podQosClass(pod)
+  const qos = qosClass(pod.spec)
   const tier = qos === 'Guaranteed' ? '' : qos.toLowerCase()
   return join('/', cgroupRoot, 'kubepods', tier, `pod${pod.metadata.uid}`)
 }

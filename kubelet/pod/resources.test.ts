@@ -1,26 +1,12 @@
 import { expect, test } from 'vitest'
 import { container, pod } from '../../test/fixtures/kubelet-pod.ts'
 import { podCgroup } from './cgroup.ts'
-import { podQosClass } from './qos.ts'
 import { containerResources, cpuQuota, cpuShares, oomScoreAdjust, podCgroupResources } from './resources.ts'
 
 const gib = 1024 ** 3
 const withResources = (resources: { requests?: Record<string, string>; limits?: Record<string, string> }) =>
   pod({ containers: [container('c', { resources })] })
 const full = { cpu: '500m', memory: '256Mi' }
-
-const qos = [
-  { name: 'nothing is asked', resources: {}, want: 'BestEffort' },
-  { name: 'requests equal limits', resources: { requests: full, limits: full }, want: 'Guaranteed' },
-  { name: 'only limits are given', resources: { limits: full }, want: 'Guaranteed' },
-  { name: 'only requests are given', resources: { requests: full }, want: 'Burstable' },
-  { name: 'one limit is missing', resources: { limits: { cpu: '1' } }, want: 'Burstable' },
-] as const
-for (const { name, resources, want } of qos) {
-  test(`podQosClass() is ${want} when ${name}`, () => {
-    expect(podQosClass(withResources(resources))).toBe(want)
-  })
-}
 
 test('cpuShares() and cpuQuota() follow the kernel, with its least values', () => {
   expect([0, 1, 100, 1000, 4000].map(cpuShares)).toEqual([2, 2, 102, 1024, 4096])

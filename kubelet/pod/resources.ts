@@ -1,8 +1,8 @@
 /** Requests and limits as the kernel counts them. Source: upstream `pkg/kubelet/cm/helpers_linux.go` and `qos/policy.go`. */
+import { qosClass } from '../../api/core/pod-resources.ts'
 import type { Container, Pod } from '../../api/core/v1.ts'
 import { milliValue, wholeValue } from '../../apimachinery/quantity.ts'
 import type { CriDraft } from '../runtime/cri.ts'
-import { podQosClass } from './qos.ts'
 
 const minShares = 2
 const maxShares = 262_144
@@ -43,7 +43,7 @@ export function containerResources(
 /** Who dies first when memory runs out: best-effort (1000) before burstable before guaranteed (-997). */
 export function oomScoreAdjust(pod: Pod, memoryRequest: number, memoryCapacity: number): number {
   if ((pod.spec.priority ?? 0) >= systemCriticalPriority) return -997
-  const qos = podQosClass(pod)
+  const qos = qosClass(pod.spec)
   if (qos === 'Guaranteed') return -997
   if (qos === 'BestEffort') return 1000
   const score = 1000 - Math.floor((1000 * memoryRequest) / memoryCapacity)

@@ -3,13 +3,13 @@
  * `kubectl get` derives its STATUS column (`Init:0/2`, `CrashLoopBackOff`, `Completed`) from exactly these fields.
  * Source: the behaviour of upstream's `generateAPIPodStatus`, `getPhase` and `status/generate.go`.
  */
+import { qosClass } from '../../api/core/pod-resources.ts'
 import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/core/v1.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime-pod.ts'
 import { type ConditionFacts, podConditions } from './conditions.ts'
 import { isUsable, mayStart, type ProbeState, type Waiting } from './plan.ts'
 import { type ContainerKind, containersOf, type PodContainer } from './pods.ts'
-import { podQosClass } from './qos.ts'
 
 export type StatusObserved = {
   readonly pod: Pod
@@ -47,7 +47,7 @@ export function podStatus(observed: StatusObserved): PodStatus {
     startTime: pod.status.startTime ?? formatTime(nowMs),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: app,
-    qosClass: pod.status.qosClass ?? podQosClass(pod),
+    qosClass: pod.status.qosClass ?? qosClass(pod.spec),
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     ...keptFields(pod.status),
   }

@@ -6,6 +6,7 @@
  * A change that cannot wait (deletion, a shorter grace period) aborts the step that is being done; the next step sees what
  * is true then. Nothing here survives a restart and nothing needs to.
  */
+import { qosClass } from '../../api/core/pod-resources.ts'
 import type { Pod, PodStatus } from '../../api/core/v1.ts'
 import { formatTime, parseTime } from '../../apimachinery/time.ts'
 import { linkSignals } from '../../component-base/linked-signal.ts'
@@ -22,7 +23,6 @@ import { createPodCgroup, podCgroup, removePodCgroup } from './cgroup.ts'
 import { graceSecondsOf, killContainer, killContainers } from './kill.ts'
 import { hasEnded, isAlive, isUsable, type PodAction, planPod, type Waiting } from './plan.ts'
 import { containersOf, isFinished } from './pods.ts'
-import { podQosClass } from './qos.ts'
 import { sandboxConfig } from './sandbox-config.ts'
 import { containerFieldPath, type StartContext, StartError, startContainer } from './start-container.ts'
 import { podStatus } from './status.ts'
@@ -514,7 +514,7 @@ export class PodWorker {
         phase: 'Failed',
         ...this.#verdict,
         startTime: formatTime(this.#seenAtMs),
-        qosClass: podQosClass(this.#pod),
+        qosClass: qosClass(this.#pod.spec),
       }
     }
     // An ended pod without containers has nothing more to tell than what was told.
