@@ -43,7 +43,13 @@ export function proxyHandlers(options: Options): readonly SubresourceHandler[] {
     subresource: 'proxy',
     verbs,
     handle: async (request, response, context) => {
-      await forward(request, response, await locate(request, context, options))
+      const backend = await locate(request, context, options)
+      const redirect = rootRedirect(request.incoming)
+      if (redirect === undefined) await forward(request, response, backend)
+      else {
+        response.writeHead(301, { Location: redirect })
+        response.end()
+      }
       return undefined
     },
     upgrade: async (request: ApiRequest, socket: Duplex, head: Buffer, context: SubresourceContext) => {
@@ -61,7 +67,14 @@ async function locate(request: ApiRequest, context: SubresourceContext, options:
   }
   const resource = served(context.store, '', info.resource)
   const common = { resource, subresource: 'proxy', namespace: info.namespace, name: target.name }
-  await context.admission.validate({ operation: 'CONNECT', ...common, user, dryRun: false }, request.signal)
+  const [, , ...rest] = info.parts
+  const connectOptions = {
+    kind: `${resource.facts.kind}ProxyOptions`,
+    apiVersion: 'v1',
+    ...(rest.length === 0 ? {} : { path: `/${rest.slice(1).join('/')}` }),
+  }
+  const attributes = { operation: 'CONNECT', ...common, user, dryRun: false, connectOptions } as const
+  await context.admission.validate(attributes, request.signal)
   const key = { namespace: resource.facts.namespaced ? info.namespace : '', name: target.name }
   const object = await context.store.get(resource, key, request.signal)
   if (info.resource === 'pods') return plain(podAddress(object as unknown as Pod, target))
@@ -97,6 +110,17 @@ export function backendPath(url: string): string {
   const [path = '', query] = splitOnce(url, '?')
   const rest = path.split('/').slice(proxySegment(path) + 1)
   return `/${rest.join('/')}${query === undefined ? '' : `?${query}`}`
+}
+
+/**
+ * Where a read of the bare `…/proxy` is sent, so that a page's relative links stay below it.
+ * Source: upstream's `proxyRedirectsforRootPath`.
+ */
+export function rootRedirect({ method, url }: { readonly method: string; readonly url: string }): string | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return undefined
+  const [path, query] = splitOnce(url, '?')
+  if (path !== proxyPrefix(url)) return undefined
+  return `${path}/${query === undefined || query === '' ? '' : `?${query}`}`
 }
 
 /** The URL up to `/proxy`: what the backend's `/` is for the client. */

@@ -10,7 +10,7 @@ import { chooseContainer, kubeletAddress } from './kubelet-location.ts'
 import { resized, withApproval, withEphemeralContainers } from './partial-update.ts'
 import { kubeletLogQuery, logOptionCauses } from './pod-log.ts'
 import { kubeletPath, requestHead } from './pod-streams.ts'
-import { backendPath } from './proxy.ts'
+import { backendPath, rootRedirect } from './proxy.ts'
 import { parseProxyName, podAddress, serviceAddress } from './proxy-target.ts'
 import { scaleOf, withScale } from './scale.ts'
 import { tokenRequestCauses } from './token-request.ts'
@@ -424,5 +424,19 @@ describe('tokenRequestCauses()', () => {
     >[0]
     const [cause] = tokenRequestCauses(request)
     expect(cause?.message).toBe(message === undefined ? undefined : `Invalid value: ${expirationSeconds}: ${message}`)
+  })
+})
+
+describe('rootRedirect()', () => {
+  const pod = '/api/v1/namespaces/n/pods/p/proxy'
+  test.each([
+    ['GET', pod, `${pod}/`],
+    ['HEAD', `${pod}?a=b`, `${pod}/?a=b`],
+    ['GET', `${pod}/`, undefined],
+    ['GET', `${pod}/x`, undefined],
+    ['POST', pod, undefined],
+    ['GET', '/api/v1/nodes/proxy/proxy', '/api/v1/nodes/proxy/proxy/'],
+  ])('%s %s goes to %s', (method, url, want) => {
+    expect(rootRedirect({ method, url })).toBe(want)
   })
 })
