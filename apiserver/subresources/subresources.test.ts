@@ -429,7 +429,7 @@ describe('tokenRequestCauses()', () => {
 
 describe('rootRedirect()', () => {
   const pod = '/api/v1/namespaces/n/pods/p/proxy'
-  test.each([
+  it.each([
     ['GET', pod, `${pod}/`],
     ['HEAD', `${pod}?a=b`, `${pod}/?a=b`],
     ['GET', `${pod}/`, undefined],
