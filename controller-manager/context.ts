@@ -1,7 +1,7 @@
 /** What every controller gets, and how one is started. */
 
 import type { ApiObject } from '../api/resource.ts'
-import { type NamespacedName, namespacedName } from '../apimachinery/brand.ts'
+import { type NamespacedName, objectKey } from '../apimachinery/brand.ts'
 import { hasReason } from '../apimachinery/status.ts'
 import type { Informer } from '../client/cache/informer.ts'
 import { type Controller, runController } from '../client/controller/controller.ts'
@@ -34,14 +34,9 @@ export function newQueue(context: ControllerContext): Workqueue<NamespacedName> 
   return createWorkqueue<NamespacedName>({ clock: context.clock, random: context.random })
 }
 
-/** The key of an object. */
-export function keyOfObject({ metadata }: Pick<ApiObject, 'metadata'>): NamespacedName {
-  return namespacedName(metadata.namespace ?? '', metadata.name)
-}
-
 /** Adds the key of every object that changes. */
 export function enqueueChanges<T extends ApiObject>(informer: Informer<T>, queue: Workqueue<NamespacedName>): void {
-  informer.onChange(({ object }) => queue.add(keyOfObject(object)))
+  informer.onChange(({ object }) => queue.add(objectKey(object)))
 }
 
 /** Waits for the caches, then runs the workers. */

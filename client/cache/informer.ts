@@ -3,6 +3,7 @@
  * differences. Handlers run in the order of the server's changes and must not throw or wait.
  */
 import type { ApiObject } from '../../api/resource.ts'
+import { objectKey } from '../../apimachinery/brand.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import { withDeadline } from '../../component-base/deadline.ts'
@@ -11,7 +12,7 @@ import type { Client, ListOptions } from '../rest/client.ts'
 import type { ResourceRef } from '../rest/resource-refs.ts'
 import type { WatchEvent } from '../rest/watch.ts'
 import { backoffMs, listWatchBackoff } from '../workqueue/backoff.ts'
-import { type IndexFunction, keyOf, Store } from './store.ts'
+import { type IndexFunction, Store } from './store.ts'
 
 export type Change<T> =
   | { readonly type: 'added'; readonly object: T }
@@ -145,7 +146,7 @@ class ListWatch<T extends ApiObject, D> {
     do {
       const page = next === undefined ? {} : { continue: next }
       const list = await client.list(ref, { ...this.#selector, limit: pageSize, ...page }, signal)
-      for (const object of list.items) found.set(keyOf(object), object)
+      for (const object of list.items) found.set(objectKey(object), object)
       version = list.metadata.resourceVersion
       next = list.metadata.continue === '' ? undefined : list.metadata.continue
     } while (next !== undefined)
@@ -169,8 +170,8 @@ class ListWatch<T extends ApiObject, D> {
   }
 
   #take({ type, object }: WatchEvent<T>): void {
-    if (type === 'ADDED' || type === 'MODIFIED') this.#put(keyOf(object), object)
-    if (type === 'DELETED') this.#remove(keyOf(object), object)
+    if (type === 'ADDED' || type === 'MODIFIED') this.#put(objectKey(object), object)
+    if (type === 'DELETED') this.#remove(objectKey(object), object)
     this.#saw(object.metadata.resourceVersion)
   }
 

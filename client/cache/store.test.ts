@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ApiObject } from '../../api/resource.ts'
-import { keyOf, Store } from './store.ts'
+import { Store } from './store.ts'
 
 function object(name: string, node: string): ApiObject & { readonly node: string } {
   return {
@@ -10,11 +10,6 @@ function object(name: string, node: string): ApiObject & { readonly node: string
     node,
   }
 }
-
-test('keyOf() leaves out the namespace where there is none', () => {
-  expect(keyOf(object('a', 'n'))).toBe('ns/a')
-  expect(keyOf({ metadata: { name: 'n', uid: '', resourceVersion: '', creationTimestamp: '' } })).toBe('n')
-})
 
 test('byIndex() follows an object that moves and one that goes', () => {
   const store = new Store<ReturnType<typeof object>>()

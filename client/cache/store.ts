@@ -1,11 +1,5 @@
 import type { ApiObject } from '../../api/resource.ts'
 
-/** `namespace/name`, or `name` for a kind without namespaces. */
-export function keyOf(object: Pick<ApiObject, 'metadata'>): string {
-  const { namespace, name } = object.metadata
-  return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`
-}
-
 export type IndexFunction<T> = (object: T) => readonly string[]
 
 /** Objects by key, with indexes kept up to date. Objects are handed out as they are: never change one. */

@@ -5,6 +5,7 @@
 
 import type { Lease } from '../../api/coordination/v1.ts'
 import { hasReason } from '../../apimachinery/status.ts'
+import { formatMicroTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import { withDeadline } from '../../component-base/deadline.ts'
 import type { Logger } from '../../component-base/logger.ts'
@@ -102,7 +103,7 @@ class Elector {
     try {
       const lease = await client.get(leases, { namespace, name }, limit)
       if (lease.spec.holderIdentity !== identity) return
-      const now = microTime(clock.now())
+      const now = formatMicroTime(clock.now())
       const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now, acquireTime: now }
       await client.update(leases, { ...lease, spec }, limit)
     } catch {
@@ -112,7 +113,7 @@ class Elector {
 
   async #tryTake(signal: AbortSignal): Promise<boolean> {
     const { client, namespace, name, identity, clock, leaseDurationMs } = this.#options
-    const now = microTime(clock.now())
+    const now = formatMicroTime(clock.now())
     const mine = { holderIdentity: identity, leaseDurationSeconds: leaseDurationMs / 1000, renewTime: now }
     try {
       const lease = await client.get(leases, { namespace, name }, signal)
@@ -137,8 +138,4 @@ class Elector {
     const fingerprint = `${lease.spec.holderIdentity} ${lease.spec.renewTime}`
     if (fingerprint !== this.#sighting.fingerprint) this.#sighting = { fingerprint, atMs: this.#options.clock.now() }
   }
-}
-
-function microTime(ms: number): string {
-  return new Date(ms).toISOString().replace('Z', '000Z')
 }

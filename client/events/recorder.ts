@@ -5,6 +5,7 @@
 import type { Event } from '../../api/core/v1.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { hasReason } from '../../apimachinery/status.ts'
+import { formatTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { Client } from '../rest/client.ts'
@@ -78,7 +79,7 @@ export function createRecorder(options: {
     if (isRepeat) {
       const next = { ...before, count: before.count + 1, lastMs: queued.atMs }
       remember(remembered, key, next)
-      const body = { count: next.count, lastTimestamp: time(queued.atMs), message: queued.message }
+      const body = { count: next.count, lastTimestamp: formatTime(queued.atMs), message: queued.message }
       try {
         await client.patch(events, next, { type: 'merge', body }, signal)
         return
@@ -175,15 +176,11 @@ function newEvent(
     reason,
     message,
     source: { component, ...(host === '' ? {} : { host }) },
-    firstTimestamp: time(atMs),
-    lastTimestamp: time(atMs),
+    firstTimestamp: formatTime(atMs),
+    lastTimestamp: formatTime(atMs),
     count: 1,
     type,
     reportingComponent: component,
     reportingInstance: host,
   }
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }

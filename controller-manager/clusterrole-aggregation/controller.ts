@@ -1,7 +1,8 @@
 /** The cluster role aggregation controller. */
+import { objectKey } from '../../apimachinery/brand.ts'
 import { clusterRoles as rolesRef } from '../../client/rest/resource-refs.ts'
 import type { Task } from '../../component-base/run.ts'
-import { type ControllerContext, controllerTask, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, controllerTask, newQueue, reportTo } from '../context.ts'
 import { whenShown } from '../informers.ts'
 import { plan } from './plan.ts'
 
@@ -11,7 +12,7 @@ export function startClusterRoleAggregationController(context: ControllerContext
   const roles = informers.of(rolesRef)
   const queue = newQueue(context)
   roles.onChange(() => {
-    for (const role of roles.list()) if (role.aggregationRule !== undefined) queue.add(keyOfObject(role))
+    for (const role of roles.list()) if (role.aggregationRule !== undefined) queue.add(objectKey(role))
   })
   return controllerTask(
     [roles],

@@ -1,7 +1,7 @@
 /** The DaemonSet controller: a pod on every node. Start reading at `plan.ts`. */
 
 import type { ControllerRevision, DaemonSet } from '../../api/apps/v1.ts'
-import { assertNever } from '../../apimachinery/brand.ts'
+import { assertNever, objectKey } from '../../apimachinery/brand.ts'
 import type { Informer } from '../../client/cache/informer.ts'
 import type { Recorder } from '../../client/events/recorder.ts'
 import type { Client } from '../../client/rest/client.ts'
@@ -12,7 +12,7 @@ import {
   daemonSets as setsRef,
 } from '../../client/rest/resource-refs.ts'
 import type { Task } from '../../component-base/run.ts'
-import { type ControllerContext, controllerTask, enqueueChanges, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, controllerTask, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { createRevision, deleteRevision, renumberRevision } from '../history/control.ts'
 import { whenShown } from '../informers.ts'
 import { planClaim } from '../owner/claim.ts'
@@ -39,7 +39,7 @@ export function startDaemonSetController(context: ControllerContext): Task {
   nodes.onChange((change) => {
     const seen = ({ metadata, spec }: typeof change.object) => [metadata.labels, spec.taints, spec.unschedulable]
     if (change.type === 'updated' && isSame(seen(change.old), seen(change.object))) return
-    for (const set of sets.list()) queue.add(keyOfObject(set))
+    for (const set of sets.list()) queue.add(objectKey(set))
   })
   const recorder = context.recorder('daemonset-controller')
   const podControl = createPodControl({ client, pods, recorder })

@@ -1,6 +1,6 @@
 import type { Deployment, DeploymentStatus, ReplicaSet } from '../../api/apps/v1.ts'
 import type { Draft } from '../../api/facts/table.ts'
-import { assertNever } from '../../apimachinery/brand.ts'
+import { assertNever, objectKey } from '../../apimachinery/brand.ts'
 import { isControlledBy } from '../../apimachinery/owner-reference.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import type { Informer } from '../../client/cache/informer.ts'
@@ -8,7 +8,6 @@ import type { Recorder } from '../../client/events/recorder.ts'
 import type { Client } from '../../client/rest/client.ts'
 import { deployments as deploymentsRef, replicaSets as replicaSetsRef } from '../../client/rest/resource-refs.ts'
 import type { Clock } from '../../component-base/clock.ts'
-import { keyOfObject } from '../context.ts'
 import { whenShown } from '../informers.ts'
 import { adoptPatch, releasePatch } from '../owner/claim.ts'
 import { mayAdopt } from '../owner/may-adopt.ts'
@@ -160,7 +159,7 @@ async function changeReplicaSet(
   change: (fresh: ReplicaSet) => ReplicaSet,
   signal: AbortSignal,
 ): Promise<void> {
-  const cached = replicaSets.get(keyOfObject(replicaSet))
+  const cached = replicaSets.get(objectKey(replicaSet))
   const fresh = cached?.metadata.uid === replicaSet.metadata.uid ? cached : replicaSet
   await whenShown(replicaSets, await client.update(replicaSetsRef, change(fresh), signal), signal)
 }

@@ -2,6 +2,7 @@
 
 import type { Pod } from '../../api/core/v1.ts'
 import type { PodDisruptionBudget } from '../../api/policy/v1.ts'
+import { objectKey } from '../../apimachinery/brand.ts'
 import { matches, selectorFromLabelSelector } from '../../apimachinery/selector/labels.ts'
 import {
   podDisruptionBudgets as budgetsRef,
@@ -12,7 +13,7 @@ import {
   statefulSets as statefulSetsRef,
 } from '../../client/rest/resource-refs.ts'
 import type { Task } from '../../component-base/run.ts'
-import { type ControllerContext, controllerTask, enqueueChanges, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, controllerTask, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { whenShown, withIndex } from '../informers.ts'
 import { plan } from './plan.ts'
 import { expectedScale } from './scale.ts'
@@ -37,7 +38,7 @@ export function startDisruptionController(context: ControllerContext): Task {
     const namespace = change.object.metadata.namespace ?? ''
     for (const budget of budgets.byIndex('namespace', namespace)) {
       const isOld = change.type === 'updated' && selects(budget, change.old)
-      if (isOld || selects(budget, change.object)) queue.add(keyOfObject(budget))
+      if (isOld || selects(budget, change.object)) queue.add(objectKey(budget))
     }
   })
   const wakeNamespace = ({
@@ -45,7 +46,7 @@ export function startDisruptionController(context: ControllerContext): Task {
   }: {
     readonly object: { readonly metadata: { readonly namespace?: string } }
   }): void => {
-    for (const budget of budgets.byIndex('namespace', object.metadata.namespace ?? '')) queue.add(keyOfObject(budget))
+    for (const budget of budgets.byIndex('namespace', object.metadata.namespace ?? '')) queue.add(objectKey(budget))
   }
   caches.deployments.onChange(wakeNamespace)
   caches.replicaSets.onChange(wakeNamespace)

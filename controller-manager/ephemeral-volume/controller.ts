@@ -1,11 +1,11 @@
 /** The ephemeral volume controller: claims that come and go with their pod. */
 
-import { namespacedName } from '../../apimachinery/brand.ts'
+import { namespacedName, objectKey } from '../../apimachinery/brand.ts'
 import { controllerRef } from '../../apimachinery/owner-reference.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import { persistentVolumeClaims as claimsRef, pods as podsRef } from '../../client/rest/resource-refs.ts'
 import type { Task } from '../../component-base/run.ts'
-import { type ControllerContext, controllerTask, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, controllerTask, newQueue, reportTo } from '../context.ts'
 import { whenShown } from '../informers.ts'
 import { isNamespaceTerminating, messageOf } from '../pod/control.ts'
 import { type Action, plan } from './plan.ts'
@@ -18,7 +18,7 @@ export function startEphemeralVolumeController(context: ControllerContext): Task
   const queue = newQueue(context)
   pods.onChange(({ type, object }) => {
     const hasEphemeral = object.spec.volumes?.some(({ ephemeral }) => ephemeral !== undefined) === true
-    if (type === 'added' && hasEphemeral) queue.add(keyOfObject(object))
+    if (type === 'added' && hasEphemeral) queue.add(objectKey(object))
   })
   claims.onChange(({ type, object }) => {
     const owner = controllerRef(object)

@@ -2,13 +2,13 @@
 
 import type { Job } from '../../api/batch/v1.ts'
 import type { Pod } from '../../api/core/v1.ts'
-import { type NamespacedName, namespacedName } from '../../apimachinery/brand.ts'
+import { type NamespacedName, namespacedName, objectKey } from '../../apimachinery/brand.ts'
 import { controllerRef } from '../../apimachinery/owner-reference.ts'
 import { selectorFromLabelSelector } from '../../apimachinery/selector/labels.ts'
 import { type Controller, runController } from '../../client/controller/controller.ts'
 import { jobs as jobsRef, pods as podsRef } from '../../client/rest/resource-refs.ts'
 import { runAll, type Task } from '../../component-base/run.ts'
-import { type ControllerContext, enqueueChanges, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { planClaim } from '../owner/claim.ts'
 import { indexDependents, wakeOwners } from '../owner/dependents.ts'
 import { createPodControl } from '../pod/control.ts'
@@ -61,11 +61,11 @@ function orphanController(context: ControllerContext): Controller<Pod, Pod> {
   const queue = newQueue(context)
   const isOrphan = (pod: Pod): boolean => isTracked(pod) && !isCountedBy(jobOf(pod, (key) => jobs.get(key)))
   pods.onChange(({ type, object }) => {
-    if (type !== 'deleted' && isTracked(object)) queue.add(keyOfObject(object))
+    if (type !== 'deleted' && isTracked(object)) queue.add(objectKey(object))
   })
   jobs.onChange(({ type, object }) => {
     if (type !== 'deleted' && !isFinished(object)) return
-    for (const pod of podsOf.ownedBy(object.metadata.uid)) queue.add(keyOfObject(pod))
+    for (const pod of podsOf.ownedBy(object.metadata.uid)) queue.add(objectKey(pod))
   })
   return {
     name: 'job-orphans',

@@ -1,13 +1,13 @@
 /** The namespace controller: empties namespaces that are being deleted. Start reading at `plan.ts`. */
 
 import type { Namespace } from '../../api/core/v1.ts'
-import { type NamespacedName, namespacedName } from '../../apimachinery/brand.ts'
+import { type NamespacedName, namespacedName, objectKey } from '../../apimachinery/brand.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import type { Informer } from '../../client/cache/informer.ts'
 import { namespaces as namespacesRef, pods as podsRef, resourcePath } from '../../client/rest/resource-refs.ts'
 import type { Workqueue } from '../../client/workqueue/workqueue.ts'
 import type { Task } from '../../component-base/run.ts'
-import { type ControllerContext, controllerTask, enqueueChanges, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, controllerTask, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { discover } from '../discovery.ts'
 import { whenShown } from '../informers.ts'
 import { isSame } from '../pod/canonical-json.ts'
@@ -77,7 +77,7 @@ async function emptyNamespace(effects: Effects, namespace: Namespace, signal: Ab
     await whenShown(namespaces, current, signal)
   }
   if (isContentGone(report)) return await finalize(effects, current, signal)
-  queue.addAfter(keyOfObject(namespace), remainingRetryMs)
+  queue.addAfter(objectKey(namespace), remainingRetryMs)
 }
 
 async function finalize({ client }: Effects, namespace: Namespace, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 /** The persistent volume binder: claims find volumes. Start reading at `claim-plan.ts`. */
 
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/core/v1.ts'
-import { assertNever, namespacedName } from '../../apimachinery/brand.ts'
+import { assertNever, namespacedName, objectKey } from '../../apimachinery/brand.ts'
 import type { Informer } from '../../client/cache/informer.ts'
 import { runController } from '../../client/controller/controller.ts'
 import type { Recorder } from '../../client/events/recorder.ts'
@@ -12,7 +12,7 @@ import {
   persistentVolumes as volumesRef,
 } from '../../client/rest/resource-refs.ts'
 import { runAll, type Task } from '../../component-base/run.ts'
-import { type ControllerContext, enqueueChanges, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { whenShown } from '../informers.ts'
 import { bindCompleted, boundByController, type Action as ClaimAction, plan as planClaim } from './claim-plan.ts'
 import { classOf } from './match.ts'
@@ -40,14 +40,14 @@ export function startPersistentVolumeBinder(context: ControllerContext): Task {
   enqueueChanges(volumes, volumeQueue)
   volumes.onChange(({ object: { spec } }) => {
     // A volume that is free may be what any claim waits for.
-    for (const claim of claims.list()) if (claim.status.phase !== 'Bound') claimQueue.add(keyOfObject(claim))
+    for (const claim of claims.list()) if (claim.status.phase !== 'Bound') claimQueue.add(objectKey(claim))
     if (spec.claimRef?.name !== undefined) claimQueue.add(namespacedName(spec.claimRef.namespace, spec.claimRef.name))
   })
   claims.onChange(({ object }) => {
     for (const volume of volumes.list()) {
       const reference = volume.spec.claimRef
       const isNamed = reference?.name === object.metadata.name && reference.namespace === object.metadata.namespace
-      if (isNamed) volumeQueue.add(keyOfObject(volume))
+      if (isNamed) volumeQueue.add(objectKey(volume))
     }
   })
   const effects = { client, claims, volumes, recorder: context.recorder('persistentvolume-controller') }

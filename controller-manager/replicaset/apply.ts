@@ -1,10 +1,9 @@
 import type { ReplicaSet } from '../../api/apps/v1.ts'
-import { assertNever, type NamespacedName } from '../../apimachinery/brand.ts'
+import { assertNever, type NamespacedName, objectKey } from '../../apimachinery/brand.ts'
 import { controllerReference } from '../../apimachinery/owner-reference.ts'
 import type { Informer } from '../../client/cache/informer.ts'
 import type { Client } from '../../client/rest/client.ts'
 import { replicaSets as replicaSetsRef } from '../../client/rest/resource-refs.ts'
-import { keyOfObject } from '../context.ts'
 import { whenShown } from '../informers.ts'
 import { mayAdopt } from '../owner/may-adopt.ts'
 import { isNamespaceTerminating, messageOf, type PodControl } from '../pod/control.ts'
@@ -75,7 +74,7 @@ async function noteFailure(
     await work()
   } catch (error) {
     if (isNamespaceTerminating(error)) return
-    failures.set(keyOfObject(replicaSet), { reason, message: messageOf(error) })
+    failures.set(objectKey(replicaSet), { reason, message: messageOf(error) })
     throw error
   }
 }

@@ -1,11 +1,11 @@
 /** The ReplicationController controller: the plan of ReplicaSets for the older kind. */
 
 import type { ReplicationController } from '../../api/core/v1.ts'
-import type { NamespacedName } from '../../apimachinery/brand.ts'
+import { type NamespacedName, objectKey } from '../../apimachinery/brand.ts'
 import { selectorFromLabels } from '../../apimachinery/selector/labels.ts'
 import { replicationControllers as controllersRef, pods as podsRef } from '../../client/rest/resource-refs.ts'
 import type { Task } from '../../component-base/run.ts'
-import { type ControllerContext, controllerTask, enqueueChanges, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, controllerTask, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { whenShown } from '../informers.ts'
 import { planClaim } from '../owner/claim.ts'
 import { indexDependents, wakeOwners } from '../owner/dependents.ts'
@@ -30,7 +30,7 @@ export function startReplicationControllerController(context: ControllerContext)
   const podControl = createPodControl({ client, pods, recorder: context.recorder('replication-controller') })
   const apply = async (action: Action, signal: AbortSignal): Promise<void> => {
     if (action.type !== 'updateStatus') return await applyToPods({ podControl, failures }, action, signal)
-    const original = controllers.get(keyOfObject(action.replicaSet))
+    const original = controllers.get(objectKey(action.replicaSet))
     const status = statusOf(action.status)
     if (original === undefined || isSame(original.status, status)) return
     await whenShown(controllers, await client.updateStatus(controllersRef, { ...original, status }, signal), signal)

@@ -3,12 +3,13 @@
 import type { ResourceQuota } from '../../api/core/v1.ts'
 import { resourceFacts } from '../../api/facts/resources.ts'
 import type { ApiObject } from '../../api/resource.ts'
+import { objectKey } from '../../apimachinery/brand.ts'
 import type { Informer } from '../../client/cache/informer.ts'
 import type { Client } from '../../client/rest/client.ts'
 import type { ResourceRef } from '../../client/rest/resource-refs.ts'
 import * as refs from '../../client/rest/resource-refs.ts'
 import type { Task } from '../../component-base/run.ts'
-import { type ControllerContext, controllerTask, enqueueChanges, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, controllerTask, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { discover } from '../discovery.ts'
 import { whenShown, withIndex } from '../informers.ts'
 import { isTerminal } from '../pod/activity.ts'
@@ -29,7 +30,7 @@ export function startResourceQuotaController(context: ControllerContext): Task {
   const quotas = withIndex(informers.of(refs.resourceQuotas), 'namespace', ({ metadata }) => [metadata.namespace ?? ''])
   const queue = newQueue(context)
   const wakeNamespace = ({ metadata }: ApiObject): void => {
-    for (const quota of quotas.byIndex('namespace', metadata.namespace ?? '')) queue.add(keyOfObject(quota))
+    for (const quota of quotas.byIndex('namespace', metadata.namespace ?? '')) queue.add(objectKey(quota))
   }
   enqueueChanges(quotas, queue)
   const services = informers.of(refs.services)

@@ -1,10 +1,11 @@
 /** The taint eviction controller: NoExecute taints at work. */
 
+import { objectKey } from '../../apimachinery/brand.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import { nodes as nodesRef, pods as podsRef } from '../../client/rest/resource-refs.ts'
 import type { Task } from '../../component-base/run.ts'
-import { type ControllerContext, controllerTask, keyOfObject, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, controllerTask, newQueue, reportTo } from '../context.ts'
 import { withIndex } from '../informers.ts'
 import { nodeIndex } from '../node-lifecycle/controller.ts'
 import { isSame } from '../pod/canonical-json.ts'
@@ -19,12 +20,12 @@ export function startTaintEvictionController(context: ControllerContext): Task {
   pods.onChange((change) => {
     if (change.type === 'deleted' || (change.object.spec.nodeName ?? '') === '') return
     const isNews = change.type === 'added' || !isSame(placeOf(change.old), placeOf(change.object))
-    if (isNews) queue.add(keyOfObject(change.object))
+    if (isNews) queue.add(objectKey(change.object))
   })
   nodes.onChange((change) => {
     const before = change.type === 'updated' ? change.old.spec.taints : undefined
     if (change.type === 'deleted' || isSame(before, change.object.spec.taints)) return
-    for (const pod of pods.byIndex(nodeIndex, change.object.metadata.name)) queue.add(keyOfObject(pod))
+    for (const pod of pods.byIndex(nodeIndex, change.object.metadata.name)) queue.add(objectKey(pod))
   })
   const recorder = context.recorder('taint-eviction-controller')
   const apply = async ({ pod }: Action, signal: AbortSignal): Promise<void> => {
