@@ -3,6 +3,8 @@ import type { ApiObject } from '../../api/resource.ts'
 import { type Change, createInformer, type Informer } from '../../client/cache/informer.ts'
 import type { Client } from '../../client/rest/client.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import { withDeadline } from '../../component-base/deadline.ts'
+import { linkSignals } from '../../component-base/linked-signal.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { aborted } from '../../component-base/run.ts'
 import { type DiscoveredResource, discover, resourceText } from '../discovery.ts'
@@ -48,8 +50,9 @@ export function createMonitors(options: Options): Monitors {
     const stop = new AbortController()
     informer.onChange((change) => onChange(resource, change))
     if (known !== undefined) return { informer, stop }
+    const linked = linkSignals([signal, stop.signal])
     // An informer ends only when it is stopped, and that is no failure.
-    informer.run(AbortSignal.any([signal, stop.signal])).catch(() => {})
+    informer.run(linked.signal).then(linked.unlink, linked.unlink)
     return { informer, stop }
   }
   const update = async (signal: AbortSignal): Promise<void> => {
@@ -83,9 +86,10 @@ export function createMonitors(options: Options): Monitors {
     whenSynced: async (signal) => {
       await Promise.race([firstDone, aborted(signal)])
       signal.throwIfAborted()
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(syncLimitMs)])
-      const waits = [...monitors.values()].map(async ({ informer }) => await informer.whenSynced(limit))
-      await Promise.allSettled(waits)
+      await withDeadline(signal, syncLimitMs, async (limit) => {
+        const waits = [...monitors.values()].map(async ({ informer }) => await informer.whenSynced(limit))
+        await Promise.allSettled(waits)
+      })
       signal.throwIfAborted()
     },
   }

@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto'
 import type { Clock } from '../../component-base/clock.ts'
+import { withDeadline } from '../../component-base/deadline.ts'
 import { headerBits, rcodes } from '../codec/message.ts'
 import { FormatError } from '../codec/name.ts'
 import { capTtls, mapTtls } from '../codec/patch.ts'
@@ -93,8 +94,8 @@ export class Forwarder {
       outgoing.writeUInt16BE(randomInt(65_536), 0)
       this.counts.requests += 1
       try {
-        const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-        return await (isTcp ? exchangeTcp : exchangeUdp)(upstream, outgoing, limit)
+        const exchange = isTcp ? exchangeTcp : exchangeUdp
+        return await withDeadline(signal, timeoutMs, async (limit) => await exchange(upstream, outgoing, limit))
       } catch (error) {
         if (signal.aborted) throw error
         cause = error

@@ -4,6 +4,7 @@
  */
 import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { withDeadline } from '../../component-base/deadline.ts'
 
 /** How to reach etcd. PEM texts, not file names. */
 export type EtcdConfig = {
@@ -116,10 +117,12 @@ export class EtcdClient {
   }
 
   async #call(path: string, body: Fields, signal: AbortSignal): Promise<Fields> {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(requestLimitMs)])
-    const response = await this.#open(path, body, limited)
-    let text = ''
-    for await (const chunk of response) text += String(chunk)
+    const text = await withDeadline(signal, requestLimitMs, async (limited) => {
+      const response = await this.#open(path, body, limited)
+      let whole = ''
+      for await (const chunk of response) whole += String(chunk)
+      return whole
+    })
     const answer = fieldsOf(JSON.parse(text.split('\n')[0] ?? '{}'))
     if (answer['error'] === undefined) return answer
     const error = fieldsOf(answer['error'])
