@@ -1,6 +1,8 @@
 /** Puts access control together from the configuration: who asks, what they may do, and what is made of a write. */
 import { readFile } from 'node:fs/promises'
+import type { Schemas } from '../apimachinery/schema/schema.ts'
 import type { Clock } from '../component-base/clock.ts'
+import type { Logger } from '../component-base/logger.ts'
 import type { AdmissionPlugin } from './admission/admission.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { createAuthenticator } from './authn/chain.ts'
@@ -24,6 +26,7 @@ import { createAuthorizer } from './authz/chain.ts'
 import type { Config, Flags } from './config.ts'
 import { createClusterIpAllocator } from './registry/cluster-ip-allocator.ts'
 import { createNodePortAllocator } from './registry/node-port-allocator.ts'
+import type { ResourceRegistry } from './registry/resource-registry.ts'
 import type { Store } from './registry/store.ts'
 import { find, type Lookup } from './registry/typed-reader.ts'
 import { subresourceHandlers } from './subresources/handlers.ts'
@@ -37,6 +40,9 @@ export type AccessOptions = {
   readonly store: Store
   readonly clock: Clock
   readonly random: () => number
+  readonly logger: Logger
+  readonly schemas: Schemas
+  readonly resources: ResourceRegistry
 }
 export type Access = {
   readonly authenticate: ReturnType<typeof createAuthenticator>
@@ -54,7 +60,8 @@ export type Access = {
 }
 
 /** Reads the files that the configuration names. */
-export async function createAccess({ config, lookup, store, clock, random }: AccessOptions): Promise<Access> {
+export async function createAccess(options: AccessOptions): Promise<Access> {
+  const { config, lookup, store, clock, random, logger, schemas, resources } = options
   const { flags } = config
   const { reader } = lookup
   const [clientCa, proxyCa] = [
@@ -102,6 +109,9 @@ export async function createAccess({ config, lookup, store, clock, random }: Acc
       services: { clusterIps, nodePorts },
       clock,
       random,
+      logger,
+      schemas,
+      equivalents: (resource) => resources.sharingStorage(resource),
       tolerationSeconds: {
         notReady: flags['default-not-ready-toleration-seconds'],
         unreachable: flags['default-unreachable-toleration-seconds'],

@@ -63,7 +63,16 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   const { config, clock, logger } = options
   const storage = createEtcdStorage(etcdOptions(config), clock)
   const core = createCore(options, storage)
-  const access = await createAccess({ config, lookup: core.lookup, store: core.store, clock, random: options.random })
+  const access = await createAccess({
+    config,
+    lookup: core.lookup,
+    store: core.store,
+    clock,
+    random: options.random,
+    logger,
+    schemas: core.handlers.schemas,
+    resources: core.handlers.resources,
+  })
   core.setAdmission(createAdmissionChain(access.plugins))
   const health = new HealthChecks()
   const state = { stopping: false, bootstrapped: false }

@@ -1,5 +1,5 @@
 /** What webhooks and policies have in common. Source: pkg/apis/admissionregistration/validation and v1/defaults.go. */
-import { invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { isFullyQualifiedName, isQualifiedName } from '../../apimachinery/names.ts'
 import { type Causes, each, inRange, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
@@ -69,6 +69,11 @@ export function validateWebhook(webhook: Webhook, field: string): Causes {
     ...validateClientConfig(webhook, `${field}.clientConfig`),
     ...validateReviewVersions(versions, `${field}.admissionReviewVersions`),
     ...validateMatchConditions(webhook.matchConditions, `${field}.matchConditions`),
+    // A condition that is not evaluated would let pass what its author wants to be looked at, or the other way round.
+    ...when(
+      (webhook.matchConditions ?? []).length > 0,
+      forbiddenField(`${field}.matchConditions`, 'this server does not evaluate CEL expressions'),
+    ),
   ]
 }
 

@@ -16,6 +16,8 @@ export type AdmissionRequest = {
   readonly dryRun: boolean
   /** The request's `CreateOptions`, `UpdateOptions`, `PatchOptions`, `DeleteOptions` or connect options. */
   readonly options?: JsonObject
+  /** What a CONNECT asks for, such as `PodExecOptions`. */
+  readonly connectOptions?: JsonObject
   /** Adds a `Warning` header to the answer. */
   readonly warn?: (text: string) => void
 }

@@ -1,5 +1,7 @@
 /** Every admission plugin in upstream's order. */
+import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logger.ts'
 import { loopbackUser } from '../authn/user.ts'
 import type { Authorizer } from '../authz/authorizer.ts'
 import type { ServiceAllocatorOptions } from '../registry/service-allocator.ts'
@@ -27,6 +29,9 @@ import { type QuotaOptions, resourceQuota } from './resource-quota.ts'
 import { runtimeClassAdmission } from './runtime-class.ts'
 import { serviceAccountAdmission } from './service-account.ts'
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts'
+import type { Equivalents } from './webhook/match.ts'
+import { mutatingWebhooks } from './webhook/mutating.ts'
+import { validatingWebhooks } from './webhook/validating.ts'
 
 export type AdmissionOptions = {
   readonly lookup: Lookup
@@ -35,6 +40,10 @@ export type AdmissionOptions = {
   readonly services: Omit<ServiceAllocatorOptions, 'reader' | 'clock'>
   readonly clock: Clock
   readonly random: () => number
+  readonly logger: Logger
+  readonly schemas: Schemas
+  /** Other served versions of the same stored objects. */
+  readonly equivalents: Equivalents
   readonly tolerationSeconds: TolerationSeconds
   /** `--disable-admission-plugins`. */
   readonly disabled?: readonly string[]
@@ -44,7 +53,8 @@ export type AdmissionOptions = {
 export function admissionPlugins(options: AdmissionOptions): readonly AdmissionPlugin[] {
   const { lookup, store, authorizer, services, clock, random, tolerationSeconds, disabled = [] } = options
   const { reader } = lookup
-  const plugins = [
+  const webhooks = { lookup, random, logger: options.logger, equivalents: options.equivalents }
+  const before = [
     namespaceLifecycle(lookup),
     limitRanger(reader),
     serviceAccountAdmission({ lookup, clock, random }),
@@ -61,6 +71,11 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     certificateSigning(authorizer),
     certificateSubjectRestriction,
     defaultIngressClass(reader),
+  ].filter(({ name }) => !disabled.includes(name))
+  const plugins = [
+    ...before,
+    mutatingWebhooks({ ...webhooks, before, schemas: options.schemas }),
+    validatingWebhooks(webhooks),
     resourceQuota({ reader, clock, resource: store.resource, writeStatus: quotaStatusWriter(store) }),
   ]
   return [

@@ -36,6 +36,14 @@ export class ResourceRegistry {
     return [...this.#byPath.values()]
   }
 
+  /** Other versions of the same stored objects. */
+  sharingStorage(resource: Resource): readonly Resource[] {
+    const prefix = (one: Resource): string | undefined => (one.storedAs?.facts ?? one.facts).storagePrefix
+    const wanted = prefix(resource)
+    if (wanted === undefined) return []
+    return this.all().filter((one) => one !== resource && prefix(one) === wanted)
+  }
+
   inGroupVersion(group: string, version: string): readonly Resource[] {
     return this.all().filter(({ facts }) => facts.group === group && facts.version === version)
   }

@@ -36,6 +36,16 @@ export const kinds = {
   ipAddresses: builtIn('networking.v1.IPAddress', 'networking.k8s.io', 'ipaddresses'),
   serviceCidrs: builtIn('networking.v1.ServiceCIDR', 'networking.k8s.io', 'servicecidrs'),
   podDisruptionBudgets: builtIn('policy.v1.PodDisruptionBudget', 'policy', 'poddisruptionbudgets'),
+  mutatingWebhookConfigurations: builtIn(
+    'admissionregistration.v1.MutatingWebhookConfiguration',
+    'admissionregistration.k8s.io',
+    'mutatingwebhookconfigurations',
+  ),
+  validatingWebhookConfigurations: builtIn(
+    'admissionregistration.v1.ValidatingWebhookConfiguration',
+    'admissionregistration.k8s.io',
+    'validatingwebhookconfigurations',
+  ),
   roles: builtIn('rbac.v1.Role', rbac, 'roles'),
   roleBindings: builtIn('rbac.v1.RoleBinding', rbac, 'rolebindings'),
   clusterRoles: builtIn('rbac.v1.ClusterRole', rbac, 'clusterroles'),

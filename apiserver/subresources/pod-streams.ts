@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream'
 import type { Pod } from '../../api/core/v1.ts'
+import type { JsonObject } from '../../apimachinery/json.ts'
 import { badRequest } from '../../apimachinery/status.ts'
 import { webSocketTokenPrefix } from '../authn/token.ts'
 import { forbiddenRequest } from '../authz/forbidden.ts'
@@ -54,10 +55,28 @@ async function locate(
   const resource = served(store, '', 'pods')
   const pod = (await store.get(resource, { namespace, name }, request.signal)) as unknown as Pod
   const target = { resource, subresource: kind, namespace, name, user: request.user, dryRun: false }
-  await admission.validate({ operation: 'CONNECT', ...target }, request.signal)
+  const connectOptions = streamOptions(kind, request.query)
+  await admission.validate({ operation: 'CONNECT', ...target, connectOptions }, request.signal)
   const path = kubeletPath(kind, pod, request.query)
   if ((pod.spec.nodeName ?? '') === '') throw badRequest(`pod ${name} does not have a host assigned`)
   return { backend: kubeletBackend(reader, pod, kubelet), path }
+}
+
+/** What the client asks for, as `PodExecOptions` and the like: for admission. */
+export function streamOptions(kind: StreamKind, query: URLSearchParams): JsonObject {
+  if (kind === 'portforward') {
+    const ports = query.getAll('ports').flatMap((list) => list.split(',').map(Number))
+    return { kind: 'PodPortForwardOptions', apiVersion: 'v1', ...(ports.length === 0 ? {} : { ports }) }
+  }
+  const flags = Object.keys(kubeletFlags).filter((flag) => isTrue(query.get(flag), isDefaultFlag(kind, flag)))
+  const [container, command] = [query.get('container') ?? '', query.getAll('command')]
+  return {
+    kind: kind === 'exec' ? 'PodExecOptions' : 'PodAttachOptions',
+    apiVersion: 'v1',
+    ...Object.fromEntries(flags.map((flag) => [flag, true])),
+    ...(container === '' ? {} : { container }),
+    ...(kind === 'attach' || command.length === 0 ? {} : { command }),
+  }
 }
 
 const kubeletFlags = { stdin: 'input', stdout: 'output', stderr: 'error', tty: 'tty' } as const
@@ -72,13 +91,16 @@ export function kubeletPath(kind: StreamKind, pod: Pod, query: URLSearchParams):
     return withQuery(`/portForward/${namespace}/${name}`, result)
   }
   const container = chooseContainer(pod, query.get('container') ?? '')
-  // Upstream's options default to standard output and error.
   for (const [option, flag] of Object.entries(kubeletFlags)) {
-    const isDefault = kind === 'attach' && (option === 'stdout' || option === 'stderr')
-    if (isTrue(query.get(option), isDefault)) result.set(flag, '1')
+    if (isTrue(query.get(option), isDefaultFlag(kind, option))) result.set(flag, '1')
   }
   if (kind === 'exec') for (const word of query.getAll('command')) result.append('command', word)
   return withQuery(`/${kind}/${namespace}/${name}/${container}`, result)
+}
+
+/** Attaching shows standard output and error unless told otherwise. */
+function isDefaultFlag(kind: StreamKind, flag: string): boolean {
+  return kind === 'attach' && (flag === 'stdout' || flag === 'stderr')
 }
 
 function withQuery(path: string, query: URLSearchParams): string {
