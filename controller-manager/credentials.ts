@@ -4,7 +4,7 @@ import { type Client, createClient } from '../client/rest/client.ts'
 import type { ClientConfig } from '../client/rest/kubeconfig.ts'
 import { serviceAccounts } from '../client/rest/resource-refs.ts'
 import type { Clock } from '../component-base/clock.ts'
-import type { Task } from '../component-base/run.ts'
+import { aborted, type Task } from '../component-base/run.ts'
 
 const namespace = 'kube-system'
 const tokenSeconds = 3_600
@@ -56,7 +56,8 @@ export function serviceAccountClient({ root, connection, name, clock }: Options)
     }
   }
   const whenReady = async (signal: AbortSignal): Promise<void> => {
-    await Promise.race([isReady, clock.sleep(2 ** 31 - 1, signal)])
+    await Promise.race([isReady, aborted(signal)])
+    signal.throwIfAborted()
   }
   return { client, run, whenReady }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseFlags } from '../component-base/flags.ts'
-import { parseConfig } from './config.ts'
+import { parseConfig, usesSwap } from './config.ts'
 import { kubeletFlags } from './flags.ts'
 
 const host = { hostName: 'Machine-1', addresses: ['192.0.2.7', '192.0.2.8'] }
@@ -69,4 +69,34 @@ test('parseConfig() reads taints and labels of the registration', () => {
     { key: 'c', effect: 'NoExecute' },
   ])
   expect(config.nodeLabels).toEqual({ x: '1', y: '' })
+})
+
+test('parseConfig() refuses a cgroup driver that it does not have', () => {
+  expect(() => parse([runtime, '--cgroup-driver=systemd'])).toThrow('cgroupDriver must be one of cgroupfs')
+  expect(() => parse([runtime], { ...header, cgroupDriver: 'systemd' })).toThrow('cgroupDriver must be one of cgroupfs')
+})
+
+test('parseConfig() names the fields of the file that change nothing', () => {
+  const file = {
+    ...header,
+    maxPods: 5,
+    evictionHard: { 'memory.available': '5%' },
+    systemReserved: { cpu: '1' },
+    evictionSoft: { 'memory.available': '10%' },
+    authentication: { x509: { clientCAFile: '/ca' }, webhook: { cacheTTL: '2m' } },
+    featureGates: {},
+  }
+  expect(parse([runtime], file).ignoredFields).toEqual([
+    'evictionSoft.memory.available',
+    'authentication.webhook.cacheTTL',
+  ])
+})
+
+test('usesSwap() looks below the header', () => {
+  const header = 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'
+  expect([usesSwap(''), usesSwap(header), usesSwap(`${header}/dev/sda2 partition 1 0 -2\n`)]).toEqual([
+    false,
+    false,
+    true,
+  ])
 })

@@ -47,6 +47,10 @@ export type Config = {
   readonly imageGcHighPercent: number
   readonly imageGcLowPercent: number
   readonly imageMinimumAgeMs: number
+  /** Refuse to start on a machine that uses swap. */
+  readonly failSwapOn: boolean
+  /** Fields of the file that change nothing here, as paths. */
+  readonly ignoredFields: readonly string[]
 }
 
 /** Configuration that cannot be used; the message lists everything that is wrong. */
@@ -62,13 +66,19 @@ export function parseConfig(flags: KubeletFlags, given: ReadonlySet<string>, fil
   const object = configObject(file, errors)
   const read = new Reader(object, flags, given, errors)
   const config = buildConfig(read, flags, host)
+  read.oneOf(read.text('cgroupDriver', 'cgroup-driver', 'cgroupfs'), ['cgroupfs'], 'cgroupDriver')
   if (config.containerRuntimeEndpoint === '') {
     errors.push(
       'the container runtime endpoint address was not specified or empty, use --container-runtime-endpoint to set',
     )
   }
   if (errors.length > 0) throw new ConfigError(errors.join('; '))
-  return config
+  return { ...config, ignoredFields: read.ignored() }
+}
+
+/** Whether `/proc/swaps` lists anything below its header; a machine without the file has no swap. */
+export function usesSwap(procSwaps: string): boolean {
+  return procSwaps.trimEnd().includes('\n')
 }
 
 function configObject(file: unknown, errors: string[]): JsonObject {
@@ -83,7 +93,7 @@ function configObject(file: unknown, errors: string[]): JsonObject {
   return file
 }
 
-function buildConfig(read: Reader, flags: KubeletFlags, host: Host): Config {
+function buildConfig(read: Reader, flags: KubeletFlags, host: Host): Omit<Config, 'ignoredFields'> {
   const rootDir = flags['root-dir']
   const nodeName = (flags['hostname-override'] || host.hostName).trim().toLowerCase()
   const nodeIps = flags['node-ip'] === '' ? host.addresses.slice(0, 1) : flags['node-ip'].split(',')
@@ -130,6 +140,7 @@ function buildConfig(read: Reader, flags: KubeletFlags, host: Host): Config {
     imageGcHighPercent: read.number('imageGCHighThresholdPercent', undefined, 85),
     imageGcLowPercent: read.number('imageGCLowThresholdPercent', undefined, 80),
     imageMinimumAgeMs: read.duration('imageMinimumGCAge', undefined, 120_000),
+    failSwapOn: read.flag('failSwapOn', 'fail-swap-on', true),
   }
 }
 
@@ -147,6 +158,7 @@ class Reader {
   readonly #flags: KubeletFlags
   readonly #given: ReadonlySet<string>
   readonly #errors: string[]
+  readonly #read = new Set(['apiVersion', 'kind'])
 
   constructor(object: JsonObject, flags: KubeletFlags, given: ReadonlySet<string>, errors: string[]) {
     this.#object = object
@@ -203,7 +215,7 @@ class Reader {
   }
 
   taints(): readonly Taint[] {
-    const file = this.#object['registerWithTaints']
+    const file = this.#value('registerWithTaints', undefined)
     if (this.#given.has('register-with-taints')) return this.#flags['register-with-taints'].map(parseTaint)
     if (!Array.isArray(file)) return []
     return file.filter(isJsonObject).map(({ key, value, effect }) => ({
@@ -217,7 +229,7 @@ class Reader {
   reserved(): Readonly<Record<string, string>> {
     const sums: Record<string, string> = {}
     for (const field of ['systemReserved', 'kubeReserved']) {
-      const value = this.#object[field]
+      const value = this.#value(field, undefined)
       if (!isJsonObject(value)) continue
       for (const [name, amount] of Object.entries(value)) {
         const text = String(amount)
@@ -229,14 +241,20 @@ class Reader {
   }
 
   thresholds(): readonly EvictionThreshold[] {
-    const value = this.#object['evictionHard']
+    const value = this.#value('evictionHard', undefined)
     const texts: Readonly<Record<string, unknown>> = isJsonObject(value) ? value : defaultEvictionHard
     const parsed = parseThresholds(texts)
     if (typeof parsed === 'string') return this.#wrong('evictionHard', parsed, [])
     return parsed
   }
 
+  /** What stands in the file and nobody asked for. */
+  ignored(): readonly string[] {
+    return leafPaths(this.#object, '').filter((path) => ![...this.#read].some((read) => isWithin(path, read)))
+  }
+
   #value(field: string, flag: keyof KubeletFlags | undefined): unknown {
+    this.#read.add(field)
     if (flag !== undefined && this.#given.has(flag)) return this.#flags[flag]
     let value: unknown = this.#object
     for (const part of field.split('.')) value = isJsonObject(value) ? value[part] : undefined
@@ -247,6 +265,16 @@ class Reader {
     this.#errors.push(`${field} must be ${wanted}`)
     return fallback
   }
+}
+
+function leafPaths(object: JsonObject, prefix: string): readonly string[] {
+  return Object.entries(object).flatMap(([name, value]) =>
+    isJsonObject(value) ? leafPaths(value, `${prefix}${name}.`) : [`${prefix}${name}`],
+  )
+}
+
+function isWithin(path: string, outer: string): boolean {
+  return path === outer || path.startsWith(`${outer}.`)
 }
 
 function splitPair(text: string): readonly [string, string] {

@@ -1,8 +1,9 @@
 /** `kubelet`: makes the pods of one node run and reports on them. */
+import { readFile } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { readConfigFile } from '../component-base/config-file.ts'
 import { runMain } from '../component-base/main.ts'
-import { parseConfig } from './config.ts'
+import { parseConfig, usesSwap } from './config.ts'
 import { kubeletFlags } from './flags.ts'
 import { runKubelet } from './kubelet.ts'
 
@@ -17,6 +18,12 @@ await runMain({
       .filter(({ internal, family }) => !internal && family === 'IPv4')
       .map(({ address }) => address)
     const config = parseConfig(flags, given, file, { hostName: hostname(), addresses })
+    if (config.ignoredFields.length > 0) {
+      logger.info('Configuration fields without effect here', { fields: config.ignoredFields })
+    }
+    if (config.failSwapOn && usesSwap(await readFile('/proc/swaps', 'utf8').catch(() => ''))) {
+      throw new Error('running with swap on is not supported, please disable swap or set --fail-swap-on flag to false')
+    }
     logger.info('Started', { node: config.nodeName, runtime: config.containerRuntimeEndpoint })
     await runKubelet(config, logger, signal)
   },

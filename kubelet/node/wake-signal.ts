@@ -14,13 +14,16 @@ export function createWakeSignal(): WakeSignal {
       waiters = []
     },
     wait: async (signal) => {
-      let mine: (() => void) | undefined
       await new Promise<void>((resolve) => {
-        mine = resolve
-        waiters.push(resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
+        const wake = (): void => {
+          // The signal lives as long as the process, and waits are many.
+          signal.removeEventListener('abort', wake)
+          waiters = waiters.filter((one) => one !== wake)
+          resolve()
+        }
+        waiters.push(wake)
+        signal.addEventListener('abort', wake, { once: true })
       })
-      waiters = waiters.filter((one) => one !== mine)
     },
   }
 }

@@ -27,7 +27,15 @@ export async function watchStaticPods(options: StaticPodOptions, signal: AbortSi
   const { folder, clock, periodMs } = options
   const seen = new Map<string, { readonly mtimeMs: number; readonly pod: Pod }>()
   while (!signal.aborted) {
-    const names = (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith('.')).toSorted()
+    let names: readonly string[]
+    try {
+      names = await manifestNames(folder)
+    } catch (error) {
+      // What cannot be read now is not gone: the pods of the last look stay.
+      options.logger.error('Folder of static pods was not read', { folder, error })
+      await clock.sleep(periodMs, signal)
+      continue
+    }
     for (const name of seen.keys()) if (!names.includes(name)) seen.delete(name)
     for (const name of names) {
       const path = join(folder, name)
@@ -44,6 +52,16 @@ export async function watchStaticPods(options: StaticPodOptions, signal: AbortSi
     await clock.sleep(periodMs, signal)
   }
   signal.throwIfAborted()
+}
+
+/** A folder that is not there is an empty one. */
+async function manifestNames(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => !name.startsWith('.')).toSorted()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
 }
 
 /** The pod that a manifest stands for on this node. Source: upstream `pkg/kubelet/config/common.go`. */
