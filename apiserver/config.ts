@@ -86,6 +86,7 @@ export function parseConfig(values: Flags, hostAddresses: readonly string[]): Co
     ...checkPairs(values),
     ...checkModes(values),
     ...checkRanges(values),
+    ...checkFixed(values),
     ...pluginNameProblems(values['enable-admission-plugins'], values['disable-admission-plugins']),
   ]
   if (problems.length > 0) throw new FlagError(problems.join(', '))
@@ -133,14 +134,34 @@ function checkModes(values: Flags): readonly string[] {
     .map((mode) => `authorization-mode "${mode}" is not a valid mode`)
 }
 
+/** Flags that can only say what is so anyway. To take another value in silence would promise something. */
+function checkFixed(values: Flags): readonly string[] {
+  const versions = values['runtime-config'].filter((setting) => setting.endsWith('=false') || setting.endsWith('=0'))
+  return [
+    ...(values['allow-privileged'] ? [] : ['--allow-privileged=false is not supported']),
+    ...(values['service-account-lookup'] ? [] : ['--service-account-lookup=false is not supported']),
+    ...versions.map((setting) => `--runtime-config ${setting} is not supported: the served versions are fixed`),
+    ...(['', 'etcd3'].includes(values['storage-backend'])
+      ? []
+      : ["--storage-backend invalid, allowed values: etcd3. If not specified, it will default to 'etcd3'"]),
+    ...(values['storage-media-type'] === 'application/json'
+      ? []
+      : [`--storage-media-type ${values['storage-media-type']} is not supported, only application/json`]),
+  ]
+}
+
 function checkRanges(values: Flags): readonly string[] {
   const [network = '', bits = ''] = values['service-cluster-ip-range'].split('/')
-  const isRange = isIPv4(network) && /^\d+$/.test(bits) && Number(bits) >= 8 && Number(bits) <= 30
+  const isRange = isIPv4(network) && /^\d+$/.test(bits) && Number(bits) >= 12 && Number(bits) <= 30
   const [low = '', high = ''] = values['service-node-port-range'].split('-')
   const arePorts = [low, high].every((port) => /^\d+$/.test(port)) && Number(low) <= Number(high)
   const { 'secure-port': port } = values
   return [
-    ...(isRange ? [] : [`--service-cluster-ip-range "${values['service-cluster-ip-range']}" is not an IPv4 range`]),
+    ...(isRange
+      ? []
+      : [
+          `--service-cluster-ip-range "${values['service-cluster-ip-range']}" is not an IPv4 range between /12 and /30`,
+        ]),
     ...(arePorts ? [] : [`--service-node-port-range "${values['service-node-port-range']}" is not a range of ports`]),
     ...(port >= 0 && port <= 65535 ? [] : [`--secure-port ${port} must be between 0 and 65535, inclusive`]),
   ]
