@@ -106,6 +106,8 @@ export type Resource<T extends ApiObject = ApiObject> = {
     readonly definition: string
     readonly toStored: (object: T) => ApiObject
     readonly fromStored: (object: ApiObject) => T
+    /** Versions are converted by somebody else, who takes time: before the two functions above are called. */
+    readonly convert?: (objects: readonly ApiObject[], apiVersion: string) => Promise<readonly ApiObject[]>
   }
   /** Sent as a `Warning:` header with every request for this kind, reads too. Source: API lifecycle, `APIDeprecated`. */
   readonly deprecation?: string

@@ -225,7 +225,7 @@ function createCore({ clock, logger, random, config }: ApiServerOptions, storage
   let port = 0
   const store = createStore({ resources, schemas, storage, caches, admission: () => admission, clock, random })
   const reader = createReader(resources, caches)
-  const customResources = createCustomResources({ resources, structs, caches, reader, store, clock, logger })
+  const customResources = createCustomResources({ resources, structs, caches, reader, store, random, clock, logger })
   return {
     customResources,
     handlers: { resources, schemas, storage, caches, store, clock, random },

@@ -22,6 +22,7 @@ import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import type { Store } from '../registry/store.ts'
 import type { WatchCache } from '../storage/watch-cache.ts'
 import type { SubresourceHandler } from '../subresources/subresource.ts'
+import { webhookConversion } from './conversion.ts'
 import { type CustomVersion, customPrefix, customVersions } from './resource.ts'
 import { customScaleHandler } from './scale.ts'
 import { isEstablished, nextStatus } from './status.ts'
@@ -35,6 +36,7 @@ export type CustomResourcesOptions = {
   readonly caches: WatchCache
   readonly reader: ObjectReader
   readonly store: Store
+  readonly random: () => number
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -136,9 +138,9 @@ class Follower {
   }
 
   #add(crd: Crd): void {
-    const { resources, structs, logger } = this.#options
+    const { resources, structs, reader, random, logger } = this.#options
     try {
-      const versions = customVersions({ structs }, crd)
+      const versions = customVersions({ structs }, crd, webhookConversion(crd, reader, random))
       for (const { resource, struct, served, scale } of versions) {
         if (!served) continue
         structs.set(struct.name, struct)
@@ -262,8 +264,11 @@ class Follower {
   }
 
   async #deleteInstances(crd: Crd, signal: AbortSignal): Promise<void> {
-    const { caches, clock, store } = this.#options
-    const resource = customVersions({ structs: this.#options.structs }, crd)[0]?.resource
+    const { caches, clock, store, structs, reader, random } = this.#options
+    const versions = customVersions({ structs }, crd, webhookConversion(crd, reader, random))
+    const isStored = ({ resource: { facts, storedAs } }: CustomVersion): boolean =>
+      facts.version === storedAs?.facts.version
+    const resource = versions.find(isStored)?.resource
     if (resource === undefined) return
     const cache = caches.cache(customPrefix(crd))
     for (;;) {

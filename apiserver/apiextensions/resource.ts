@@ -12,6 +12,7 @@ import { schemaAt } from '../../apimachinery/schema/structural.ts'
 import { validateListTypes, validateValue } from '../../apimachinery/schema/validate.ts'
 import type { StatusCause } from '../../apimachinery/status.ts'
 import { columnsOf } from './columns.ts'
+import type { Convert } from './conversion.ts'
 import { type ScalePaths, scaleCauses } from './scale.ts'
 
 /** One version of a custom kind, ready to be served. */
@@ -23,10 +24,16 @@ export type CustomVersion = {
 }
 
 /** All versions of a definition; those that are not served are needed to read what is stored. */
-export function customVersions(schemas: Schemas, crd: CustomResourceDefinition): readonly CustomVersion[] {
+export function customVersions(
+  schemas: Schemas,
+  crd: CustomResourceDefinition,
+  convert?: Convert,
+): readonly CustomVersion[] {
   const storage = crd.spec.versions.find((version) => version.storage) ?? crd.spec.versions[0]
   if (storage === undefined) return []
-  return crd.spec.versions.map((version) => customVersion(schemas, crd, version, factsOf(crd, storage)))
+  return crd.spec.versions.map((version) =>
+    customVersion(schemas, crd, version, { storage: factsOf(crd, storage), convert }),
+  )
 }
 
 /** Where objects of the definition are stored. */
@@ -72,7 +79,7 @@ function customVersion(
   schemas: Schemas,
   crd: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
-  storage: ResourceFacts,
+  { storage, convert }: { readonly storage: ResourceFacts; readonly convert: Convert | undefined },
 ): CustomVersion {
   const facts = factsOf(crd, version)
   const root = version.schema?.openAPIV3Schema
@@ -101,6 +108,7 @@ function customVersion(
       definition: customDefinition(storage),
       toStored: (object) => withVersion(object, storage),
       fromStored: (object) => readable(struct, withVersion(object, facts)),
+      ...(convert === undefined ? {} : { convert }),
     },
   }
   return { resource, struct, served: version.served, scale }

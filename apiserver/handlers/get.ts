@@ -2,6 +2,7 @@ import { notFound } from '../../apimachinery/status.ts'
 import { negotiateOutput } from '../http/negotiation.ts'
 import { sendJson } from '../http/respond.ts'
 import { collectionPrefix, storagePrefix } from '../registry/keys.ts'
+import { prepareViews } from '../storage/conversion.ts'
 import type { ResourceHandler } from './context.ts'
 import { reachOrTimeout } from './list.ts'
 import { encodeObject } from './output.ts'
@@ -19,6 +20,7 @@ export const getObject: ResourceHandler = async (context, resource, request, res
   const key = `${collectionPrefix(resource, info.namespace)}${info.name}`
   const entry = caches.cache(storagePrefix(resource)).get(key)
   if (entry === undefined) throw notFound(resource.facts, info.name)
+  await prepareViews(resource, [entry])
   const { object, json } = entry.view(resource)
   if (form.transform === 'none') await sendJson(request, response, 200, json, form)
   else {

@@ -8,6 +8,7 @@ import { negotiateOutput } from '../http/negotiation.ts'
 import { sendJson } from '../http/respond.ts'
 import { collectionPrefix, storagePrefix } from '../registry/keys.ts'
 import { CacheEntry } from '../storage/cache-entry.ts'
+import { prepareList, prepareViews } from '../storage/conversion.ts'
 import { CompactedError, FutureRevisionError } from '../storage/storage.ts'
 import { BehindError, type WatchCache } from '../storage/watch-cache.ts'
 import type { HandlerContext, ResourceHandler } from './context.ts'
@@ -43,14 +44,20 @@ export async function collect(
   switch (start.type) {
     case 'current':
       await caches.fresh()
+      await prepare(scan)
       return fromCache(scan, caches.seen)
     case 'atLeast':
       await reachOrTimeout(caches, start.revision)
+      await prepare(scan)
       return fromCache(scan, caches.seen)
     case 'exactly':
       await reachOrTimeout(caches, start.revision)
       if (caches.cache(storagePrefix(resource)).changedRevision <= start.revision) {
-        return fromCache(scan, start.revision)
+        await prepare(scan)
+        // Converting may have taken a while.
+        if (caches.cache(storagePrefix(resource)).changedRevision <= start.revision) {
+          return fromCache(scan, start.revision)
+        }
       }
       return await fromStorage(scan, start.revision, signal)
   }
@@ -78,6 +85,11 @@ function startOf({ continueToken, resourceVersion, resourceVersionMatch }: ListO
   const revision = parseResourceVersion(resourceVersion)
   if (revision === undefined) return { type: 'current', after: '' }
   return { type: resourceVersionMatch === 'Exact' ? 'exactly' : 'atLeast', revision, after: '' }
+}
+
+async function prepare({ context, resource, prefix }: Scan): Promise<void> {
+  const cache = context.caches.cache(storagePrefix(resource))
+  await prepareList(resource, () => cache.list(prefix))
 }
 
 function fromCache({ context, resource, prefix, options, after }: Scan, revision: number): Collected {
@@ -122,8 +134,9 @@ async function fromStorage(scan: Scan, revision: number, signal: AbortSignal): P
       .catch((error: unknown) => {
         throw asExpired(error, after)
       })
-    for (const item of page.items) {
-      const entry = CacheEntry.fromStored(item.key, item.modRevision, item.value)
+    const found = page.items.map((item) => CacheEntry.fromStored(item.key, item.modRevision, item.value))
+    await prepareViews(scan.resource, found)
+    for (const entry of found) {
       if (!isMatch(options.predicate, entry)) continue
       if (entries.length === limit) return { entries, meta: pageMeta(entries, prefix, revision, {}) }
       entries.push(entry)

@@ -9,6 +9,7 @@ import { negotiateOutput, type Transform } from '../http/negotiation.ts'
 import { type ProtobufEncoder, protobufEvent, protobufWatchType } from '../http/protobuf-answer.ts'
 import { collectionPrefix, storagePrefix } from '../registry/keys.ts'
 import type { CacheEntry, View } from '../storage/cache-entry.ts'
+import { prepareList, prepareViews } from '../storage/conversion.ts'
 import type { CacheEvent, ResourceCache } from '../storage/resource-cache.ts'
 import { apiVersionOf, type HandlerContext, type ResourceHandler } from './context.ts'
 import { reachOrTimeout } from './list.ts'
@@ -32,6 +33,7 @@ export const watchObjects: ResourceHandler = async (context, resource, request, 
   const start = await startOf(context, options)
   const prefix = collectionPrefix(resource, info.namespace)
   const cache = context.caches.cache(storagePrefix(resource))
+  if (start.type === 'state') await prepareList(resource, () => cache.list(prefix))
   const framing = form.format === 'protobuf' ? protobufFraming(resource, request.protobuf) : jsonFraming
   response.writeHead(200, { 'content-type': framing.type, 'cache-control': 'no-cache, private' })
   // A watch may have nothing to say for long; the client wants to know that it has begun.
@@ -106,6 +108,8 @@ class Watcher {
   readonly #options: WatcherOptions
   readonly #predicate: Predicate | undefined
   #sentColumns = false
+  /** Resolves when all events that had to be converted are out. */
+  #waiting: Promise<void> | undefined
 
   constructor(options: WatcherOptions) {
     this.#options = options
@@ -122,21 +126,20 @@ class Watcher {
         this.#sendExpired(start.revision)
         return undefined
       }
-      for (const event of missed) this.#onEvent(event)
+      for (const event of missed) this.#take(event)
     }
     stream.flush()
     const after = start.type === 'after' ? start.revision : 0
     return cache.observe({
       // A watch may start in the future; what comes before that is not for it.
       onEvent: (event) => {
-        if (event.revision > after) this.#onEvent(event)
+        if (event.revision > after) this.#take(event)
       },
       onBatchEnd: () => stream.flush(),
       onReset: () => stream.end(),
       onBookmark: (revision) => {
         if (!this.#options.options.allowWatchBookmarks) return
-        this.#sendBookmark(revision, false)
-        stream.flush()
+        this.#afterWaiting(() => this.#sendBookmark(revision, false))
       },
     })
   }
@@ -151,11 +154,43 @@ class Watcher {
     }
   }
 
-  #onEvent(event: CacheEvent): void {
+  /** Events whose objects have to be converted first go out later, in their order. */
+  #take(event: CacheEvent): void {
+    const { resource, prefix, stream } = this.#options
+    if (resource.storedAs?.convert === undefined) {
+      this.#onEvent(event)
+      return
+    }
+    if (!event.entry.key.startsWith(prefix)) return
+    const last = event.previous === undefined ? undefined : lastState(event)
+    const entries = [event.entry, event.previous, last].filter((entry) => entry !== undefined)
+    this.#waiting = (this.#waiting ?? Promise.resolve())
+      .then(async () => {
+        await prepareViews(resource, entries)
+        this.#onEvent(event, last)
+        stream.flush()
+      })
+      .catch((error: unknown) => {
+        const shown = error instanceof StatusError ? error : new StatusError('InternalError', String(error))
+        this.#sendError(shown)
+      })
+  }
+
+  #afterWaiting(send: () => void): void {
+    const { stream } = this.#options
+    const now = (): void => {
+      send()
+      stream.flush()
+    }
+    if (this.#waiting === undefined) now()
+    else this.#waiting = this.#waiting.then(now)
+  }
+
+  #onEvent(event: CacheEvent, last?: CacheEntry): void {
     if (!event.entry.key.startsWith(this.#options.prefix)) return
     const change = changeFor(event, this.#predicate)
     if (change === undefined) return
-    this.#send(change, change === 'DELETED' && event.type !== 'DELETED' ? lastState(event) : event.entry)
+    this.#send(change, change === 'DELETED' && event.type !== 'DELETED' ? (last ?? lastState(event)) : event.entry)
   }
 
   #send(type: ChangeType, entry: CacheEntry): void {
@@ -184,8 +219,12 @@ class Watcher {
   }
 
   #sendExpired(revision: number): void {
-    const { cache, stream, framing } = this.#options
-    const error = new StatusError('Expired', `too old resource version: ${revision} (${cache.completeSince})`)
+    const { completeSince } = this.#options.cache
+    this.#sendError(new StatusError('Expired', `too old resource version: ${revision} (${completeSince})`))
+  }
+
+  #sendError(error: StatusError): void {
+    const { stream, framing } = this.#options
     stream.add(framing.event('ERROR', Buffer.from(JSON.stringify(toStatus(error)))))
     stream.flush()
     stream.end()

@@ -28,6 +28,7 @@ import type { Clock } from '../../component-base/clock.ts'
 import type { AdmissionChain, AdmissionRequest } from '../admission/admission.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import { CacheEntry, withResourceVersion } from '../storage/cache-entry.ts'
+import { prepareViews, toStoredVersion } from '../storage/conversion.ts'
 import type { Storage, StoredValue } from '../storage/storage.ts'
 import type { WatchCache } from '../storage/watch-cache.ts'
 import { decodeResource } from './decode.ts'
@@ -157,6 +158,7 @@ async function readCurrent(
   await caches.fresh()
   const entry = caches.cache(storagePrefix(resource)).get(storageKey(resource, namespace, name))
   if (entry === undefined) throw notFound(resource.facts, name)
+  await prepareViews(resource, [entry])
   return entry
 }
 
@@ -322,6 +324,7 @@ async function retry<T>(
   let isCurrent = cached === undefined
   for (let tries = 1; ; tries++) {
     try {
+      await prepareViews(resource, [entry])
       return await attempt(entry)
     } catch (error) {
       if (tries >= maxUpdateAttempts) throw error instanceof LostRace ? busy(resource, key) : error
@@ -505,7 +508,7 @@ async function write(
   expectedRevision: number,
   signal: AbortSignal,
 ): Promise<Written> {
-  const stored = inOrder(resource.storedAs?.toStored(object) ?? object)
+  const stored = inOrder(await toStoredVersion(resource, object))
   const { resourceVersion: _version, ...metadata } = stored.metadata
   const bytes = Buffer.from(JSON.stringify({ ...stored, metadata }))
   const key = storageKey(resource, object.metadata.namespace ?? '', object.metadata.name)
@@ -521,6 +524,10 @@ async function write(
   const versioned = { ...stored, metadata: { ...metadata, resourceVersion: String(revision) } }
   const entry = new CacheEntry(key, revision, withResourceVersion(bytes, revision), versioned)
   caches.noteWritten(entry)
+  // What was just converted one way need not be converted back.
+  if (!entry.hasView(resource)) {
+    entry.setView(resource, { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })
+  }
   return { type: 'written', entry }
 }
 

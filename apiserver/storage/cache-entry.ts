@@ -68,6 +68,18 @@ export class CacheEntry {
     return view
   }
 
+  /** Whether the entry can be seen in the version that `resource` serves without asking anybody. */
+  hasView(resource: Resource): boolean {
+    return resource.storedAs?.convert === undefined || this.#views?.has(resource) === true
+  }
+
+  /** Gives the entry its form in the version that `resource` serves. */
+  setView(resource: Resource, object: ApiObject): void {
+    const view = object === this.object ? this : { object, json: Buffer.from(JSON.stringify(object)) }
+    this.#views ??= new WeakMap()
+    this.#views.set(resource, view)
+  }
+
   /** The same object at a later revision: what a DELETED event carries. */
   at(revision: number): CacheEntry {
     const own = Buffer.from(`"resourceVersion":"${this.revision}"`)
