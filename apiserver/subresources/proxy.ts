@@ -1,4 +1,5 @@
 /** `nodes/proxy`, `pods/proxy`, `services/proxy`: any request, passed on to a kubelet, a pod, or one endpoint of a service. */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Endpoints, Pod, Service } from '../../api/core/v1.ts'
@@ -6,6 +7,7 @@ import { badRequest } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { kinds, read } from '../registry/typed-reader.ts'
 import { served } from './answers.ts'
+import { linkRewriter } from './html-links.ts'
 import { type Backend, explained, type KubeletClientOptions, openRequest } from './kubelet-client.ts'
 import { nodeBackend } from './pod-backend.ts'
 import { isHidden, tunnel } from './pod-streams.ts'
@@ -162,9 +164,26 @@ async function forward(request: ApiRequest, response: ApiResponse, backend: Back
       ? []
       : [[name, name === 'location' ? values.map((one) => relocated(one, prefix)) : values]],
   )
-  response.writeHead(answer.statusCode ?? 502, Object.fromEntries(headers))
-  await relay(answer, response, signal)
+  const isPage = isPlainPage(answer.headers)
+  const kept = isPage ? headers.filter(([name]) => name !== 'content-length') : headers
+  response.writeHead(answer.statusCode ?? 502, Object.fromEntries(kept))
+  const base = { prefix, backendHost: `${backend.host}:${backend.port}` }
+  if (isPage) {
+    const page = linkRewriter(base)
+    const rewritten = pipeline(answer, page).catch(() => {
+      // The page is destroyed with the answer's error, and the relay ends with it.
+    })
+    await relay(page, response, signal)
+    await rewritten
+  } else await relay(answer, response, signal)
   await sent
+}
+
+/** A page in an encoding that we can read; others pass with the links they have. */
+function isPlainPage(headers: IncomingHttpHeaders): boolean {
+  return (
+    /^text\/html\b/i.test(headers['content-type'] ?? '') && (headers['content-encoding'] ?? 'identity') === 'identity'
+  )
 }
 
 function forwardedHeaders(
