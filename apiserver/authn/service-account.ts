@@ -70,7 +70,7 @@ async function verifySignature(
   token: string,
   { keys, clock }: Pick<ServiceAccountOptions, 'keys' | 'clock'>,
 ): Promise<JWTPayload | undefined> {
-  const { kid } = decodeProtectedHeader(token)
+  const { kid } = headerOf(token)
   const candidates = kid === undefined ? keys : keys.filter(({ id }) => id === kid)
   for (const { key, algorithm } of candidates) {
     try {
@@ -81,6 +81,15 @@ async function verifySignature(
     }
   }
   return undefined
+}
+
+/** What cannot be read names no key; then no signature will fit either. */
+function headerOf(token: string): { readonly kid?: string } {
+  try {
+    return decodeProtectedHeader(token)
+  } catch {
+    return {}
+  }
 }
 
 function remember(verified: Map<string, JWTPayload>, token: string, claims: JWTPayload): void {

@@ -1,6 +1,6 @@
 /** Reading request bodies: at most 3 MiB. */
 
-import type { Readable } from 'node:stream'
+import { type Readable, Transform } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { isNode, isScalar, LineCounter, parseDocument, parse as parseYaml, visit } from 'yaml'
 import { badRequest, StatusError } from '../../apimachinery/status.ts'
@@ -19,6 +19,8 @@ export async function readBody(stream: Readable, signal: AbortSignal): Promise<B
       bytes += chunk.length
       if (bytes > maxBodyBytes) {
         chunks.length = 0
+        // A small body can unpack to a huge one: no need to see the end of it.
+        if (stream instanceof Transform) stream.destroy()
         reject(tooLarge())
       } else chunks.push(chunk)
     })

@@ -146,7 +146,7 @@ export class Pipeline {
   #answerError(error: unknown, response: ApiResponse, incoming: IncomingRequest, signal: AbortSignal): void {
     const cause = signal.aborted && !(error instanceof StatusError) ? signal.reason : error
     if (response.headersSent) {
-      // Half an answer cannot be taken back; the client sees a broken stream.
+      // Half an answer cannot be taken back: all that is left to say is that it ends here.
       if (!response.writableEnded) response.end()
       return
     }
