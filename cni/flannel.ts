@@ -6,7 +6,8 @@
  *                                               │
  *                                               └─ kept in <dataDir>/<containerID> until DEL
  */
-import { mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, unlink } from 'node:fs/promises'
+import { replaceFile } from '../component-base/replace-file.ts'
 import { bridge } from './bridge.ts'
 import { delegateToProgram, runPlugin } from './delegate.ts'
 import { delegateOf, parseSubnetFile, planDelegate } from './flannel-plan.ts'
@@ -54,9 +55,7 @@ function reasonOf(error: unknown): string {
 async function keep({ config, containerId }: Request, delegate: NetworkConfig): Promise<void> {
   const folder = folderOf(config)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const path = `${folder}/${containerId}`
-  await writeFile(`${path}.tmp`, JSON.stringify(delegate), { mode: 0o600 })
-  await rename(`${path}.tmp`, path)
+  await replaceFile(`${folder}/${containerId}`, JSON.stringify(delegate), 0o600)
 }
 
 async function kept({ config, containerId }: Request): Promise<NetworkConfig | undefined> {

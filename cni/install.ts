@@ -1,5 +1,6 @@
 /** Writes one small program per plugin into a folder, where a container runtime looks for them. */
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
+import { replaceFile } from '../component-base/replace-file.ts'
 import { plugins } from './plugins.ts'
 
 /** What the wrappers start: this Node and this bundle; and where `cni serve` may listen. */
@@ -36,8 +37,6 @@ function quote(text: string): string {
 export async function install(folder: string, target: Target): Promise<void> {
   await mkdir(folder, { recursive: true })
   for (const name of Object.keys(plugins)) {
-    const path = `${folder}/${name}`
-    await writeFile(`${path}.tmp`, renderWrapper(name, target), { mode: 0o755 })
-    await rename(`${path}.tmp`, path)
+    await replaceFile(`${folder}/${name}`, renderWrapper(name, target), 0o755)
   }
 }

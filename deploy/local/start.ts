@@ -1,7 +1,7 @@
 /** `npm start`: every step is safe to repeat, so that a second start mends what is missing and changes nothing else. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, chmod, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { access, chmod, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { arch } from 'node:process'
 import type { Node } from '../../api/core/v1.ts'
@@ -10,6 +10,7 @@ import { loadKubeconfig } from '../../client/rest/kubeconfig.ts'
 import { nodes as nodesRef } from '../../client/rest/resource-refs.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import { run } from '../../component-base/exec.ts'
+import { replaceFile } from '../../component-base/replace-file.ts'
 import { applyManifests } from './addons.ts'
 import { makeCertificates } from './certificates.ts'
 import { clusterImages, pauseImage } from './images/images.ts'
@@ -144,26 +145,21 @@ async function makeNode(
     await mkdir(`${node.dir}/${folder}`, { recursive: true, mode: 0o755 })
   }
   const json = async (file: string, value: unknown): Promise<void> => {
-    await replaceFile(`${node.dir}/${file}`, `${JSON.stringify(value, undefined, 2)}\n`)
+    // containerd watches its folder and would read half a file.
+    await replaceFile(`${node.dir}/${file}`, `${JSON.stringify(value, undefined, 2)}\n`, 0o600)
   }
   const facts = {
     restrictOomScoreAdj: ((await effectiveCapabilities()) & capSysResource) === 0n,
     snapshotter: await snapshotterFor(node, signal),
     sandboxImage: pauseImage,
   }
-  await replaceFile(`${node.dir}/containerd.toml`, containerdConfiguration(node, facts))
+  await replaceFile(`${node.dir}/containerd.toml`, containerdConfiguration(node, facts), 0o600)
   await json('kubelet.json', kubeletConfiguration(node))
   await json('net-conf.json', flannelConfiguration(options))
   await json('cni/net.d/10-flannel.conflist', cniConfiguration(node))
   await installCniPlugins(node, paths, signal)
   await makeNodeNetwork(node, signal)
   await makeMountNamespace(node, signal)
-}
-
-/** In one step: containerd watches its folder and would read half a file. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600 })
-  await rename(`${path}.new`, path)
 }
 
 /** Every plugin is the same program under another name. */

@@ -3,9 +3,10 @@
  * pause. Programs outlive the supervisor: a new one finds them by their pid files and starts only what is missing.
  */
 import { spawn } from 'node:child_process'
-import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
+import { replaceFile } from '../../component-base/replace-file.ts'
 import { clusterFile, marker, runDir, stateDir } from './layout.ts'
 import { inNode } from './node-namespace.ts'
 import type { ProgramSpec } from './programs.ts'
@@ -72,8 +73,7 @@ export async function readPrograms(): Promise<readonly ProgramSpec[]> {
 
 /** Replaces the list in one step. */
 export async function writePrograms(programs: readonly ProgramSpec[]): Promise<void> {
-  await writeFile(`${clusterFile}.new`, JSON.stringify(programs, undefined, 1), { mode: 0o600 })
-  await rename(`${clusterFile}.new`, clusterFile)
+  await replaceFile(clusterFile, JSON.stringify(programs, undefined, 1), 0o600)
 }
 
 /** Starts a program in its node, detached, with its log appended, and notes its pid. */

@@ -1,6 +1,7 @@
 /** subnet.env: how flanneld tells the CNI plugin on the same host which subnet to use. */
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { replaceFile } from '../../component-base/replace-file.ts'
 import { formatIpv4, formatSubnet, type Subnet } from '../ipv4.ts'
 
 /** What the file says. */
@@ -30,7 +31,5 @@ export function parsePreviousSubnet(text: string): string | undefined {
 /** Writes the file so that a reader sees the old or the new one. */
 export async function writeSubnetEnv(path: string, env: SubnetEnv): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  const temporary = `${dirname(path)}/.subnet.env.tmp`
-  await writeFile(temporary, renderSubnetEnv(env), { mode: 0o644 })
-  await rename(temporary, path)
+  await replaceFile(path, renderSubnetEnv(env), 0o644)
 }
