@@ -5,6 +5,7 @@ import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
 import type { AdmissionPlugin } from './admission/admission.ts'
 import { admissionPlugins } from './admission/plugins.ts'
+import type { ProxyIdentity } from './aggregator/backend.ts'
 import { createAuthenticator } from './authn/chain.ts'
 import { createClientCertAuthenticator, parseCertificates } from './authn/client-cert.ts'
 import { createRequestHeaderAuthenticator } from './authn/request-header.ts'
@@ -49,6 +50,8 @@ export type Access = {
   readonly authorizer: ReturnType<typeof createAuthorizer>
   readonly plugins: readonly AdmissionPlugin[]
   readonly subresources: readonly SubresourceHandler[]
+  /** Our certificate towards aggregated API servers. */
+  readonly proxyIdentity: ProxyIdentity
   /** The address of the Service `kubernetes`. */
   readonly kubernetesServiceIp: string
   /** PEM bundles that may have signed client certificates. */
@@ -119,6 +122,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       disabled: flags['disable-admission-plugins'],
     }),
     subresources: subresourceHandlers({ kubelet, verifyToken, random, tokenIssuer: tokenIssuer(config, signingPem) }),
+    proxyIdentity: await proxyIdentity(flags),
     kubernetesServiceIp: clusterIps.firstAddress,
     clientCa: [clientCa, proxyCa].filter((pem) => pem !== undefined),
     issuerDocument: discoveryDocument(issuer, flags['service-account-jwks-uri'] || `${issuer}/openid/v1/jwks`, keys),
@@ -148,6 +152,14 @@ async function kubeletOptions(flags: Flags): Promise<KubeletClientOptions> {
     ...(key === undefined ? {} : { key }),
     ...(ca === undefined ? {} : { ca }),
   }
+}
+
+async function proxyIdentity(flags: Flags): Promise<ProxyIdentity> {
+  const [cert, key] = [
+    await readOptional(flags['proxy-client-cert-file']),
+    await readOptional(flags['proxy-client-key-file']),
+  ]
+  return cert === undefined || key === undefined ? undefined : { cert, key }
 }
 
 function requestHeader(flags: Flags, ca: string): ReturnType<typeof createRequestHeaderAuthenticator> {

@@ -16,6 +16,10 @@ import { selfSignedKeyPair } from '../component-base/self-signed.ts'
 import { type KeyPair, readKeyPair } from '../component-base/tls.ts'
 import { type Access, createAccess } from './access.ts'
 import { type AdmissionChain, createAdmissionChain } from './admission/admission.ts'
+import { runAvailability } from './aggregator/availability.ts'
+import type { AggregatorBackend } from './aggregator/backend.ts'
+import { RemoteResources, remoteDiscovery } from './aggregator/discovery.ts'
+import { forward, remoteService } from './aggregator/proxy.ts'
 import { type CustomResources, createCustomResources } from './apiextensions/controller.ts'
 import { runBootstrap } from './bootstrap/run.ts'
 import type { Config } from './config.ts'
@@ -77,7 +81,9 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   const health = new HealthChecks()
   const state = { stopping: false, bootstrapped: false }
   addChecks(health, core.caches, state)
-  const pipeline = createPipeline(options, core, access, health)
+  const remote = new RemoteResources()
+  const backend = { reader: core.reader, identity: access.proxyIdentity, random: options.random }
+  const pipeline = createPipeline(options, core, access, health, { backend, remote })
   const keyPair = await servingKeyPair(config, access.kubernetesServiceIp, clock)
   const transport = await startTransport({
     address: config.flags['bind-address'],
@@ -109,6 +115,10 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     compaction: async (end) => {
       const intervalMs = config.flags['etcd-compaction-interval']
       await runCompactor({ storage, clock, logger, intervalMs }, end)
+    },
+    'aggregated servers': async (end) => {
+      while (!state.bootstrapped) await clock.sleep(100, end)
+      await runAvailability({ ...backend, store: core.store, clock, logger, resources: remote }, end)
     },
     'ip addresses': async (end) => {
       while (!state.bootstrapped) await clock.sleep(100, end)
@@ -304,6 +314,7 @@ function createPipeline(
   core: Core,
   access: Access,
   health: HealthChecks,
+  { backend, remote }: { readonly backend: AggregatorBackend; readonly remote: RemoteResources },
 ): Pipeline {
   const { handlers, reader, store, customResources } = core
   const subresourceContext = {
@@ -327,8 +338,10 @@ function createPipeline(
   }
   const openapi = createOpenApiHandler(handlers.schemas, handlers.resources)
   const metrics = createRegistry()
+  const discovery = remoteDiscovery(reader, remote)
   const plain = (): PlainContext => ({
     resources: handlers.resources,
+    remote: discovery,
     health,
     metrics,
     serverAddress: `${config.advertiseAddress}:${core.port()}`,
@@ -347,7 +360,9 @@ function createPipeline(
     statusMetadata: (error) => (error instanceof ExpiredListError ? { continue: error.continueToken } : {}),
     onDone: observe,
     handle: async (request, response) => {
-      if (request.info.isResourceRequest) await dispatch(dispatchContext, request, response)
+      const elsewhere = remoteService(reader, request.info.path)
+      if (elsewhere !== undefined) await forward(backend, elsewhere, request, response)
+      else if (request.info.isResourceRequest) await dispatch(dispatchContext, request, response)
       else await answerPlainPath(plain(), request, response)
     },
     upgrade: async (request, socket, head) => {

@@ -2,19 +2,20 @@
 import { createHash } from 'node:crypto'
 import type { ResourceFacts } from '../../api/facts/resources.ts'
 import type { Resource } from '../../api/resource.ts'
+import type { RemoteDiscovery } from '../aggregator/discovery.ts'
 import { groupPriorities } from '../bootstrap/api-services.ts'
 import type { ResourceRegistry, ServedGroup } from '../registry/resource-registry.ts'
 
 const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 
 /** The order of groups decides which one `kubectl get x` means when several have an `x`. */
-function sortedGroups(registry: ResourceRegistry): readonly ServedGroup[] {
+function sortedGroups(registry: ResourceRegistry, remote: readonly ServedGroup[] = []): readonly ServedGroup[] {
   const order = Object.keys(groupPriorities)
   const rank = ({ group }: ServedGroup): number => {
     const at = order.indexOf(group)
     return at === -1 ? order.length : at
   }
-  return registry.groups().toSorted((a, b) => rank(a) - rank(b) || (a.group < b.group ? -1 : 1))
+  return [...registry.groups(), ...remote].toSorted((a, b) => rank(a) - rank(b) || (a.group < b.group ? -1 : 1))
 }
 
 /** `/api`. */
@@ -27,14 +28,14 @@ export function apiVersions(serverAddress: string): object {
 }
 
 /** `/apis`. */
-export function apiGroupList(registry: ResourceRegistry): object {
-  const groups = sortedGroups(registry).filter(({ group }) => group !== '')
+export function apiGroupList(registry: ResourceRegistry, remote: RemoteDiscovery): object {
+  const groups = sortedGroups(registry, remote.groups()).filter(({ group }) => group !== '')
   return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(groupBody) }
 }
 
 /** `/apis/{group}`; `undefined` when it is not served. */
-export function apiGroup(registry: ResourceRegistry, group: string): object | undefined {
-  const served = registry.groups().find((one) => one.group === group)
+export function apiGroup(registry: ResourceRegistry, group: string, remote: RemoteDiscovery): object | undefined {
+  const served = [...registry.groups(), ...remote.groups()].find((one) => one.group === group)
   return served === undefined || group === '' ? undefined : { kind: 'APIGroup', apiVersion: 'v1', ...groupBody(served) }
 }
 
@@ -96,22 +97,27 @@ function storageVersionHash({ facts, storedAs }: Resource): string {
 }
 
 /** The aggregated form of `/api` (`core`) and `/apis`. Source: `apidiscovery.k8s.io/v2`. */
-export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean): object {
+export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean, remote: RemoteDiscovery): object {
+  const remoteGroups = remote.groups()
   return {
     kind: 'APIGroupDiscoveryList',
     apiVersion: 'apidiscovery.k8s.io/v2',
     metadata: {},
-    items: sortedGroups(registry)
+    items: sortedGroups(registry, remoteGroups)
       .filter(({ group }) => (group === '') === core)
-      .map(({ group, versions }) => ({
-        metadata: { ...(group === '' ? {} : { name: group }), creationTimestamp: null },
-        versions: versions.map((version) => ({
-          version,
-          resources: registry.inGroupVersion(group, version).toSorted(byPlural).map(aggregatedResource),
-          freshness: 'Current',
-        })),
+      .map((served) => ({
+        metadata: { ...(served.group === '' ? {} : { name: served.group }), creationTimestamp: null },
+        versions: remoteGroups.includes(served) ? remote.versions(served.group) : ownVersions(registry, served),
       })),
   }
+}
+
+function ownVersions(registry: ResourceRegistry, { group, versions }: ServedGroup): readonly object[] {
+  return versions.map((version) => ({
+    version,
+    resources: registry.inGroupVersion(group, version).toSorted(byPlural).map(aggregatedResource),
+    freshness: 'Current',
+  }))
 }
 
 function aggregatedResource({ facts }: Resource): object {

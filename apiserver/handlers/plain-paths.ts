@@ -4,6 +4,7 @@ import { StatusError } from '../../apimachinery/status.ts'
 import type { HealthChecks } from '../../component-base/health.ts'
 import type { Registry } from '../../component-base/metrics.ts'
 import { kubernetesVersion } from '../../component-base/version.ts'
+import type { RemoteDiscovery } from '../aggregator/discovery.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { negotiateOutput } from '../http/negotiation.ts'
 import { send, sendObject, sendText } from '../http/respond.ts'
@@ -13,6 +14,7 @@ import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersio
 
 export type PlainContext = {
   readonly resources: ResourceRegistry
+  readonly remote: RemoteDiscovery
   readonly health: HealthChecks
   readonly metrics: Registry
   readonly serverAddress: string
@@ -78,8 +80,8 @@ function objectAt(context: PlainContext, path: string): object | undefined {
     return second === '' ? apiVersions(context.serverAddress) : apiResourceList(resources, '', second)
   }
   if (first !== 'apis' || fourth !== undefined) return undefined
-  if (second === '') return apiGroupList(resources)
-  return third === '' ? apiGroup(resources, second) : apiResourceList(resources, second, third)
+  if (second === '') return apiGroupList(resources, context.remote)
+  return third === '' ? apiGroup(resources, second, context.remote) : apiResourceList(resources, second, third)
 }
 
 const [major = '1', minor = '36'] = kubernetesVersion.slice(1).split('.')
@@ -124,14 +126,14 @@ function allPaths({ resources }: PlainContext): readonly string[] {
 
 /** One document for all groups, for clients that ask for it by name. */
 async function answerAggregated(
-  { resources }: PlainContext,
+  { resources, remote }: PlainContext,
   request: ApiRequest,
   response: ApiResponse,
   path: string,
 ): Promise<boolean> {
   const wanted = aggregatedType(request.incoming.headers.accept ?? '')
   if (wanted === undefined) return false
-  const body = Buffer.from(JSON.stringify(aggregatedDiscovery(resources, path === '/api')))
+  const body = Buffer.from(JSON.stringify(aggregatedDiscovery(resources, path === '/api', remote)))
   const etag = `"${createHash('sha256').update(body).digest('hex').toUpperCase()}"`
   if (request.incoming.headers['if-none-match'] === etag) {
     response.writeHead(304, { etag, vary: 'Accept' })

@@ -46,6 +46,7 @@ export const kinds = {
     'admissionregistration.k8s.io',
     'validatingwebhookconfigurations',
   ),
+  apiServices: builtIn('apiregistration.v1.APIService', 'apiregistration.k8s.io', 'apiservices'),
   roles: builtIn('rbac.v1.Role', rbac, 'roles'),
   roleBindings: builtIn('rbac.v1.RoleBinding', rbac, 'rolebindings'),
   clusterRoles: builtIn('rbac.v1.ClusterRole', rbac, 'clusterroles'),

@@ -20,6 +20,7 @@ import {
   adminKubeconfig,
   apiserverPort,
   clusterDomain,
+  frontProxyName,
   hostAddress,
   kubeconfigDir,
   kubernetesServiceAddress,
@@ -30,7 +31,7 @@ import {
 type Usage = 'server' | 'client'
 type Request = {
   readonly file: string
-  readonly ca: 'ca' | 'etcd-ca'
+  readonly ca: 'ca' | 'etcd-ca' | 'front-proxy-ca'
   readonly commonName: string
   readonly organization?: string
   readonly names?: readonly string[]
@@ -73,6 +74,8 @@ export function certificateRequests(nodes: number): readonly Request[] {
     client('flanneld', 'system:flannel'),
     client('dns', 'system:coredns'),
     { file: 'etcd', ca: 'etcd-ca', commonName: 'etcd', names: local, usages: ['server', 'client'] },
+    // What aggregated API servers believe when the API server says who asks.
+    { file: 'front-proxy-client', ca: 'front-proxy-ca', commonName: frontProxyName, usages: ['client'] },
     { file: 'etcd-client', ca: 'etcd-ca', commonName: 'kube-apiserver-etcd-client', usages: ['client'] },
     ...Array.from({ length: nodes }, (_, index) => nodeLayout(index + 1)).flatMap(({ name, address }): Request[] => [
       client(name, `system:node:${name}`, 'system:nodes'),
@@ -96,6 +99,7 @@ export async function makeCertificates(nodes: number, nowMs: number): Promise<vo
   const authorities = {
     ca: await authority('ca', 'kubernetes', nowMs),
     'etcd-ca': await authority('etcd-ca', 'etcd-ca', nowMs),
+    'front-proxy-ca': await authority('front-proxy-ca', 'front-proxy-ca', nowMs),
   }
   for (const request of certificateRequests(nodes)) {
     if (!(await exists(`${pkiDir}/${request.file}.crt`))) await issue(request, authorities[request.ca], nowMs)

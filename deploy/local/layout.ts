@@ -21,6 +21,8 @@ export const serviceNetwork = '10.96.0.0/12'
 export const kubernetesServiceAddress = '10.96.0.1'
 export const dnsServiceAddress = '10.96.0.10'
 export const clusterDomain = 'cluster.local'
+/** Whom aggregated API servers believe. */
+export const frontProxyName = 'front-proxy-client'
 export const apiserverPort = 6443
 /** Not 2379: an etcd of the machine's own may have that. */
 export const etcdClientPort = 12379

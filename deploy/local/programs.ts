@@ -4,6 +4,7 @@ import {
   clusterDomain,
   dnsServiceAddress,
   etcdClientPort,
+  frontProxyName,
   hostAddress,
   kubeconfigDir,
   logDir,
@@ -158,6 +159,13 @@ function apiserverFlags(): readonly string[] {
     `--service-cluster-ip-range=${serviceNetwork}`,
     '--authorization-mode=Node,RBAC',
     '--enable-admission-plugins=NodeRestriction',
+    `--proxy-client-cert-file=${pkiDir}/front-proxy-client.crt`,
+    `--proxy-client-key-file=${pkiDir}/front-proxy-client.key`,
+    `--requestheader-client-ca-file=${pkiDir}/front-proxy-ca.crt`,
+    `--requestheader-allowed-names=${frontProxyName}`,
+    '--requestheader-username-headers=X-Remote-User',
+    '--requestheader-group-headers=X-Remote-Group',
+    '--requestheader-extra-headers-prefix=X-Remote-Extra-',
     '--allow-privileged=true',
   ]
 }
