@@ -1,4 +1,5 @@
 /** Who may approve and sign certificate requests for which signer, and what no client certificate may say. */
+import { sameJson } from '../../api/meta/causes.ts'
 import 'reflect-metadata'
 import { Pkcs10CertificateRequest } from '@peculiar/x509'
 import type { ApiObject } from '../../api/resource.ts'
@@ -48,7 +49,7 @@ export function certificateSigning(authorizer: Authorizer): AdmissionPlugin {
     validate: async (request) => {
       if (request.operation !== 'UPDATE' || !isSigningRequest(request, 'status')) return
       const [before, after] = [request.oldObject, request.object].map((one) => one as unknown as SigningRequest)
-      const isSame = JSON.stringify(before?.status) === JSON.stringify(after?.status)
+      const isSame = sameJson(before?.status, after?.status)
       if (!isSame) await requireSignerVerb(authorizer, request, 'sign')
     },
   }

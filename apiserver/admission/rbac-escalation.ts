@@ -2,6 +2,7 @@
  * Who writes roles and bindings may not grant more than they have, unless RBAC grants them the verbs `escalate` or `bind`.
  * Upstream does this in the storage of the four kinds; here it is one plugin among the others.
  */
+import { sameJson } from '../../api/meta/causes.ts'
 import { forbidden, StatusError } from '../../apimachinery/status.ts'
 import type { Attributes, Authorizer } from '../authz/authorizer.ts'
 import { appliedRules, rulesOf } from '../authz/rbac.ts'
@@ -40,7 +41,7 @@ async function checkRole(options: Options, request: AdmissionRequest): Promise<v
   const old = oldObject(request, kinds.clusterRoles)
   if (
     role === undefined ||
-    (old !== undefined && isSame([role.rules, role.aggregationRule], [old.rules, old.aggregationRule]))
+    (old !== undefined && sameJson([role.rules, role.aggregationRule], [old.rules, old.aggregationRule]))
   )
     return
   const { plural } = request.resource.facts
@@ -57,7 +58,7 @@ async function checkBinding(options: Options, request: AdmissionRequest): Promis
   const old = oldObject(request, kinds.roleBindings)
   if (
     binding === undefined ||
-    (old !== undefined && isSame([binding.roleRef, binding.subjects], [old.roleRef, old.subjects]))
+    (old !== undefined && sameJson([binding.roleRef, binding.subjects], [old.roleRef, old.subjects]))
   )
     return
   const { roleRef } = binding
@@ -74,10 +75,6 @@ async function checkBinding(options: Options, request: AdmissionRequest): Promis
   }
   const missing = missingRules(options, request, rules)
   if (missing.length > 0) throw escalation(request, missing)
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 async function may(

@@ -1,6 +1,7 @@
 /** RuntimeClass: a pod takes over the overhead and the scheduling rules of its runtime class. */
 
 import type { Pod } from '../../api/core/v1.ts'
+import { sameJson } from '../../api/meta/causes.ts'
 import type { RuntimeClass } from '../../api/node/v1.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, read } from '../registry/typed-reader.ts'
@@ -38,7 +39,7 @@ export function runtimeClassAdmission(reader: ObjectReader): AdmissionPlugin {
 export function withRuntimeClass(pod: Pod, { overhead, scheduling }: RuntimeClass): Pod | string {
   const wanted = overhead?.podFixed
   const given = pod.spec.overhead
-  if (given !== undefined && JSON.stringify(given) !== JSON.stringify(wanted)) {
+  if (given !== undefined && !sameJson(given, wanted)) {
     return "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
   }
   const nodeSelector = { ...scheduling?.nodeSelector, ...pod.spec.nodeSelector }
@@ -48,9 +49,7 @@ export function withRuntimeClass(pod: Pod, { overhead, scheduling }: RuntimeClas
     }
   }
   const own = pod.spec.tolerations ?? []
-  const added = (scheduling?.tolerations ?? []).filter(
-    (toleration) => !own.some((one) => JSON.stringify(one) === JSON.stringify(toleration)),
-  )
+  const added = (scheduling?.tolerations ?? []).filter((toleration) => !own.some((one) => sameJson(one, toleration)))
   return {
     ...pod,
     spec: {

@@ -1,9 +1,11 @@
 /** Subresources that are the object itself, of which a write changes one part only. */
+
 import type { CertificateSigningRequest } from '../../api/certificates/v1.ts'
 import { defaultPodSpec } from '../../api/core/pod-defaults.ts'
 import { validatePodResize, withResizedContainers } from '../../api/core/pod-resize.ts'
 import { validatePodSpec } from '../../api/core/pod-spec.ts'
 import type { Namespace, Pod } from '../../api/core/v1.ts'
+import { sameJson } from '../../api/meta/causes.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts'
 import { invalid, type StatusCause } from '../../apimachinery/status.ts'
@@ -141,11 +143,11 @@ export function withEphemeralContainers(current: Pod, wanted: Pod): Pod {
     const now = after.find(({ name }) => name === container.name)
     const words = (what: string): string => `existing ephemeral containers "${container.name}" may not be ${what}\n`
     if (now === undefined) return [forbiddenField('spec.ephemeralContainers', words('removed'))]
-    const isSame = JSON.stringify(now) === JSON.stringify(container)
+    const isSame = sameJson(now, container)
     return isSame ? [] : [forbiddenField('spec.ephemeralContainers', words('changed'))]
   })
   if (causes.length > 0) throw invalid({ group: '', kind: 'Pod' }, current.metadata.name, causes)
-  if (JSON.stringify(before) === JSON.stringify(after)) return current
+  if (sameJson(before, after)) return current
   const generation = (current.metadata.generation ?? 0) + 1
   return {
     ...current,

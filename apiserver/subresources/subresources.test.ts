@@ -359,6 +359,11 @@ describe('withEphemeralContainers()', () => {
       refusal(() => withEphemeralContainers(before, pod({ ephemeralContainers: [{ name: 'd', image: 'z' }] }))),
     ).toContain('existing ephemeral containers "d" may not be changed')
   })
+
+  it('does not mind the order in which a client writes the fields', () => {
+    const same = pod({ ephemeralContainers: [{ image: 'x', name: 'd' }] })
+    expect(withEphemeralContainers(before, same)).toBe(before)
+  })
 })
 
 describe('resized()', () => {
