@@ -116,6 +116,13 @@ for (const { name, resource, object: given, options, want } of table) {
   })
 }
 
+test('planDeletion() gives a namespace no grace period', () => {
+  const namespace = object({}, { spec: { finalizers: ['kubernetes'] } })
+  const plan = planDeletion(resourceOf('namespaces'), namespace, { user }, nowMs)
+  expect(plan.type === 'mark' && plan.object.metadata).toMatchObject({ deletionTimestamp: '2026-02-01T00:00:00Z' })
+  expect(plan.type === 'mark' && 'deletionGracePeriodSeconds' in plan.object.metadata).toBe(false)
+})
+
 test('isFinished() waits for finalizers, grace period and the finalizers of a namespace', () => {
   const deletionTimestamp = '2026-02-01T00:00:00Z'
   expect(isFinished(configMaps, object({}))).toBe(false)

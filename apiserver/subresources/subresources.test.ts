@@ -392,6 +392,11 @@ describe('withApproval()', () => {
     expect(withApproval(request(), request('Approved'), 'now').status?.conditions).toEqual([
       { type: 'Approved', status: 'True', lastUpdateTime: 'now', lastTransitionTime: 'now' },
     ])
+    const annotated = {
+      ...request('Approved'),
+      metadata: { name: 'csr', annotations: { by: 'me' } },
+    } as unknown as Request
+    expect(withApproval(request(), annotated, 'now').metadata.annotations).toEqual({ by: 'me' })
     expect(refusal(() => withApproval(request('Approved'), request(), 'now'))).toContain(
       'updates may not remove a condition of type "Approved"',
     )
