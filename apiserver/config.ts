@@ -41,7 +41,10 @@ export const flags = defineFlags({
     'ExternalDNS',
     'ExternalIP',
   ]),
-  'min-request-timeout': number('Watches last at least this many seconds.', 1800),
+  'min-request-timeout': number(
+    'Accepted for compatibility: watches without a limit of their own last 1800 to 3600 seconds.',
+    1800,
+  ),
   'proxy-client-cert-file': text('Client certificate towards aggregated API servers.'),
   'proxy-client-key-file': text('Key of the client certificate towards aggregated API servers.'),
   'request-timeout': duration('How long a request may take.', 60_000),

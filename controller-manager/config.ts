@@ -1,6 +1,8 @@
 /** The flags of kube-controller-manager, by upstream's names, and the configuration they make. Pure. */
 import { defineFlags, type FlagValues } from '../component-base/flags.ts'
 
+const noCredentials = 'Accepted for compatibility: health and metrics ask for no credentials.'
+
 export const flags = defineFlags({
   kubeconfig: { type: 'string', default: '', description: 'How to reach the API server, and as whom.' },
   master: {
@@ -8,10 +10,10 @@ export const flags = defineFlags({
     default: '',
     description: 'Address of the API server; overrides the one in the kubeconfig.',
   },
-  'authentication-kubeconfig': { type: 'string', default: '', description: 'Accepted for compatibility.' },
-  'authorization-kubeconfig': { type: 'string', default: '', description: 'Accepted for compatibility.' },
-  'client-ca-file': { type: 'string', default: '', description: 'Accepted for compatibility.' },
-  'requestheader-client-ca-file': { type: 'string', default: '', description: 'Accepted for compatibility.' },
+  'authentication-kubeconfig': { type: 'string', default: '', description: noCredentials },
+  'authorization-kubeconfig': { type: 'string', default: '', description: noCredentials },
+  'client-ca-file': { type: 'string', default: '', description: noCredentials },
+  'requestheader-client-ca-file': { type: 'string', default: '', description: noCredentials },
   'leader-elect': { type: 'boolean', default: true, description: 'Take the lease before any work.' },
   'leader-elect-lease-duration': { type: 'duration', default: 15_000, description: 'How long a lease lasts.' },
   'leader-elect-renew-deadline': {
@@ -27,7 +29,11 @@ export const flags = defineFlags({
   },
   'leader-elect-resource-namespace': { type: 'string', default: 'kube-system', description: 'Namespace of the lease.' },
   controllers: { type: 'strings', default: ['*'], description: '* for all, foo to add, -foo to leave out.' },
-  'cluster-name': { type: 'string', default: 'kubernetes', description: 'Name of the cluster.' },
+  'cluster-name': {
+    type: 'string',
+    default: 'kubernetes',
+    description: 'Accepted for compatibility: only cloud providers use it.',
+  },
   'cluster-cidr': { type: 'string', default: '', description: 'Range of the pod addresses.' },
   'service-cluster-ip-range': { type: 'string', default: '', description: 'Range of the Service addresses.' },
   'allocate-node-cidrs': { type: 'boolean', default: false, description: 'Give each node a part of the cluster CIDR.' },
@@ -89,7 +95,7 @@ export const flags = defineFlags({
   'secure-port': { type: 'number', default: 10257, description: 'Port of health and metrics; 0 for none.' },
   'tls-cert-file': { type: 'string', default: '', description: 'Serving certificate; self-signed when empty.' },
   'tls-private-key-file': { type: 'string', default: '', description: 'Its key.' },
-  profiling: { type: 'boolean', default: true, description: 'Accepted for compatibility.' },
+  profiling: { type: 'boolean', default: true, description: 'Accepted for compatibility: there are no profiles.' },
 })
 
 export type Flags = FlagValues<typeof flags>

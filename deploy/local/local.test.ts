@@ -32,6 +32,7 @@ test('programsOf() gives no two programs the same log', () => {
 
 test('localOptions() refuses what cannot be run', () => {
   expect(() => localOptions({ ...defaults, nodes: 10 })).toThrow('--nodes must be a whole number from 1 to 9')
+  expect(() => localOptions({ ...defaults, nodes: 0 })).toThrow('--nodes must be a whole number from 1 to 9')
   expect(() => localOptions({ ...defaults, backend: 'carrier-pigeon' })).toThrow('--backend must be')
   expect(localOptions({ ...defaults, 'control-plane-only': true }).nodes).toBe(0)
   expect(Object.keys(localFlags)).toEqual(Object.keys(defaults))

@@ -2,7 +2,7 @@ import { defineFlags, FlagError, type FlagValues } from '../../component-base/fl
 
 export const localFlags = defineFlags({
   nodes: { type: 'number', default: 2, description: 'How many nodes to run, 1 to 9.' },
-  backend: { type: 'string', default: 'udp', description: 'The pod network between nodes: udp or host-gw.' },
+  backend: { type: 'string', default: 'udp', description: 'The pod network between nodes: udp, host-gw or vxlan.' },
   'proxy-mode': { type: 'string', default: 'iptables', description: 'How kube-proxy programs Services: iptables.' },
   'control-plane-only': { type: 'boolean', default: false, description: 'Run etcd and the control plane, no nodes.' },
 })
@@ -15,9 +15,9 @@ export type LocalOptions = {
 
 /** Checks the flags of `npm start`. Throws `FlagError`. */
 export function localOptions(flags: FlagValues<typeof localFlags>): LocalOptions {
-  const nodes = flags['control-plane-only'] ? 0 : flags.nodes
-  if (!Number.isInteger(nodes) || nodes < 0 || nodes > 9)
+  if (!Number.isInteger(flags.nodes) || flags.nodes < 1 || flags.nodes > 9)
     throw new FlagError('--nodes must be a whole number from 1 to 9')
+  const nodes = flags['control-plane-only'] ? 0 : flags.nodes
   const { backend } = flags
   if (backend !== 'udp' && backend !== 'host-gw' && backend !== 'vxlan') {
     throw new FlagError(`--backend must be udp, host-gw or vxlan, not "${backend}"`)

@@ -57,9 +57,14 @@ export async function supervise(clock: Clock, logger: Logger, signal: AbortSigna
       if (before !== undefined && pauseMs(before, clock.now()) > 0) continue
       const attempt = nextAttempt(before, clock.now())
       attempts.set(program.name, attempt)
-      const pid = await startProgram(program, wake)
       pids.delete(program.name)
-      logger.info('Started program', { program: program.name, pid, failures: attempt.failures })
+      try {
+        const pid = await startProgram(program, wake)
+        logger.info('Started program', { program: program.name, pid, failures: attempt.failures })
+      } catch (error) {
+        // A full disk or too many processes may pass; the other programs still need somebody.
+        logger.error('Program not started', { program: program.name, failures: attempt.failures, error })
+      }
     }
     await clock.sleep(pollMs, nap.signal).catch(() => {})
   }
