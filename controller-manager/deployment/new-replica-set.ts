@@ -8,7 +8,7 @@ import { currentAnnotations, sizeAnnotations, templateHashLabel } from './revisi
 const maxNameLength = 253
 
 /** Named after the template, so that the same template is never made twice. */
-export function newReplicaSet(deployment: Deployment, revision: number, replicas: number): Draft<'apps.v1.ReplicaSet'> {
+export function newReplicaSet(deployment: Deployment, revision: bigint, replicas: number): Draft<'apps.v1.ReplicaSet'> {
   const { template, selector, minReadySeconds } = deployment.spec
   const hash = templateHash(template, deployment.status.collisionCount)
   const labels = { ...template.metadata.labels, [templateHashLabel]: hash }

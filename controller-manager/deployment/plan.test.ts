@@ -186,7 +186,7 @@ class World {
 }
 
 test('plan() creates the first replica set at full size with its hash, revision and sizes', () => {
-  const draft = newReplicaSet(deployment(), 1, 3)
+  const draft = newReplicaSet(deployment(), 1n, 3)
   const hash = draft.metadata?.labels?.['pod-template-hash'] ?? ''
   expect(hash).toMatch(/^[bcdfghjklmnpqrstvwxz2456789]{4,10}$/)
   expect(draft).toMatchObject({
@@ -208,7 +208,7 @@ test('plan() creates the first replica set at full size with its hash, revision 
 })
 
 test('plan() names a replica set by the template, whatever the order of its fields, and by the collision count', () => {
-  const name = (value: Deployment): string => newReplicaSet(value, 1, 0).metadata?.name ?? ''
+  const name = (value: Deployment): string => newReplicaSet(value, 1n, 0).metadata?.name ?? ''
   const base = deployment()
   const [first] = base.spec.template.spec.containers
   const turned = { resources: {}, image: first?.image ?? '', name: first?.name ?? '' }

@@ -25,11 +25,11 @@ import {
 import { newReplicaSet } from './new-replica-set.ts'
 import {
   type Annotations,
+  byRevision,
   currentAnnotations,
   findNewReplicaSet,
   nextRevision,
   revisionAnnotation,
-  revisionOf,
   sizeAnnotations,
 } from './revision.ts'
 import { planRollingStep } from './rolling.ts'
@@ -193,7 +193,7 @@ function planCleanUp({ deployment, old }: Situation): readonly Action[] {
   const limit = deployment.spec.revisionHistoryLimit
   if (limit === undefined || limit === 2 ** 31 - 1) return []
   const alive = old.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-  const surplus = alive.toSorted((a, b) => revisionOf(a) - revisionOf(b)).slice(0, Math.max(0, alive.length - limit))
+  const surplus = alive.toSorted(byRevision).slice(0, Math.max(0, alive.length - limit))
   return surplus.filter(isIdle).map((replicaSet) => ({ type: 'delete', replicaSet }))
 }
 

@@ -47,23 +47,33 @@ function withoutHash(template: PodTemplateSpec): PodTemplateSpec {
   return { ...template, metadata: { ...template.metadata, labels } }
 }
 
-/** The number that a replica set carries; 0 without one. */
-export function revisionOf({ metadata }: ReplicaSet): number {
-  const text = metadata.annotations?.[revisionAnnotation]
-  return text !== undefined && /^-?\d+$/.test(text) ? Number(text) : 0
+/** The number that a replica set carries; 0 without one. It has 64 bits, more than a JavaScript number holds. */
+export function revisionOf({ metadata }: ReplicaSet): bigint {
+  return parseRevision(metadata.annotations?.[revisionAnnotation])
+}
+
+function parseRevision(text: string | undefined): bigint {
+  return text !== undefined && /^-?\d{1,19}$/.test(text) ? BigInt(text) : 0n
+}
+
+/** Sorts by revision, oldest first. */
+export function byRevision(a: ReplicaSet, b: ReplicaSet): number {
+  const [left, right] = [revisionOf(a), revisionOf(b)]
+  return left < right ? -1 : left > right ? 1 : 0
 }
 
 /** The number for the current replica set: one more than all others have. */
-export function nextRevision(oldReplicaSets: readonly ReplicaSet[]): number {
-  return Math.max(0, ...oldReplicaSets.map(revisionOf)) + 1
+export function nextRevision(oldReplicaSets: readonly ReplicaSet[]): bigint {
+  const highest = oldReplicaSets.map(revisionOf).reduce((a, b) => (a > b ? a : b), 0n)
+  return highest + 1n
 }
 
 /** The annotations of the current replica set. A rolled-back one keeps the numbers that it had. */
-export function currentAnnotations(deployment: Deployment, existing: Annotations, revision: number): Annotations {
+export function currentAnnotations(deployment: Deployment, existing: Annotations, revision: bigint): Annotations {
   const copied = Object.entries(deployment.metadata.annotations ?? {}).filter(([name]) => !notCopied.has(name))
   const annotations = { ...existing, ...Object.fromEntries(copied) }
   const old = existing[revisionAnnotation]
-  if (old !== undefined && Number(old) >= revision) return annotations
+  if (old !== undefined && parseRevision(old) >= revision) return annotations
   const history = old === undefined ? undefined : extendHistory(existing[revisionHistoryAnnotation] ?? '', old)
   return {
     ...annotations,
