@@ -64,8 +64,9 @@ export function byRevision(a: ReplicaSet, b: ReplicaSet): number {
 
 /** The number for the current replica set: one more than all others have. */
 export function nextRevision(oldReplicaSets: readonly ReplicaSet[]): bigint {
-  const highest = oldReplicaSets.map(revisionOf).reduce((a, b) => (a > b ? a : b), 0n)
-  return highest + 1n
+  const newest = oldReplicaSets.toSorted(byRevision).at(-1)
+  const highest = newest === undefined ? 0n : revisionOf(newest)
+  return highest < 0n ? 1n : highest + 1n
 }
 
 /** The annotations of the current replica set. A rolled-back one keeps the numbers that it had. */
