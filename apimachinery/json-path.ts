@@ -28,7 +28,7 @@ export function parseJsonPath(text: string): JsonPath | undefined {
     const step = stepOf(match)
     if (step === undefined) return undefined
     steps.push(step)
-    at = tokens.lastIndex
+    at += match[0].length
     // `..name`: the name follows without a dot of its own.
     if (step.type === 'deep' && /^[A-Za-z_]/.test(text.slice(at))) at = afterName(text, at, steps)
   }

@@ -3,7 +3,7 @@
  * Source: apimachinery `pkg/util/managedfields`.
  */
 import { isJsonList, isJsonObject, type Json, type JsonObject } from '../json.ts'
-import { difference, type FieldSet, isEmptySet, isFieldSet, union } from './field-set.ts'
+import { difference, type FieldSet, isEmptySet, isFieldSet, type MutableFieldSet, union } from './field-set.ts'
 
 /** One entry, with its set taken out of the wire form. */
 export type Entry = {
@@ -133,7 +133,17 @@ function writeEntry(entry: Entry): JsonObject {
     apiVersion: entry.apiVersion,
     ...(entry.time === undefined || entry.time === '' ? {} : { time: entry.time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: entry.fields,
+    fieldsV1: sorted(entry.fields),
     ...(entry.subresource === '' ? {} : { subresource: entry.subresource }),
   }
+}
+
+/** Sets are written in the order in which upstream writes them: some clients compare the text. */
+function sorted(set: FieldSet): FieldSet {
+  const ordered: MutableFieldSet = {}
+  for (const element of Object.keys(set).sort()) {
+    const below = set[element]
+    if (below !== undefined) ordered[element] = isEmptySet(below) ? below : sorted(below)
+  }
+  return ordered
 }

@@ -2,9 +2,9 @@
  * A version of a CustomResourceDefinition compiled into the same structures as the table of `api/facts/`, so that apply, field
  * sets and OpenAPI need not know where a kind comes from. What only custom kinds do with values is `Struct.custom`.
  */
-import { isJsonList, type Json, type JsonObject } from '../json.ts'
+import { isJsonList, isJsonObject, type Json, type JsonObject } from '../json.ts'
 import type { CustomBehaviour, Field, FieldType, ListType, Schemas, Struct } from './schema.ts'
-import { fillDefaults, pruneRoot, schemaAt } from './structural.ts'
+import { fillDefaults, type OnUnknown, pruneEmbedded, pruneRoot, schemaAt } from './structural.ts'
 
 export type CustomKind = {
   readonly group: string
@@ -31,12 +31,33 @@ export function compileCustom(schemas: Schemas, { group, version, kind, schema }
     // Defaults of the root are none of an empty object's: whoever creates an object owns them.
     ...own.map((one) => ({ ...one, declaredDefault: undefined })),
   ]
+  const meta = schemas.structs.get('meta.v1.ObjectMeta')
+  const isMeta = hasEmbedded(schema) ? (name: string): boolean => meta?.fields.has(name) !== false : undefined
   const custom: CustomBehaviour = {
     schema,
-    prune: (object, onUnknown) => pruneRoot(schema, object, onUnknown),
+    prune: (object, onUnknown) => prune(schema, object, isMeta, onUnknown),
     fillDefaults: (object) => fillDefaults(schema, object),
   }
   return { ...struct(name, fields, schema), gvk: { group, version, kind }, custom }
+}
+
+/** Paths are told by their name, those in embedded metadata last. */
+function prune(
+  schema: JsonObject,
+  object: JsonObject,
+  isMeta: ((name: string) => boolean) | undefined,
+  onUnknown: OnUnknown | undefined,
+): JsonObject {
+  const dropped: string[] = []
+  const kept = pruneRoot(schema, object, (path) => dropped.push(path))
+  for (const path of dropped.toSorted()) onUnknown?.(path)
+  if (isMeta === undefined) return kept
+  const pruned = pruneEmbedded(schema, kept, isMeta, '', onUnknown)
+  return isJsonObject(pruned) ? pruned : kept
+}
+
+function hasEmbedded(schema: JsonObject): boolean {
+  return JSON.stringify(schema).includes('"x-kubernetes-embedded-resource":true')
 }
 
 const typeFields: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata'])

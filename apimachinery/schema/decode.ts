@@ -51,7 +51,11 @@ export function decodeStruct(schemas: Schemas, struct: Struct, value: unknown, o
   const decoder = new Decoder(schemas, options.fieldValidation !== 'Ignore')
   const object = decoder.root(struct, value)
   const strict =
-    options.fieldValidation === 'Ignore' ? [] : strictProblems(value, options.duplicates ?? [], decoder.unknown)
+    options.fieldValidation === 'Ignore'
+      ? []
+      : struct.custom === undefined
+        ? strictProblems(value, options.duplicates ?? [], decoder.unknown)
+        : customProblems(options.duplicates ?? [], decoder.unknown)
   const errors =
     decoder.error !== undefined
       ? [decoder.error]
@@ -74,6 +78,15 @@ function strictProblems(
   // Of a field that is unknown and doubled, only the first is noticed.
   const known = duplicates.filter(({ text }) => !unknown.some((field) => isInside(text, field)))
   const problems = [...known, ...ranked].toSorted((a, b) => compareRanks(a.rank, b.rank)).map(({ text }) => text)
+  return [...new Set(problems)].slice(0, maxStrictProblems)
+}
+
+/** Of custom kinds doubled fields are found first, then unknown ones: those of the metadata, the others by their name. */
+function customProblems(duplicates: readonly StrictProblem[], unknown: readonly UnknownField[]): readonly string[] {
+  const problems = [
+    ...duplicates.map(({ text }) => text),
+    ...unknown.map(({ text }) => `unknown field ${goQuote(text)}`),
+  ]
   return [...new Set(problems)].slice(0, maxStrictProblems)
 }
 
@@ -157,9 +170,11 @@ class Decoder {
     }
     if (isDeeperThan(rest, maxDepth)) this.error ??= 'exceeded max depth'
     if (this.error !== undefined) return head
-    const kept = custom.prune(rest, (path) => {
-      if (this.#strict && this.unknown.length < maxStrictProblems) this.unknown.push({ path: [], text: path })
-    })
+    const dropped: string[] = []
+    const kept = custom.prune(rest, (path) => dropped.push(path))
+    if (this.#strict) {
+      for (const path of dropped.slice(0, maxStrictProblems)) this.unknown.push({ path: [], text: path })
+    }
     return custom.fillDefaults({ ...head, ...kept })
   }
 

@@ -70,6 +70,48 @@ function pruneObject(
   return next ?? object
 }
 
+/** Drops from the metadata of embedded resources what no metadata has. */
+export function pruneEmbedded(
+  schema: JsonObject | undefined,
+  value: Json,
+  isKnown: (field: string) => boolean,
+  path: string,
+  onUnknown?: OnUnknown,
+): Json {
+  if (schema === undefined || typeof value !== 'object' || value === null) return value
+  if (isJsonList(value)) {
+    const items = schemaAt(schema, 'items')
+    return mapList(value, (item, index) => pruneEmbedded(items, item, isKnown, `${path}[${index}]`, onUnknown))
+  }
+  const properties = schemaAt(schema, 'properties') ?? {}
+  const additional = schemaAt(schema, 'additionalProperties')
+  let next: Record<string, Json> | undefined
+  for (const [key, part] of Object.entries(value as JsonObject)) {
+    if (part === undefined) continue
+    const at = path === '' ? key : `${path}.${key}`
+    const pruned =
+      key === 'metadata' && schema[embedded] === true
+        ? knownOnly(part, isKnown, at, onUnknown)
+        : pruneEmbedded(schemaAt(properties, key) ?? additional, part, isKnown, at, onUnknown)
+    if (pruned === part) continue
+    next ??= copyOf(value as JsonObject)
+    setOwn(next, key, pruned)
+  }
+  return next ?? value
+}
+
+function knownOnly(metadata: Json, isKnown: (field: string) => boolean, path: string, onUnknown?: OnUnknown): Json {
+  if (!isJsonObject(metadata)) return metadata
+  const unknown = Object.keys(metadata).filter((key) => !isKnown(key))
+  if (unknown.length === 0) return metadata
+  const next = copyOf(metadata)
+  for (const key of unknown.toSorted()) {
+    onUnknown?.(`${path}.${key}`)
+    delete next[key]
+  }
+  return next
+}
+
 /** Drops nulls where none may be, then fills in defaults. */
 export function fillDefaults(schema: JsonObject, object: JsonObject): JsonObject {
   const filled = fill(schema, object)
