@@ -34,6 +34,9 @@ export type ProgramPaths = {
   readonly dist: string
 }
 
+/** Health and metrics are for this machine alone, as kubeadm has it. */
+const loopbackOnly = '--bind-address=127.0.0.1'
+
 /** Everything that runs, in the order in which it is started. */
 export function programsOf(options: LocalOptions, paths: ProgramPaths): readonly ProgramSpec[] {
   const nodes = Array.from({ length: options.nodes }, (_, index) => nodeLayout(index + 1))
@@ -45,7 +48,10 @@ export function controlPlanePrograms(paths: ProgramPaths): readonly ProgramSpec[
     program('etcd', etcdCommand()),
     program('apiserver', ours(paths, 'apiserver', apiserverFlags())),
     program('controller-manager', ours(paths, 'controller-manager', controllerManagerFlags())),
-    program('scheduler', ours(paths, 'scheduler', [`--kubeconfig=${kubeconfigDir}/scheduler.kubeconfig`])),
+    program(
+      'scheduler',
+      ours(paths, 'scheduler', [`--kubeconfig=${kubeconfigDir}/scheduler.kubeconfig`, loopbackOnly]),
+    ),
   ]
 }
 
@@ -173,6 +179,7 @@ function apiserverFlags(): readonly string[] {
 function controllerManagerFlags(): readonly string[] {
   return [
     `--kubeconfig=${kubeconfigDir}/controller-manager.kubeconfig`,
+    loopbackOnly,
     '--use-service-account-credentials=true',
     '--allocate-node-cidrs=true',
     `--cluster-cidr=${podNetwork}`,

@@ -1,6 +1,8 @@
 /** Answers load balancers that ask on a Service's healthCheckNodePort whether this node has endpoints of it. */
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { serveHttp } from '../../component-base/http.ts'
+import { linkSignals } from '../../component-base/linked-signal.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { PlannedPort } from '../plan/planner.ts'
 
@@ -47,12 +49,14 @@ export class HealthCheckServers {
     const stop = new AbortController()
     this.#stops.set(port, stop)
     const handler = async (_request: IncomingMessage, response: ServerResponse) => this.#answer(port, response)
-    const serving = serveHttp({ address: this.#address, port, handler }, AbortSignal.any([signal, stop.signal]))
+    const both = linkSignals([signal, stop.signal])
     // A port that cannot be opened is tried again with the next sync; other Services go on.
-    serving.catch((error: unknown) => {
-      this.#stops.delete(port)
-      this.#logger.error('Health check port not served', { port, error })
-    })
+    serveHttp({ address: this.#address, port, handler }, both.signal)
+      .catch((error: unknown) => {
+        this.#stops.delete(port)
+        this.#logger.error('Health check port not served', { port, error })
+      })
+      .finally(both.unlink)
   }
 
   #answer(port: number, response: ServerResponse): void {

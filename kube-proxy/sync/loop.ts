@@ -1,5 +1,7 @@
 /** When to sync: soon after a change but not too often, again after a failure, and now and then in any case. */
+
 import type { Clock } from '../../component-base/clock.ts'
+import { linkSignals } from '../../component-base/linked-signal.ts'
 import type { Logger } from '../../component-base/logger.ts'
 
 export type SyncLoopOptions = {
@@ -50,11 +52,11 @@ export class SyncLoop {
   async #wait(limitMs: number, signal: AbortSignal): Promise<void> {
     if (this.#isRequested) return
     const stop = new AbortController()
-    const both = AbortSignal.any([signal, stop.signal])
+    const both = linkSignals([signal, stop.signal])
     const requested = new Promise<void>((resolve) => {
       this.#wake = resolve
     })
-    const late = this.#options.clock.sleep(limitMs, both).catch((error: unknown) => {
+    const late = this.#options.clock.sleep(limitMs, both.signal).catch((error: unknown) => {
       // Ended by the request; an abort from outside is the caller's to handle.
       if (signal.aborted) throw error
     })
@@ -63,6 +65,7 @@ export class SyncLoop {
     } finally {
       this.#wake = undefined
       stop.abort()
+      both.unlink()
     }
   }
 
