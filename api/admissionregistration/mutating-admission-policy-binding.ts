@@ -6,7 +6,7 @@ import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { paramRef } from './param-kind.ts'
-import { defaultMatch, validateMatch, validateParamRef } from './rules.ts'
+import { defaultMatch, notEvaluated, validateMatch, validateParamRef } from './rules.ts'
 import type { MutatingAdmissionPolicyBinding } from './v1.ts'
 
 export const mutatingAdmissionPolicyBindings = defineResource<MutatingAdmissionPolicyBinding>({
@@ -35,6 +35,7 @@ function validateBinding({ spec }: MutatingAdmissionPolicyBinding): Causes {
   const { policyName = '', matchResources } = spec
   return [
     ...when(policyName === '', required('spec.policyName')),
+    notEvaluated,
     ...(spec.paramRef === undefined ? [] : validateParamRef(spec.paramRef, 'spec.paramRef')),
     ...(matchResources === undefined ? [] : validateMatch(matchResources, 'spec.matchResources')),
   ]

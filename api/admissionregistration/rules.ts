@@ -1,6 +1,7 @@
 /** What webhooks and policies have in common. Source: pkg/apis/admissionregistration/validation and v1/defaults.go. */
 import { forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { isFullyQualifiedName, isQualifiedName } from '../../apimachinery/names.ts'
+import type { StatusCause } from '../../apimachinery/status.ts'
 import { type Causes, each, inRange, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
 import type {
@@ -21,6 +22,15 @@ const maxTimeoutSeconds = 30
 function defaultRule<T extends Rule>(rule: T): T {
   return { ...rule, scope: rule.scope || '*' }
 }
+
+/**
+ * A policy does nothing without its binding. While this server has no CEL, it takes no binding: one that is stored and ignored
+ * would look like a protection and be none.
+ */
+export const notEvaluated: StatusCause = forbiddenField(
+  'spec.policyName',
+  'this server does not evaluate CEL expressions',
+)
 
 /** Defaults of one webhook, of either kind. */
 export function defaultWebhook<T extends Webhook>(webhook: T): T {
