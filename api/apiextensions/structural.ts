@@ -2,8 +2,10 @@
  * A schema is structural when every value has a known type, so that unknown fields can be dropped and defaults filled in.
  * Source: apiextensions-apiserver pkg/apiserver/schema, KEP "vanilla OpenAPI subset".
  */
-import { forbiddenField, notSupported, required } from '../../apimachinery/field-errors.ts'
+import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../apimachinery/json.ts'
+import { fillDefaults } from '../../apimachinery/schema/structural.ts'
+import { isPattern, validateValue } from '../../apimachinery/schema/validate.ts'
 import { type Causes, when } from '../meta/causes.ts'
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string']
@@ -44,6 +46,8 @@ function validateLevel(schema: JsonObject, field: string): Causes {
     ),
     ...when(type === 'array' && items === undefined, required(`${field}.items`, 'must be specified')),
     ...validateRules(schema, field),
+    ...validatePattern(schema, field),
+    ...validateDefault(schema, field),
     ...validateListType(schema, field),
     ...Object.entries(isJsonObject(properties) ? properties : {}).flatMap(([name, child]) =>
       validateChild(child, `${field}.properties[${name}]`, 'must not be empty for specified object fields'),
@@ -73,6 +77,25 @@ function validateChild(schema: Json | undefined, field: string, emptyType: strin
   const typeless = schema['type'] === undefined || schema['type'] === ''
   const free = schema[preserve] === true || schema[intOrString] === true
   return [...when(typeless && !free, required(`${field}.type`, emptyType)), ...validateLevel(schema, field)]
+}
+
+/** Source: `validation.ValidateCustomResourceDefinitionOpenAPISchema`. */
+function validatePattern({ pattern }: JsonObject, field: string): Causes {
+  if (typeof pattern !== 'string' || pattern === '' || isPattern(pattern)) return []
+  const message = `must be a valid regular expression, but isn't: error parsing regexp`
+  return [invalidValue(`${field}.pattern`, pattern, message)]
+}
+
+/** A default that no object may have would make every object invalid. Source: `structuraldefaulting.ValidateDefaults`. */
+function validateDefault(schema: JsonObject, field: string): Causes {
+  const value = schema['default']
+  if (value === undefined) return []
+  const at = `${field}.default`
+  const filled = isJsonObject(value) ? fillDefaults(schema, value) : value
+  return validateValue(schema, filled).map((cause) => {
+    const inside = cause.field === undefined || cause.field === '<nil>' ? '' : `.${cause.field}`
+    return { ...cause, field: `${at}${inside}` }
+  })
 }
 
 /** Rules that nobody enforces would promise what does not hold. */

@@ -103,6 +103,10 @@ function cronTab(name: string, spec: object, more: object = {}): object {
   return { apiVersion: 'stable.example.com/v1', kind: 'CronTab', metadata: { name }, spec, ...more }
 }
 
+function hashOf(index: string): string | undefined {
+  return /stable\.example\.com\/v1\?hash=(\w+)/.exec(index)?.[1]
+}
+
 test('a definition is established within a second and shows in discovery', async () => {
   expect(await kubectl('wait', '--for=condition=Established', 'crd/crontabs.stable.example.com', '--timeout=1s')).toBe(
     'customresourcedefinition.apiextensions.k8s.io/crontabs.stable.example.com condition met',
@@ -187,6 +191,11 @@ test('the schema is published: kubectl explains it', async () => {
   const explained = await kubectl('explain', 'ct.spec.cron')
   expect(explained).toContain('FIELD: cron <string>')
   expect(explained).toContain('When it runs.')
+  // Clients keep documents by the hash in the index: it has to change with the schema.
+  const before = await kubectl('get', '--raw', '/openapi/v3')
+  await apply(crd([version('v1', true, { schema: { openAPIV3Schema: { ...schema, description: 'Other words.' } } })]))
+  expect(await kubectl('explain', 'ct')).toContain('Other words.')
+  expect(hashOf(await kubectl('get', '--raw', '/openapi/v3'))).not.toBe(hashOf(before))
 })
 
 test('everything is there after a restart, and a further version is served beside the first', async () => {

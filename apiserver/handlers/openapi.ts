@@ -1,5 +1,6 @@
 /** `/openapi/v2` and `/openapi/v3`, following the served resources. */
 import { readFile } from 'node:fs/promises'
+import type { Resource } from '../../api/resource.ts'
 import { createOpenApiDocuments, type OpenApiDocuments } from '../../apimachinery/openapi/documents.ts'
 import type { Describe } from '../../apimachinery/openapi/names.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
@@ -24,7 +25,12 @@ export function createOpenApiHandler(
   return async (request, response) => {
     descriptions ??= readDescriptions(descriptionsFile)
     const describe = await descriptions
-    documents ??= createOpenApiDocuments({ schemas, resources: resources.all().map(({ facts }) => facts), describe })
+    documents ??= createOpenApiDocuments({
+      schemas,
+      resources: resources.all().map(({ facts }) => facts),
+      describe,
+      revisionOf: ({ group, version }) => revisionOf(schemas, resources.inGroupVersion(group, version)),
+    })
     const { incoming, info } = request
     const answer = documents.answer(info.path.replace(/\/+$/, ''), String(incoming.headers.accept ?? ''))
     if (answer === undefined) return false
@@ -37,6 +43,12 @@ export function createOpenApiHandler(
     } else await send(request, response, 200, contentType, body)
     return true
   }
+}
+
+/** Schemas of custom kinds may change while all else stays the same. */
+function revisionOf({ structs }: Schemas, resources: readonly Resource[]): string {
+  const schemas = resources.flatMap(({ definition }) => structs.get(definition)?.custom?.schema ?? [])
+  return schemas.length === 0 ? '' : JSON.stringify(schemas)
 }
 
 /** The prose of definitions and fields; without the file there is none. */
