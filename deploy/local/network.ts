@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { ExecError, run } from '../../component-base/exec.ts'
-import { bridge, hostAddress, type NodeLayout, nodeNetwork, podNetwork, runDir, serviceNetwork } from './layout.ts'
+import { bridge, hostAddress, type NodeLayout, nodeNetwork, runDir, serviceNetwork } from './layout.ts'
 
 const forwardFile = '/proc/sys/net/ipv4/ip_forward'
 /** Says that forwarding was off before us. */
@@ -22,7 +22,8 @@ export async function makeBridge(signal: AbortSignal): Promise<void> {
 
 /**
  * Lets nodes reach what the machine reaches, through a table of our own, so that images can be pulled.
- * The machine's own tables are not touched. What nodes have no rule or route for must not leave the cluster.
+ * The machine's own tables are not touched. A Service address that a node has no rule for must not leave the
+ * cluster. Pod addresses may pass: with br_netfilter this table sees what goes from node to node over the bridge, too.
  */
 export async function makeEgress(signal: AbortSignal): Promise<void> {
   const { stdout } = await run('ip', ['-4', 'route', 'show', 'default'], { signal })
@@ -36,7 +37,7 @@ table ip kubets {
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
-    iifname "${bridge}" ip daddr { ${podNetwork}, ${serviceNetwork} } reject
+    iifname "${bridge}" ip daddr ${serviceNetwork} reject
   }
 }
 `
