@@ -5,7 +5,7 @@ import { systemClock } from '../../component-base/clock.ts'
 import { FlagError, formatUsage, parseFlags } from '../../component-base/flags.ts'
 import { createLogger } from '../../component-base/logger.ts'
 import { localFlags, localOptions } from './options.ts'
-import { StepError } from './progress.ts'
+import { createProgress, StepError } from './progress.ts'
 import { install, start } from './start.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
@@ -35,7 +35,9 @@ async function main(command: string, argv: readonly string[], signal: AbortSigna
       await stop(systemClock, write, signal)
       return 0
     case 'install':
-      await install(process.env['PATH'] ?? '', signal)
+      await createProgress(write, systemClock.now).step('programs of the machine', async () => {
+        await install(process.env['PATH'] ?? '', signal)
+      })
       return 0
     case 'status':
       return (await status(write)) ? 0 : 1

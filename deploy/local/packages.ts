@@ -57,9 +57,9 @@ export async function installPackages(
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const names = requirements.map(({ program, debianPackage }) => `${program} (package ${debianPackage})`).join(', ')
+  const names = [...new Set(requirements.map(({ program, debianPackage }) => `${program} (package ${debianPackage})`))]
   if (!(await isOnPath('apt-get', path))) {
-    throw new Error(`these programs are missing and there is no apt to install them: ${names}`)
+    throw new Error(`these programs are missing and there is no apt to install them: ${names.join(', ')}`)
   }
   const packages = [...new Set(requirements.map(({ debianPackage }) => debianPackage))]
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
