@@ -1,6 +1,6 @@
 /** One question to a webhook over HTTPS. */
 
-import type { IncomingMessage } from 'node:http'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { isIP } from 'node:net'
 import { isJsonObject, type Json, type JsonObject } from '../../../apimachinery/json.ts'
@@ -18,6 +18,18 @@ export type Question = {
   readonly ca: string | undefined
   readonly body: JsonObject
   readonly timeoutMs: number
+  /** Who asks; admission webhooks are asked by nobody in particular. */
+  readonly caller?: Caller
+}
+
+/** How a webhook knows us. */
+export type Caller = {
+  readonly userAgent: string
+  readonly cert?: string
+  readonly key?: string
+  readonly token?: string
+  /** The kubeconfig says that the webhook's certificate does not matter. */
+  readonly insecureSkipTlsVerify?: boolean
 }
 
 /** The answer's body. Throws errors in the words of Go's HTTP client. */
@@ -34,8 +46,15 @@ export async function ask(question: Question, signal: AbortSignal): Promise<Json
 }
 
 /** The webhook has answered, with something else than a review. */
-class AnswerError extends Error {
+export class AnswerError extends Error {
   override readonly name = 'AnswerError'
+  /** The HTTP code; 0 where the answer was good but could not be read. */
+  readonly code: number
+
+  constructor(message: string, code = 0) {
+    super(message)
+    this.code = code
+  }
 }
 
 async function post(question: Question, signal: AbortSignal): Promise<Json> {
@@ -43,7 +62,7 @@ async function post(question: Question, signal: AbortSignal): Promise<Json> {
   const response = await send(question, bytes, signal, 1)
   const text = await readAll(response)
   const { statusCode = 0 } = response
-  if (statusCode < 200 || statusCode > 299) throw new AnswerError(refusal(statusCode, text))
+  if (statusCode < 200 || statusCode > 299) throw new AnswerError(refusal(statusCode, text), statusCode)
   try {
     return JSON.parse(text) as Json
   } catch {
@@ -54,37 +73,40 @@ async function post(question: Question, signal: AbortSignal): Promise<Json> {
 }
 
 async function send(
-  { target, ca }: Question,
+  { target, ca, caller }: Question,
   bytes: Buffer,
   signal: AbortSignal,
   attempts: number,
 ): Promise<IncomingMessage> {
   return await new Promise((resolve, reject) => {
     const { host, port, path, serverName } = target
-    const request = httpsRequest(
-      {
-        host,
-        port,
-        path,
-        method: 'POST',
-        agent,
-        signal,
-        ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
-        ...(ca === undefined ? {} : { ca }),
-        headers: {
-          host: `${serverName}:${port}`,
-          accept: 'application/json, */*',
-          'content-type': 'application/json',
-          'content-length': bytes.length,
-          'user-agent': 'kube-apiserver-admission',
-        },
-      },
-      resolve,
-    )
+    const headers = {
+      host: `${serverName}:${port}`,
+      accept: 'application/json, */*',
+      'content-type': 'application/json',
+      'content-length': bytes.length,
+      'user-agent': caller?.userAgent ?? 'kube-apiserver-admission',
+      ...(caller?.token === undefined ? {} : { authorization: `Bearer ${caller.token}` }),
+    }
+    const common = { host, port, path, method: 'POST', signal, headers }
+    const request = target.url.startsWith('http:')
+      ? httpRequest(common, resolve)
+      : httpsRequest(
+          {
+            ...common,
+            agent,
+            ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+            ...(ca === undefined ? {} : { ca }),
+            ...(caller?.cert === undefined ? {} : { cert: caller.cert }),
+            ...(caller?.key === undefined ? {} : { key: caller.key }),
+            ...(caller?.insecureSkipTlsVerify === true ? { rejectUnauthorized: false } : {}),
+          },
+          resolve,
+        )
     request.on('error', (error) => {
       // A kept connection may have been closed at the other end just now.
       if (request.reusedSocket && attempts > 0 && !signal.aborted) {
-        send({ target, ca, body: {}, timeoutMs: 0 }, bytes, signal, attempts - 1).then(resolve, reject)
+        send({ target, ca, body: {}, timeoutMs: 0, ...(caller === undefined ? {} : { caller }) }, bytes, signal, attempts - 1).then(resolve, reject)
       } else reject(error)
     })
     request.end(bytes)
