@@ -1,0 +1,180 @@
+/**
+ * Values at run time. Scalars are JavaScript's own where one fits: int is `bigint`, double is `number`, bytes are `Uint8Array`.
+ * Everything else says its `kind`. Lists and maps are seams: a literal, a lazy view of JSON or a library's own collection.
+ */
+import type { Json } from '../json.ts'
+import type { CelType } from './types.ts'
+
+/** Any value of CEL. */
+export type CelValue =
+  | null
+  | boolean
+  | bigint
+  | number
+  | string
+  | Uint8Array
+  | Uint
+  | Timestamp
+  | Duration
+  | ListValue
+  | MapValue
+  | ObjectValue
+  | OptionalValue
+  | TypeValue
+  | OpaqueValue
+
+/** An unsigned 64-bit number. */
+export type Uint = { readonly kind: 'uint'; readonly value: bigint }
+
+/** Seconds since 1970 and nanoseconds after them (0 to 999,999,999). */
+export type Timestamp = { readonly kind: 'timestamp'; readonly seconds: number; readonly nanos: number }
+
+/** A length of time in nanoseconds, within 64 bits. */
+export type Duration = { readonly kind: 'duration'; readonly nanos: bigint }
+
+/** A list. `get` is called with indexes in range only. */
+export type ListValue = {
+  readonly kind: 'list'
+  readonly size: number
+  readonly get: (index: number) => CelValue
+  /** Equality of its own, as of `x-kubernetes-list-type: set`; both sides are asked through the left one. */
+  readonly equals?: (other: ListValue) => boolean
+  /** Its own meaning of `+`. */
+  readonly concat?: (other: ListValue) => ListValue
+  /** The JSON that this is a view of. */
+  readonly json?: Json
+}
+
+/** A map. Keys are bool, int, uint or string. */
+export type MapValue = {
+  readonly kind: 'map'
+  readonly size: number
+  readonly find: (key: CelValue) => CelValue | undefined
+  readonly keys: () => readonly CelValue[]
+  /** Equality of its own; `undefined` leaves the question to the usual comparison. */
+  readonly equals?: (other: MapValue) => boolean
+  /** What `type()` says, where it is not `map`. */
+  readonly typeName?: string
+  /** The JSON that this is a view of. */
+  readonly json?: Json
+}
+
+/** A struct written as `Name{field: value}`, or one that a library hands out; it is no map: `in` and `size` refuse it. */
+export type ObjectValue = {
+  readonly kind: 'object'
+  readonly typeName: string
+  readonly find: (field: string) => CelValue | undefined
+  /** Names of the fields that are set. */
+  readonly names: () => readonly string[]
+  readonly equals?: (other: CelValue) => boolean
+  readonly json?: Json
+}
+
+/** `optional.of(value)`, or `optional.none()` when `value` is absent. */
+export type OptionalValue = { readonly kind: 'optional'; readonly value?: CelValue }
+
+/** A type as a value: `int`, `type(x)`. */
+export type TypeValue = { readonly kind: 'type'; readonly type: CelType }
+
+/** A value of a library's own type. */
+export type OpaqueValue = {
+  readonly kind: 'opaque'
+  readonly typeName: string
+  readonly equals: (other: CelValue) => boolean
+  /** Whether `optional.ofNonZeroValue` takes it for nothing. */
+  readonly isZero?: () => boolean
+}
+
+/** Makes a uint; the caller has checked the range. */
+export function uint(value: bigint): Uint {
+  return { kind: 'uint', value }
+}
+
+/** Makes a timestamp; the caller has checked the range. */
+export function timestamp(seconds: number, nanos: number): Timestamp {
+  return { kind: 'timestamp', seconds, nanos }
+}
+
+/** Makes a duration; the caller has checked the range. */
+export function duration(nanos: bigint): Duration {
+  return { kind: 'duration', nanos }
+}
+
+/** Makes a type value. */
+export function typeValue(type: CelType): TypeValue {
+  return { kind: 'type', type }
+}
+
+/** Makes an optional that has a value. */
+export function optionalValue(value: CelValue): OptionalValue {
+  return { kind: 'optional', value }
+}
+
+/** The optional without a value. */
+export const optionalNone: OptionalValue = { kind: 'optional' }
+
+class ArrayList implements ListValue {
+  readonly kind = 'list'
+  readonly items: readonly CelValue[]
+
+  constructor(items: readonly CelValue[]) {
+    this.items = items
+  }
+
+  get size(): number {
+    return this.items.length
+  }
+
+  get(index: number): CelValue {
+    return this.items[index] ?? null
+  }
+}
+
+/** A list of these values. */
+export function listValue(items: readonly CelValue[]): ListValue {
+  return new ArrayList(items)
+}
+
+/** The items of a list as an array. */
+export function itemsOf(list: ListValue): readonly CelValue[] {
+  return list instanceof ArrayList ? list.items : Array.from({ length: list.size }, (_, i) => list.get(i))
+}
+
+class EntriesMap implements MapValue {
+  readonly kind = 'map'
+  readonly #byKey: ReadonlyMap<string | boolean | bigint, { readonly key: CelValue; readonly value: CelValue }>
+
+  constructor(entries: Iterable<readonly [CelValue, CelValue]>) {
+    const byKey = new Map<string | boolean | bigint, { key: CelValue; value: CelValue }>()
+    for (const [key, value] of entries) {
+      const id = keyIdentity(key)
+      if (id !== undefined) byKey.set(id, { key, value })
+    }
+    this.#byKey = byKey
+  }
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  find(key: CelValue): CelValue | undefined {
+    const id = keyIdentity(key)
+    return id === undefined ? undefined : this.#byKey.get(id)?.value
+  }
+
+  keys(): readonly CelValue[] {
+    return [...this.#byKey.values()].map((entry) => entry.key)
+  }
+}
+
+/** A map of these entries; keys that are equal as numbers are the same key, the last one stays. */
+export function mapValue(entries: Iterable<readonly [CelValue, CelValue]>): MapValue {
+  return new EntriesMap(entries)
+}
+
+/** What makes two keys the same: `1`, `1u` and `1.0` are. `undefined` for values that can be no key. */
+export function keyIdentity(key: CelValue): string | boolean | bigint | undefined {
+  if (typeof key === 'string' || typeof key === 'boolean' || typeof key === 'bigint') return key
+  if (typeof key === 'number') return Number.isInteger(key) ? BigInt(key) : undefined
+  return key !== null && 'kind' in key && key.kind === 'uint' ? key.value : undefined
+}
