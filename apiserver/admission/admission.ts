@@ -2,6 +2,7 @@
 import type { ApiObject, Resource } from '../../api/resource.ts'
 import type { JsonObject } from '../../apimachinery/json.ts'
 import type { UserInfo } from '../http/request-info.ts'
+import { Reinvocation } from './reinvocation.ts'
 
 /** One write as admission sees it. `object` is absent for DELETE, `oldObject` for CREATE. */
 export type AdmissionRequest = {
@@ -20,11 +21,15 @@ export type AdmissionRequest = {
   readonly connectOptions?: JsonObject
   /** Adds a `Warning` header to the answer. */
   readonly warn?: (text: string) => void
+  /** What plugins remember from the first round of a write to the second. */
+  readonly reinvocation?: Reinvocation
 }
 
 /** One plugin. Either function throws a `StatusError` to refuse. `mutate` returns the object to go on with. */
 export type AdmissionPlugin = {
   readonly name: string
+  /** What upstream's registry does after admission: runs last, and once where others run a second time. */
+  readonly afterwards?: true
   readonly mutate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<ApiObject> | ApiObject
   readonly validate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<void> | void
   /** Told how a write ended that was admitted or that a later plugin refused: to give back what was reserved for it. */
@@ -41,19 +46,21 @@ export type AdmissionChain = {
   readonly settled: (request: AdmissionRequest, outcome: WriteOutcome) => void
 }
 
+type Mutate = NonNullable<AdmissionPlugin['mutate']>
+
 /** Runs the plugins one after the other, each on the object that the one before returned. */
 export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
-  const mutating = plugins.flatMap(({ mutate }) => mutate ?? [])
+  const repeated = plugins.flatMap(({ mutate, afterwards }) => (afterwards ? [] : (mutate ?? [])))
+  const last = plugins.flatMap(({ mutate, afterwards }) => (afterwards ? (mutate ?? []) : []))
   const validating = plugins.flatMap(({ validate }) => validate ?? [])
   return {
     async mutate(request, signal) {
-      let object = request.object
-      for (const mutate of mutating) {
-        // DELETE and CONNECT have no object to change, but a mutating plugin may still refuse them.
-        const result = await mutate(object === undefined ? request : { ...request, object }, signal)
-        if (object !== undefined) object = result
-      }
-      return object
+      const reinvocation = new Reinvocation()
+      const round = async (object: ApiObject | undefined, mutating: readonly Mutate[]) =>
+        await mutateInTurn({ ...request, reinvocation }, object, mutating, signal)
+      let object = await round(request.object, repeated)
+      if (reinvocation.begin()) object = await round(object, repeated)
+      return await round(object, last)
     },
     async validate(request, signal) {
       for (const validate of validating) await validate(request, signal)
@@ -62,4 +69,19 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
       for (const { settled } of plugins) settled?.(request, outcome)
     },
   }
+}
+
+async function mutateInTurn(
+  request: AdmissionRequest,
+  started: ApiObject | undefined,
+  mutating: readonly Mutate[],
+  signal: AbortSignal,
+): Promise<ApiObject | undefined> {
+  let object = started
+  for (const mutate of mutating) {
+    // DELETE and CONNECT have no object to change, but a mutating plugin may still refuse them.
+    const result = await mutate(object === undefined ? request : { ...request, object }, signal)
+    if (object !== undefined) object = result
+  }
+  return object
 }

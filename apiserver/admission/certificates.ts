@@ -16,6 +16,7 @@ type SigningRequest = {
 /** Who asks for a certificate is said by the server alone, whatever the request's author wrote there. */
 export const certificateRequester: AdmissionPlugin = {
   name: 'CertificateRequester',
+  afterwards: true,
   mutate: (request) => {
     if (request.operation !== 'CREATE' || !isSigningRequest(request, '')) return unchanged(request)
     const wanted = request.object as unknown as ApiObject & { readonly spec: Readonly<Record<string, unknown>> }

@@ -54,7 +54,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
   const { lookup, store, authorizer, services, clock, random, tolerationSeconds, disabled = [] } = options
   const { reader } = lookup
   const webhooks = { lookup, random, logger: options.logger, equivalents: options.equivalents }
-  const before = [
+  const plugins = [
     namespaceLifecycle(lookup),
     limitRanger(reader),
     serviceAccountAdmission({ lookup, clock, random }),
@@ -71,10 +71,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     certificateSigning(authorizer),
     certificateSubjectRestriction,
     defaultIngressClass(reader),
-  ].filter(({ name }) => !disabled.includes(name))
-  const plugins = [
-    ...before,
-    mutatingWebhooks({ ...webhooks, before, schemas: options.schemas }),
+    mutatingWebhooks({ ...webhooks, schemas: options.schemas }),
     validatingWebhooks(webhooks),
     resourceQuota({ reader, clock, resource: store.resource, writeStatus: quotaStatusWriter(store) }),
   ]

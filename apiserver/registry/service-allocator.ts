@@ -26,6 +26,7 @@ export type ServiceAllocatorOptions = {
 export function serviceAllocation(options: ServiceAllocatorOptions): AdmissionPlugin {
   return {
     name: 'ServiceAllocation',
+    afterwards: true,
     mutate: (request) => {
       const service = isAbout(request, kinds.services) ? newObject(request, kinds.services) : undefined
       if (service === undefined || request.operation === 'DELETE') return unchanged(request)
