@@ -22,23 +22,27 @@ export type Overload = {
   readonly estimate?: EstimateCall
 }
 
-/** A range of sizes or costs. Upstream counts in uint64; saturate at `Number.MAX_SAFE_INTEGER` or above, never wrap. */
+/** A range of sizes or costs. Upstream counts in uint64; here `unbounded` (2^64) stands for its largest number. */
 export type Range = { readonly min: number; readonly max: number }
 
 /** What is known of an argument before the run. */
 export type ArgumentEstimate = {
   readonly type: CelType
-  /** Length of strings and bytes, number of items or entries. */
+  /** Length of strings and bytes, number of items or entries; 0 to `unbounded` when nothing is known. */
   readonly size: Range
-  /** The text of a string literal. */
+  /** Whether `size` is more than a guess. */
+  readonly sizeKnown: boolean
+  /** The value of a literal. */
   readonly literal?: CelValue
+  /** The size of a list's items (a map's keys) as far as the schema bounds it. */
+  readonly items: () => Range
 }
 
 /** Static cost of a call. */
-export type EstimateCall = (args: readonly ArgumentEstimate[]) => {
-  readonly cost: Range
-  readonly resultSize?: Range
-}
+export type CallEstimate = { readonly cost: Range; readonly resultSize?: Range }
+
+/** Estimates the static cost of a call; the receiver is the first argument. */
+export type EstimateCall = (args: readonly ArgumentEstimate[]) => CallEstimate
 
 /** All signatures of one name. */
 export type FunctionDeclaration = { readonly name: string; readonly overloads: readonly Overload[] }
