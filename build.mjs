@@ -14,6 +14,13 @@ const programs = [
   'cni',
 ].filter((name) => existsSync(`${name}/main.ts`))
 const local = existsSync('deploy/local/main.ts') ? { local: 'deploy/local/main.ts' } : {}
+const benches = existsSync('test/bench')
+  ? Object.fromEntries(
+      readdirSync('test/bench', { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => [`bench-${name}`, `test/bench/${name}/main.ts`]),
+    )
+  : {}
 const workers = Object.fromEntries(
   programs.flatMap((name) =>
     readdirSync(name, { recursive: true })
@@ -23,7 +30,12 @@ const workers = Object.fromEntries(
 )
 
 await build({
-  entryPoints: { ...Object.fromEntries(programs.map((name) => [name, `${name}/main.ts`])), ...local, ...workers },
+  entryPoints: {
+    ...Object.fromEntries(programs.map((name) => [name, `${name}/main.ts`])),
+    ...local,
+    ...workers,
+    ...benches,
+  },
   outdir: 'dist',
   bundle: true,
   platform: 'node',
