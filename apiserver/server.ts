@@ -366,9 +366,9 @@ function createPipeline(
       else await answerPlainPath(plain(), request, response)
     },
     upgrade: async (request, socket, head) => {
-      const handler = upgradeHandler(dispatchContext, request)
-      if (handler?.upgrade === undefined) throw resourceNotServed()
-      await handler.upgrade(request, socket, head, subresourceContext)
+      const upgrade = upgradeHandler(dispatchContext, request)
+      if (upgrade === undefined) throw resourceNotServed()
+      await upgrade(request, socket, head, subresourceContext)
     },
   })
 }

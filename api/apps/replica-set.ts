@@ -40,7 +40,6 @@ export const replicaSets = defineResource<ReplicaSet>({
     ageColumn,
     ...templateColumns,
   ],
-  selectableFields: { 'status.replicas': ({ status }) => String(status.replicas ?? 0) },
   warnings: warnAboutWorkload,
 })
 

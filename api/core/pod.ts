@@ -50,6 +50,8 @@ export const pods = defineResource<Pod>({
   columns: podColumns,
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec.nodeName ?? '',
+    // The name that the field had in v1beta3.
+    'spec.host': (pod) => pod.spec.nodeName ?? '',
     'spec.restartPolicy': (pod) => pod.spec.restartPolicy ?? '',
     'spec.schedulerName': (pod) => pod.spec.schedulerName ?? '',
     'spec.serviceAccountName': (pod) => pod.spec.serviceAccountName ?? '',

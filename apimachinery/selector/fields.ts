@@ -8,9 +8,10 @@ export type FieldRequirement = { readonly field: string; readonly operator: '=' 
 /** All requirements hold. */
 export type FieldSelector = readonly FieldRequirement[]
 
-/** Reads a selector from text; throws BadRequest in upstream's words. */
+/** Reads a selector from text, its terms in order; throws BadRequest in upstream's words. */
 export function parseFieldSelector(text: string): FieldSelector {
   return splitTerms(text)
+    .toSorted()
     .filter((term) => term !== '')
     .map((term) => parseTerm(text, term))
 }

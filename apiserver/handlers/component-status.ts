@@ -51,7 +51,7 @@ export function componentStatusHandler(resource: Resource, components: readonly 
       const items = await Promise.all(asked.map(async ({ name, probe }) => statusOf(name, await probe(signal))))
       const metadata = { resourceVersion: '' }
       if (form.transform === 'Table') {
-        const table = tableOf(resource, items, metadata, parseTableOptions(query, clock.now()))
+        const table = tableOf(resource, items, metadata, parseTableOptions(query, clock.now(), form))
         await sendObject(request, response, 200, table, form)
       } else if (info.verb === 'get') await sendObject(request, response, 200, items[0] ?? {}, form)
       else await sendObject(request, response, 200, { ...listType(resource), metadata: {}, items }, form)

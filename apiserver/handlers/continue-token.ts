@@ -1,6 +1,8 @@
 /** The `continue` token of paged lists: where to go on, and at which revision. Source: upstream's `EncodeContinue`. */
+import { posix } from 'node:path'
 import { isJsonObject } from '../../apimachinery/json.ts'
-import { badRequest } from '../../apimachinery/status.ts'
+import { JsonSyntaxError, parseJson } from '../../apimachinery/schema/parse-json.ts'
+import { badRequest, type StatusError } from '../../apimachinery/status.ts'
 
 /** `revision` -1: go on with the current state, after the old one has expired. `after` is relative to the collection. */
 export type ContinueToken = { readonly revision: number; readonly after: string }
@@ -11,26 +13,42 @@ export function encodeContinue({ revision, after }: ContinueToken): string {
   return Buffer.from(JSON.stringify(token)).toString('base64url')
 }
 
-/** Throws BadRequest for what is not ours. */
+/** Throws BadRequest for what is not ours. Source: `DecodeContinue`. */
 export function decodeContinue(text: string): ContinueToken {
   const token = parse(text)
-  if (!isJsonObject(token) || token['v'] !== 'meta.k8s.io/v1') {
-    throw badRequest('continue key is not valid: server does not recognize this encoded version')
+  const version = isJsonObject(token) ? (token['v'] ?? '') : ''
+  if (!isJsonObject(token) || version !== 'meta.k8s.io/v1') {
+    throw invalidToken(`: server does not recognize this encoded version ${String(version)}`)
   }
-  const { rv, start } = token
-  if (typeof rv !== 'number' || rv === 0) {
-    throw badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
-  }
-  if (typeof start !== 'string' || start === '' || start.includes('..')) {
-    throw badRequest('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)')
-  }
-  return { revision: rv, after: start.replace(/\0$/, '') }
+  const { rv = 0, start = '' } = token
+  if (typeof rv !== 'number' || typeof start !== 'string') throw invalidToken(': not a token')
+  if (rv === 0) throw invalidToken(': incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
+  if (start === '') throw invalidToken(': encoded start key empty (version meta.k8s.io/v1)')
+  // No way up: the key is joined to the collection's prefix.
+  if (posix.normalize(`/${start.replace(/^\//, '')}`) !== `/${start.replace(/^\//, '')}`)
+    throw invalidToken(`: ${start}`)
+  return { revision: rv, after: start.replace(/^\//, '').replace(/\0$/, '') }
+}
+
+function invalidToken(problem: string): StatusError {
+  return badRequest(`invalid continue token: continue key is not valid${problem}`)
 }
 
 function parse(text: string): unknown {
+  const wrong = wrongBase64(text)
+  if (wrong !== undefined) throw invalidToken(`: illegal base64 data at input byte ${wrong}`)
   try {
-    return JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
+    return parseJson(Buffer.from(text, 'base64url').toString('utf8')).value
   } catch (error) {
-    throw badRequest(`continue key is not valid: ${error instanceof Error ? error.message : ''}`)
+    if (error instanceof JsonSyntaxError) throw invalidToken(`: ${error.message}`)
+    throw error
   }
+}
+
+/** Where Go's raw URL decoder stops, which knows no padding; line ends do not count. */
+function wrongBase64(text: string): number | undefined {
+  const wrong = /[^A-Za-z0-9_\-\r\n]/.exec(text)
+  if (wrong !== null) return wrong.index
+  const digits = text.replace(/[\r\n]/g, '').length
+  return digits % 4 === 1 ? text.length : undefined
 }

@@ -61,7 +61,7 @@ export const deleteCollection: ResourceHandler = async (context, resource, reque
   const { info, incoming, query, signal } = request
   const form = negotiateOutput(incoming.headers, query)
   const options = await parseDeleteOptions(request, context.schemas)
-  const list = parseListOptions(resource, query, false)
+  const list = parseListOptions(resource, query, false, info.name)
   const { entries, meta } = await collect(context, resource, info.namespace, list, signal)
   await forEachLimited(entries, workers, async (entry) => {
     const { namespace = '', name } = entry.view(resource).object.metadata
@@ -72,6 +72,6 @@ export const deleteCollection: ResourceHandler = async (context, resource, reque
       if (!hasReason(error, 'NotFound')) throw error
     }
   })
-  const body = encodeList(resource, entries, meta, form.transform, parseTableOptions(query, context.clock.now()))
+  const body = encodeList(resource, entries, meta, form.transform, parseTableOptions(query, context.clock.now(), form))
   await sendJson(request, response, 200, body, form)
 }

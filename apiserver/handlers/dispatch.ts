@@ -3,6 +3,7 @@ import type { Resource } from '../../api/resource.ts'
 import { StatusError } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { negotiateOutput, negotiateWithoutTable } from '../http/negotiation.ts'
+import type { RequestInfo } from '../http/request-info.ts'
 import { sendObject, sendText } from '../http/respond.ts'
 import { methodNotAllowed } from '../registry/keys.ts'
 import type { SubresourceContext, SubresourceHandler } from '../subresources/subresource.ts'
@@ -13,7 +14,7 @@ import { getObject } from './get.ts'
 import { listObjects } from './list.ts'
 import { patchObject } from './patch.ts'
 import { updateObject } from './update.ts'
-import { watchObjects } from './watch.ts'
+import { watchObjects, watchOverSocket } from './watch.ts'
 
 /** Handlers of subresources and virtual resources by `group/plural/subresource`. */
 export type SubresourceTable = { readonly get: (path: string) => SubresourceHandler | undefined }
@@ -62,10 +63,22 @@ export async function dispatch(context: DispatchContext, request: ApiRequest, re
   } else throw resourceNotServed()
 }
 
+export type UpgradeHandler = NonNullable<SubresourceHandler['upgrade']>
+
 /** The handler of an upgraded connection, if the path has one. */
-export function upgradeHandler(context: DispatchContext, { info }: ApiRequest): SubresourceHandler | undefined {
-  const handler = context.subresources.get(`${info.group}/${info.resource}/${info.subresource}`)
-  return handler?.upgrade === undefined ? undefined : handler
+export function upgradeHandler(context: DispatchContext, request: ApiRequest): UpgradeHandler | undefined {
+  const { info } = request
+  if (info.verb === 'watch' && info.subresource === '') return watchUpgrade(context.handlers, request)
+  return context.subresources.get(`${info.group}/${info.resource}/${info.subresource}`)?.upgrade
+}
+
+function watchUpgrade(context: HandlerContext, request: ApiRequest): UpgradeHandler {
+  const { info } = request
+  const resource = context.resources.get(info.group, info.version, info.resource)
+  if (resource === undefined) throw resourceNotServed()
+  checkScope(resource, request)
+  plainHandler(resource, request)
+  return async (_, socket, head) => await watchOverSocket(context, resource, request, socket, head)
 }
 
 /** Namespaced kinds are found under a namespace; without one they can only be listed and watched. */
@@ -94,7 +107,8 @@ async function answerSpecial(
 
 const verbsWithName = new Set(['get', 'update', 'patch', 'delete'])
 
-function plainHandler(resource: Resource, { info }: ApiRequest): ResourceHandler {
+function plainHandler(resource: Resource, { info, incoming }: ApiRequest): ResourceHandler {
+  if (info.verbInPath === true) return watchHandler(resource, info, incoming.method)
   const handler = handlers[info.verb]
   const { verbs } = resource.facts
   const isServed = verbs === undefined || verbs.includes(info.verb)
@@ -102,4 +116,14 @@ function plainHandler(resource: Resource, { info }: ApiRequest): ResourceHandler
   const hasNameInPath = info.parts[1] !== undefined
   if (hasNameInPath !== verbsWithName.has(info.verb)) throw methodNotAllowed()
   return handler
+}
+
+/** `/api/v1/watch/…`: the deprecated way to ask for a watch, of a collection or of one object. */
+function watchHandler({ facts }: Resource, { verb, parts, namespace }: RequestInfo, method: string): ResourceHandler {
+  const { verbs, storagePrefix, namespaced } = facts
+  const isServed = verb === 'watch' && storagePrefix !== undefined && (verbs === undefined || verbs.includes('watch'))
+  const hasName = parts[1] !== undefined
+  if (!isServed || (hasName && namespaced && namespace === '')) throw resourceNotServed()
+  if (method !== 'GET') throw methodNotAllowed()
+  return watchObjects
 }

@@ -24,7 +24,7 @@ export const getObject: ResourceHandler = async (context, resource, request, res
   const { object, json } = entry.view(resource)
   if (form.transform === 'none') await sendJson(request, response, 200, json, form)
   else {
-    const table = parseTableOptions(query, clock.now())
+    const table = parseTableOptions(query, clock.now(), form)
     await sendJson(request, response, 200, encodeObject(resource, object, json, form.transform, table), form)
   }
 }

@@ -13,17 +13,18 @@ import { CompactedError, FutureRevisionError } from '../storage/storage.ts'
 import { BehindError, type WatchCache } from '../storage/watch-cache.ts'
 import type { HandlerContext, ResourceHandler } from './context.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
+import type { Predicate } from './field-selection.ts'
 import { encodeList, type ListMeta } from './output.ts'
-import { type ListOptions, type Predicate, parseListOptions, parseResourceVersion } from './read-options.ts'
+import { type ListOptions, parseListOptions, parseListRevision } from './read-options.ts'
 import { parseTableOptions } from './table.ts'
 
 /** GET of a collection. */
 export const listObjects: ResourceHandler = async (context, resource, request, response) => {
   const { info, incoming, query, signal } = request
   const form = negotiateOutput(incoming.headers, query)
-  const options = parseListOptions(resource, query, false)
+  const options = parseListOptions(resource, query, false, info.name)
   const { entries, meta } = await collect(context, resource, info.namespace, options, signal)
-  const body = encodeList(resource, entries, meta, form.transform, parseTableOptions(query, context.clock.now()))
+  const body = encodeList(resource, entries, meta, form.transform, parseTableOptions(query, context.clock.now(), form))
   await sendJson(request, response, 200, body, form)
 }
 
@@ -38,9 +39,16 @@ export async function collect(
   signal: AbortSignal,
 ): Promise<Collected> {
   const { caches } = context
-  const start = startOf(options)
   const prefix = collectionPrefix(resource, namespace)
-  const scan: Scan = { context, resource, prefix, options, after: start.after }
+  const single = singleKey(resource, namespace, options)
+  const start = single === undefined ? startOf(options) : startOfSingle(options)
+  const scan: Scan = {
+    context,
+    resource,
+    prefix: single ?? prefix,
+    options: single === undefined ? options : { ...options, limit: 0 },
+    after: start.after,
+  }
   switch (start.type) {
     case 'current':
       await caches.fresh()
@@ -70,19 +78,35 @@ type Scan = {
   readonly options: ListOptions
   readonly after: string
 }
+
+/** The key of the one object that can match; such lists have no pages. Source: `Store.ListPredicate`, `MatchesSingle`. */
+export function singleKey(resource: Resource, namespace: string, { name }: ListOptions): string | undefined {
+  if (name === undefined || name === '' || name.includes('/')) return undefined
+  if (resource.facts.namespaced && namespace === '') return undefined
+  return `${collectionPrefix(resource, namespace)}${name}`
+}
+
 type Start =
   | { readonly type: 'current'; readonly after: string }
   | { readonly type: 'atLeast' | 'exactly'; readonly revision: number; readonly after: string }
 
-function startOf({ continueToken, resourceVersion, resourceVersionMatch }: ListOptions): Start {
+function startOf({ continueToken, resourceVersion, resourceVersionMatch, limit }: ListOptions): Start {
   if (continueToken !== '') {
+    const { revision, after } = decodeContinue(continueToken)
     if (resourceVersion !== '' && resourceVersion !== '0') {
       throw badRequest('specifying resource version is not allowed when using continue')
     }
-    const { revision, after } = decodeContinue(continueToken)
     return revision < 0 ? { type: 'current', after } : { type: 'exactly', revision, after }
   }
-  const revision = parseResourceVersion(resourceVersion)
+  const revision = parseListRevision(resourceVersion)
+  if (revision === undefined) return { type: 'current', after: '' }
+  // Before `resourceVersionMatch` there was, a page of a revision meant exactly that revision.
+  const isExact = resourceVersionMatch === 'Exact' || (resourceVersionMatch === '' && limit > 0 && revision > 0)
+  return { type: isExact ? 'exactly' : 'atLeast', revision, after: '' }
+}
+
+function startOfSingle({ resourceVersion, resourceVersionMatch }: ListOptions): Start {
+  const revision = parseListRevision(resourceVersion)
   if (revision === undefined) return { type: 'current', after: '' }
   return { type: resourceVersionMatch === 'Exact' ? 'exactly' : 'atLeast', revision, after: '' }
 }
@@ -104,9 +128,9 @@ function fromCache({ context, resource, prefix, options, after }: Scan, revision
   return { entries, meta: pageMeta(entries, prefix, revision, remaining) }
 }
 
-/** "Any version" reads show everything, as upstream's cache does. */
-function limitOf({ limit, resourceVersion, resourceVersionMatch }: ListOptions): number {
-  if (limit <= 0 || (resourceVersion === '0' && resourceVersionMatch === '')) return Number.POSITIVE_INFINITY
+/** "Any version" reads show everything, as upstream's cache does. Source: `computeListLimit`. */
+function limitOf({ limit, resourceVersion, continueToken }: ListOptions): number {
+  if (limit <= 0 || (resourceVersion === '0' && continueToken === '')) return Number.POSITIVE_INFINITY
   return limit
 }
 

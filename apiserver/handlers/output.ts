@@ -1,5 +1,6 @@
 /** An entry or a whole list as the client asked for it: the object, its metadata only, or a table. */
 import type { ApiObject, Resource } from '../../api/resource.ts'
+import { StatusError } from '../../apimachinery/status.ts'
 import type { Transform } from '../http/negotiation.ts'
 import type { CacheEntry } from '../storage/cache-entry.ts'
 import { listType } from './context.ts'
@@ -20,11 +21,12 @@ export function encodeObject(
   table: TableOptions,
 ): Buffer {
   switch (transform) {
-    case 'none':
     case 'PartialObjectMetadataList':
+      throw notTransformed(`you requested PartialObjectMetadataList, but the requested object is not a list`)
+    case 'none':
       return json ?? Buffer.from(JSON.stringify(object))
     case 'PartialObjectMetadata':
-      return Buffer.from(JSON.stringify(partialObject(object)))
+      return Buffer.from(JSON.stringify(partialObject(object, table.metaVersion)))
     case 'Table': {
       const { resourceVersion } = object.metadata
       return Buffer.from(JSON.stringify(tableOf(resource, [object], { resourceVersion }, table)))
@@ -41,22 +43,30 @@ export function encodeList(
   table: TableOptions,
 ): Buffer {
   switch (transform) {
-    case 'none':
     case 'PartialObjectMetadata':
+      throw notTransformed(`you requested PartialObjectMetadata, but the requested object is a list`)
+    case 'none':
       return joinItems(
         { ...listType(resource), metadata: meta },
         entries.map((entry) => entry.view(resource).json),
       )
     case 'PartialObjectMetadataList':
       return joinItems(
-        { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata: meta },
-        entries.map((entry) => Buffer.from(JSON.stringify(partialObject(entry.view(resource).object)))),
+        { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${table.metaVersion}`, metadata: meta },
+        entries.map((entry) =>
+          Buffer.from(JSON.stringify(partialObject(entry.view(resource).object, table.metaVersion))),
+        ),
       )
     case 'Table': {
       const objects = entries.map((entry) => entry.view(resource).object)
       return Buffer.from(JSON.stringify(tableOf(resource, objects, meta, table)))
     }
   }
+}
+
+/** 406 for a form that the answer does not have. */
+function notTransformed(message: string): StatusError {
+  return new StatusError('NotAcceptable', message)
 }
 
 const comma = Buffer.from(',')

@@ -1,9 +1,13 @@
-/** `ListOptions` and `GetOptions` from a query string, checked as upstream checks them. */
-import type { ApiObject, Resource } from '../../api/resource.ts'
-import { type FieldSelector, matchesFields, parseFieldSelector } from '../../apimachinery/selector/fields.ts'
-import { matches, parseLabelSelector } from '../../apimachinery/selector/labels.ts'
-import { badRequest, invalid, type StatusError } from '../../apimachinery/status.ts'
-import type { CacheEntry } from '../storage/cache-entry.ts'
+/**
+ * `ListOptions` and `GetOptions` from a query string, checked as upstream checks them: first that every parameter can be read,
+ * then what they say together (all causes at once), then whether the kind knows the selected fields.
+ * Source: `listOpts` and `ValidateListOptions`.
+ */
+import type { Resource } from '../../api/resource.ts'
+import { goQuote } from '../../apimachinery/field-errors.ts'
+import { exactField } from '../../apimachinery/selector/fields.ts'
+import { badRequest, invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
+import { checkFields, type Predicate, parseSelectors, predicateOf } from './field-selection.ts'
 
 export type ListOptions = {
   readonly resourceVersion: string
@@ -13,93 +17,133 @@ export type ListOptions = {
   readonly timeoutSeconds: number | undefined
   readonly allowWatchBookmarks: boolean
   readonly sendInitialEvents: boolean | undefined
+  /** The one name that the path or the field selector asks for. */
+  readonly name: string | undefined
   /** `undefined`: every object. */
   readonly predicate: Predicate | undefined
 }
-export type Predicate = (entry: CacheEntry) => boolean
 
-/** Reads the options of a list or watch. Throws BadRequest or Invalid. */
-export function parseListOptions(resource: Resource, query: URLSearchParams, isWatch: boolean): ListOptions {
+type RawOptions = Omit<ListOptions, 'resourceVersionMatch' | 'name' | 'predicate'> & {
+  readonly resourceVersionMatch: string
+}
+
+/** Reads the options of a list or watch; `name` is what the path or field selector names. Throws BadRequest or Invalid. */
+export function parseListOptions(
+  resource: Resource,
+  query: URLSearchParams,
+  isWatch: boolean,
+  name: string,
+): ListOptions {
+  const raw = readOptions(query)
+  const selectors = parseSelectors(query)
+  const options = isWatch ? withWatchDefaults(raw) : raw
+  const causes = isWatch ? watchCauses(options) : listCauses(options)
+  if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes)
+  checkFields(resource, selectors.fields)
+  const fields = withName(selectors.fields, name)
+  return {
+    ...options,
+    // Anything else has just been refused.
+    resourceVersionMatch: options.resourceVersionMatch as ListOptions['resourceVersionMatch'],
+    name: exactField(fields, 'metadata.name'),
+    predicate: predicateOf(resource, { ...selectors, fields }),
+  }
+}
+
+type Fields = ReturnType<typeof parseSelectors>['fields']
+
+function withName(fields: Fields, name: string): Fields {
+  if (name === '') return fields
+  if (fields.length === 0) return [{ field: 'metadata.name', operator: '=', value: name }]
+  if (exactField(fields, 'metadata.name') === name) return fields
+  throw badRequest(`fieldSelector metadata.name doesn't match requested name`)
+}
+
+function readOptions(query: URLSearchParams): RawOptions {
   const sendInitialEvents = query.get('sendInitialEvents')
-  const options: ListOptions = {
+  return {
     resourceVersion: query.get('resourceVersion') ?? '',
-    resourceVersionMatch: matchOf(query.get('resourceVersionMatch') ?? ''),
+    resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
+    timeoutSeconds: wholeNumber(query, 'timeoutSeconds'),
     limit: wholeNumber(query, 'limit') ?? 0,
     continueToken: query.get('continue') ?? '',
-    timeoutSeconds: wholeNumber(query, 'timeoutSeconds'),
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
     sendInitialEvents: sendInitialEvents === null ? undefined : isTrue(sendInitialEvents),
-    predicate: predicateOf(resource, query),
   }
-  if (isWatch) checkWatchOptions(options)
-  else checkListOptions(options)
-  return options
 }
 
-function matchOf(text: string): ListOptions['resourceVersionMatch'] {
-  if (text === '' || text === 'Exact' || text === 'NotOlderThan') return text
-  throw invalidOptions('resourceVersionMatch', 'FieldValueNotSupported', [
-    `Unsupported value: ${JSON.stringify(text)}: supported values: "Exact", "NotOlderThan"`,
-  ])
+/** A watch from nowhere in particular begins with the state. Source: `SetListOptionsDefaults`. */
+function withWatchDefaults(options: RawOptions): RawOptions {
+  const { resourceVersion, resourceVersionMatch, sendInitialEvents } = options
+  const isLegacy = resourceVersion === '' || resourceVersion === '0'
+  if (sendInitialEvents !== undefined || resourceVersionMatch !== '' || !isLegacy) return options
+  return { ...options, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }
 }
 
-function invalidOptions(
-  field: string,
-  reason: 'FieldValueNotSupported' | 'FieldValueForbidden' | 'FieldValueInvalid',
-  messages: readonly string[],
-): StatusError {
-  return invalid(
-    { group: 'meta.k8s.io', kind: 'ListOptions' },
-    '',
-    messages.map((message) => ({ reason, field, message })),
-  )
-}
-
-/** Source: `ValidateListOptions`. */
-function checkListOptions(options: ListOptions): void {
-  const { resourceVersion, resourceVersionMatch, continueToken, sendInitialEvents } = options
+function listCauses(options: RawOptions): readonly StatusCause[] {
+  const { resourceVersion, resourceVersionMatch: match, continueToken, sendInitialEvents } = options
+  const causes: (StatusCause | false)[] =
+    match === ''
+      ? []
+      : [
+          resourceVersion === '' && forbidden('resourceVersionMatch is forbidden unless resourceVersion is provided'),
+          continueToken !== '' && forbidden('resourceVersionMatch is forbidden when continue is provided'),
+          match !== 'Exact' && match !== 'NotOlderThan' && unsupported(match, '"Exact", "NotOlderThan", ""'),
+          match === 'Exact' &&
+            resourceVersion === '0' &&
+            forbidden('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
+        ]
   if (sendInitialEvents !== undefined) {
-    throw forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list')
+    causes.push(forbidden('sendInitialEvents is forbidden for list', 'sendInitialEvents'))
   }
-  if (resourceVersionMatch === '') return
-  if (continueToken !== '') throw forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for continue')
-  if (resourceVersion === '') {
-    throw forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided')
-  }
-  if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
-    throw forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
-  }
+  return causes.filter((cause) => cause !== false)
 }
 
-function checkWatchOptions({ resourceVersionMatch, sendInitialEvents }: ListOptions): void {
-  if (sendInitialEvents === undefined) {
-    if (resourceVersionMatch === '') return
-    throw forbidden(
-      'resourceVersionMatch',
-      'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-    )
-  }
-  if (resourceVersionMatch === '') {
-    throw forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
-  }
-  if (resourceVersionMatch !== 'NotOlderThan') {
-    throw invalidOptions('resourceVersionMatch', 'FieldValueNotSupported', [
-      `Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "NotOlderThan"`,
-    ])
-  }
+function watchCauses(options: RawOptions): readonly StatusCause[] {
+  const { resourceVersionMatch: match, continueToken, sendInitialEvents } = options
+  const causes = [
+    sendInitialEvents !== undefined &&
+      match !== 'NotOlderThan' &&
+      forbidden('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
+    match !== '' &&
+      sendInitialEvents === undefined &&
+      forbidden('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'),
+    match !== '' && match !== 'NotOlderThan' && unsupported(match, '"NotOlderThan"'),
+    match !== '' && continueToken !== '' && forbidden('resourceVersionMatch is forbidden when continue is provided'),
+  ]
+  return causes.filter((cause) => cause !== false)
 }
 
-function forbidden(field: string, message: string): StatusError {
-  return invalidOptions(field, 'FieldValueForbidden', [`Forbidden: ${message}`])
+function forbidden(message: string, field = 'resourceVersionMatch'): StatusCause {
+  return { reason: 'FieldValueForbidden', field, message: `Forbidden: ${message}` }
 }
+
+function unsupported(value: string, supported: string): StatusCause {
+  const message = `Unsupported value: ${goQuote(value)}: supported values: ${supported}`
+  return { reason: 'FieldValueNotSupported', field: 'resourceVersionMatch', message }
+}
+
+const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n }
+const uint64 = { min: 0n, max: 2n ** 64n - 1n }
 
 function wholeNumber(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name)
-  if (text === null || text === '') return undefined
-  if (!/^-?\d+$/.test(text)) {
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
-  }
+  if (text === null) return undefined
+  const problem = numberProblem('strconv.ParseInt', text, /^[-+]?\d+$/, int64)
+  if (problem !== undefined) throw badRequest(problem)
   return Number(text)
+}
+
+/** What Go's `strconv` says about a text that is no number. */
+function numberProblem(
+  parser: string,
+  text: string,
+  form: RegExp,
+  { min, max }: { readonly min: bigint; readonly max: bigint },
+): string | undefined {
+  if (!form.test(text)) return `${parser}: parsing ${goQuote(text)}: invalid syntax`
+  const value = BigInt(text.replace(/^\+/, ''))
+  return value < min || value > max ? `${parser}: parsing ${goQuote(text)}: value out of range` : undefined
 }
 
 /** Query values that mean yes. Source: `Convert_Slice_string_To_bool`. */
@@ -107,54 +151,22 @@ export function isTrue(text: string | null): boolean {
   return text !== null && text.toLowerCase() !== 'false' && text !== '0'
 }
 
-/** A revision from a query; `undefined` for unset. Throws BadRequest. */
+/** A revision from a query; `undefined` for unset. Throws as upstream's storage does: without a reason, code 500. */
 export function parseResourceVersion(text: string): number | undefined {
+  const problem = resourceVersionProblem(text)
+  if (problem !== undefined) throw new StatusError('', problem, undefined, 500)
+  return text === '' ? undefined : Number(text)
+}
+
+/** The same for lists, which are checked before: BadRequest. Source: `storage.ValidateListOptions`. */
+export function parseListRevision(text: string): number | undefined {
+  const problem = resourceVersionProblem(text)
+  if (problem !== undefined) throw badRequest(`invalid resource version: ${problem}`)
+  return text === '' ? undefined : Number(text)
+}
+
+function resourceVersionProblem(text: string): string | undefined {
   if (text === '') return undefined
-  if (!/^\d+$/.test(text)) {
-    throw invalidOptions('resourceVersion', 'FieldValueInvalid', [
-      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    ])
-  }
-  return Number(text)
-}
-
-function predicateOf(resource: Resource, query: URLSearchParams): Predicate | undefined {
-  const labelText = query.get('labelSelector') ?? ''
-  const fieldText = query.get('fieldSelector') ?? ''
-  if (labelText === '' && fieldText === '') return undefined
-  const labels = parseLabels(labelText)
-  const fields = fieldText === '' ? [] : parseFieldSelector(fieldText)
-  checkFields(resource, fields)
-  return (entry) => {
-    const { object } = entry.view(resource)
-    return (
-      (labelText === '' || matches(labels, object.metadata.labels)) &&
-      (fields.length === 0 || matchesFields(fields, (field) => fieldOf(resource, object, field)))
-    )
-  }
-}
-
-function parseLabels(text: string): ReturnType<typeof parseLabelSelector> {
-  return parseLabelSelector(text)
-}
-
-/** Messages as each kind's conversion of field labels has them. */
-function checkFields({ facts, selectableFields }: Resource, fields: FieldSelector): void {
-  for (const { field } of fields) {
-    if (field === 'metadata.name' || field === 'metadata.namespace' || selectableFields?.[field] !== undefined) continue
-    if (selectableFields === undefined) {
-      const only = 'only "metadata.name", "metadata.namespace"'
-      throw badRequest(`${JSON.stringify(field)} is not a known field selector: ${only}`)
-    }
-    const isJob = facts.group === 'batch'
-    throw badRequest(
-      isJob ? `field label ${JSON.stringify(field)} not supported for Job` : `field label not supported: ${field}`,
-    )
-  }
-}
-
-function fieldOf(resource: Resource, object: ApiObject, field: string): string {
-  if (field === 'metadata.name') return object.metadata.name
-  if (field === 'metadata.namespace') return object.metadata.namespace ?? ''
-  return resource.selectableFields?.[field]?.(object) ?? ''
+  const problem = numberProblem('strconv.ParseUint', text, /^\d+$/, uint64)
+  return problem === undefined ? undefined : `resourceVersion: Invalid value: ${goQuote(text)}: ${problem}`
 }

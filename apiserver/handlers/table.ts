@@ -2,24 +2,33 @@
 
 import { ageColumn, nameColumn } from '../../api/meta/columns.ts'
 import type { ApiObject, Column, Resource } from '../../api/resource.ts'
+import { goQuote } from '../../apimachinery/field-errors.ts'
 import { badRequest } from '../../apimachinery/status.ts'
+import type { OutputForm } from '../http/negotiation.ts'
 
 export type TableOptions = {
   /** What each row carries besides its cells. Source: `metav1.TableOptions.includeObject`. */
   readonly includeObject: 'None' | 'Metadata' | 'Object'
   readonly nowMs: number
+  readonly metaVersion: OutputForm['metaVersion']
   /** Watches send the column definitions with the first event only. */
   readonly withoutColumns?: boolean
 }
 type TableMeta = { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number }
 
-/** Reads `?includeObject=`. */
-export function parseTableOptions(query: URLSearchParams, nowMs: number): TableOptions {
-  const includeObject = query.get('includeObject') ?? 'Metadata'
-  if (includeObject === 'None' || includeObject === 'Metadata' || includeObject === 'Object') {
-    return { includeObject, nowMs }
+/** Reads `?includeObject=`, which only tables have. Throws BadRequest. */
+export function parseTableOptions(
+  query: URLSearchParams,
+  nowMs: number,
+  { transform, metaVersion }: Pick<OutputForm, 'transform' | 'metaVersion'>,
+): TableOptions {
+  const text = query.get('includeObject') ?? ''
+  const includeObject = text === '' || transform !== 'Table' ? 'Metadata' : text
+  if (includeObject !== 'None' && includeObject !== 'Metadata' && includeObject !== 'Object') {
+    const problem = `Invalid value: ${goQuote(includeObject)}: must be 'Metadata', 'Object', 'None', or empty`
+    throw badRequest(`Unable to convert to Table as requested: includeObject: ${problem}`)
   }
-  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(includeObject)}`)
+  return { includeObject, nowMs, metaVersion }
 }
 
 /** The columns of a kind; without own ones Name and Age. */
@@ -32,19 +41,25 @@ export function tableOf(
   resource: Resource,
   objects: readonly ApiObject[],
   meta: TableMeta,
-  { includeObject, nowMs, withoutColumns }: TableOptions,
+  { includeObject, nowMs, metaVersion, withoutColumns }: TableOptions,
 ): object {
   const columns = columnsOf(resource)
   return {
     kind: 'Table',
-    apiVersion: 'meta.k8s.io/v1',
+    apiVersion: `meta.k8s.io/${metaVersion}`,
     metadata: meta,
-    columnDefinitions: withoutColumns === true ? [] : columns.map(definitionOf),
+    columnDefinitions: withoutColumns === true ? [] : columnDefinitions(resource),
     rows: objects.map((object) => ({
       cells: columns.map(({ cell }) => cell(object, nowMs)),
-      object: includeObject === 'None' ? null : includeObject === 'Object' ? object : partialObject(object),
+      object:
+        includeObject === 'None' ? null : includeObject === 'Object' ? object : partialObject(object, metaVersion),
     })),
   }
+}
+
+/** What a table says of the kind's columns. */
+export function columnDefinitions(resource: Resource): readonly object[] {
+  return columnsOf(resource).map(definitionOf)
 }
 
 function definitionOf({ name, type, format = '', description = '', wide, priority }: Column<ApiObject>): object {
@@ -52,6 +67,6 @@ function definitionOf({ name, type, format = '', description = '', wide, priorit
 }
 
 /** Type and metadata only. */
-export function partialObject({ metadata }: ApiObject): object {
-  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }
+export function partialObject({ metadata }: ApiObject, metaVersion: OutputForm['metaVersion']): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${metaVersion}`, metadata }
 }

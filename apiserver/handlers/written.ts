@@ -17,7 +17,7 @@ export async function sendWritten(
   response: ApiResponse,
   { code, object, form }: Answer,
 ): Promise<void> {
-  const table = parseTableOptions(request.query, clock.now())
+  const table = parseTableOptions(request.query, clock.now(), form)
   const body = encodeObject(resource, object, encodingOf(object), form.transform, table)
   await sendJson(request, response, code, body, form)
 }

@@ -27,7 +27,7 @@ const table = [
 
 for (const { accept, want } of table) {
   test(`negotiateOutput() answers "${accept}" with ${want.transform} in ${want.format}`, () => {
-    expect(negotiateOutput({ accept }, new URLSearchParams())).toEqual({ ...want, pretty: false })
+    expect(negotiateOutput({ accept }, new URLSearchParams())).toEqual({ ...want, pretty: false, metaVersion: 'v1' })
   })
 }
 

@@ -9,103 +9,162 @@ import { StatusError } from '../../apimachinery/status.ts'
 /** What objects are turned into before they are encoded. */
 export type Transform = 'none' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'
 export type Format = 'json' | 'yaml' | 'protobuf'
-export type OutputForm = { readonly format: Format; readonly transform: Transform; readonly pretty: boolean }
+/** `metaVersion` is that of `meta.k8s.io` in which tables and metadata are told. */
+export type OutputForm = {
+  readonly format: Format
+  readonly transform: Transform
+  readonly pretty: boolean
+  readonly metaVersion: 'v1' | 'v1beta1'
+}
+type Choice = Omit<OutputForm, 'pretty'> & { readonly pretty?: true }
 
 type MediaRange = {
   readonly type: string
-  readonly parameters: Readonly<Record<string, string>>
+  readonly subtype: string
+  readonly parameters: ReadonlyMap<string, string>
   readonly quality: number
 }
 
-const acceptedTypes = 'application/json, application/yaml, application/vnd.kubernetes.protobuf'
+const formats: readonly (readonly [string, Format])[] = [
+  ['application/json', 'json'],
+  ['application/yaml', 'yaml'],
+  [protobufContentType, 'protobuf'],
+]
+const acceptedTypes = formats.map(([type]) => type)
+/** Only these have a form in which one event follows the other. */
+const streamTypes = ['application/json;stream=watch', `${protobufContentType};stream=watch`]
 const transforms: Readonly<Record<string, Transform>> = {
   Table: 'Table',
   PartialObjectMetadata: 'PartialObjectMetadata',
   PartialObjectMetadataList: 'PartialObjectMetadataList',
 }
 /** Clients send the same few headers again and again. */
-const known = new Map<string, Pick<OutputForm, 'format' | 'transform'>>()
+const known = new Map<string, Choice | undefined>()
 const mostKnown = 200
 
 /** Reads `Accept`, `?pretty` and `User-Agent`; throws NotAcceptable when there is nothing that both sides speak. */
 export function negotiateOutput(headers: IncomingHttpHeaders, query: URLSearchParams): OutputForm {
-  const accept = headers.accept ?? ''
-  let form = known.get(accept)
-  if (form === undefined) {
-    form = chooseForm(parseAccept(accept))
-    if (known.size >= mostKnown) known.clear()
-    known.set(accept, form)
-  }
-  return { ...form, pretty: wantsPretty(headers, query) }
+  const choice = choiceFor(headers.accept ?? '')
+  if (choice === undefined) throw notAcceptable()
+  return { ...choice, pretty: choice.pretty === true || wantsPretty(headers, query) }
+}
+
+/** The form of a watch's events, which is never YAML and never pretty. */
+export function negotiateStream(headers: IncomingHttpHeaders, query: URLSearchParams): OutputForm {
+  const form = negotiateOutput(headers, query)
+  if (form.format === 'yaml') throw notAcceptable(streamTypes)
+  return form
 }
 
 /** For what has no table form, such as reviews: the client's next choice, or 406. */
 export function negotiateWithoutTable(headers: IncomingHttpHeaders, query: URLSearchParams): OutputForm {
-  const ranges = parseAccept(headers.accept ?? '')
-  const others = ranges.filter(({ parameters }) => transformOf(parameters) !== 'Table')
-  if (ranges.length > 0 && others.length === 0) throw notAcceptable()
-  return { ...chooseForm(others), pretty: wantsPretty(headers, query) }
+  const choice = chooseForm(headers.accept ?? '', (transform) => transform !== 'Table')
+  if (choice === undefined) throw notAcceptable()
+  return { ...choice, pretty: choice.pretty === true || wantsPretty(headers, query) }
 }
 
-function chooseForm(ranges: readonly MediaRange[]): Pick<OutputForm, 'format' | 'transform'> {
-  if (ranges.length === 0) return { format: 'json', transform: 'none' }
-  for (const { type, parameters } of ranges) {
-    const format = formatOf(type)
-    const transform = transformOf(parameters)
-    // Cells of tables are JSON.
-    if (format === undefined || (format === 'protobuf' && transform === 'Table')) continue
-    if (transform !== undefined) return { format, transform }
+/** For documents that are only themselves, such as discovery: a client that wants a table gets its next choice, or 406. */
+export function negotiatePlain(headers: IncomingHttpHeaders, query: URLSearchParams): OutputForm {
+  const choice = chooseForm(headers.accept ?? '', (transform) => transform === 'none')
+  if (choice === undefined) throw notAcceptable()
+  return { ...choice, pretty: choice.pretty === true || wantsPretty(headers, query) }
+}
+
+function choiceFor(accept: string): Choice | undefined {
+  if (known.has(accept)) return known.get(accept)
+  const choice = chooseForm(accept, () => true)
+  if (known.size >= mostKnown) known.clear()
+  known.set(accept, choice)
+  return choice
+}
+
+function chooseForm(accept: string, allows: (transform: Transform) => boolean): Choice | undefined {
+  if (accept === '') return { format: 'json', transform: 'none', metaVersion: 'v1' }
+  for (const range of parseAccept(accept)) {
+    for (const [type, format] of formats) {
+      const choice = covers(range, type) ? choiceOf(range, format) : undefined
+      if (choice !== undefined && allows(choice.transform)) return choice
+    }
   }
-  throw notAcceptable()
+  return undefined
+}
+
+/** Source: `acceptMediaTypeOptions` and `AllowsMediaTypeTransform`. */
+function choiceOf({ parameters }: MediaRange, format: Format): Choice | undefined {
+  const transform = transformOf(parameters)
+  const stream = parameters.get('stream') ?? ''
+  const serverVersion = parameters.get('sv') ?? ''
+  if (transform === undefined) return undefined
+  // Cells of tables are JSON.
+  if (format === 'protobuf' && transform === 'Table') return undefined
+  if (stream !== '' && (stream !== 'watch' || format === 'yaml')) return undefined
+  if (serverVersion !== '' && serverVersion !== 'v1') return undefined
+  return {
+    format,
+    transform,
+    metaVersion: parameters.get('v') === 'v1beta1' ? 'v1beta1' : 'v1',
+    ...(parameters.get('pretty') === '1' ? { pretty: true as const } : {}),
+  }
+}
+
+function covers({ type, subtype }: MediaRange, offered: string): boolean {
+  if (type === '*') return subtype === '*'
+  return offered === `${type}/${subtype}` || (subtype === '*' && offered.startsWith(`${type}/`))
 }
 
 /** 406 in upstream's words. */
-export function notAcceptable(): StatusError {
-  return new StatusError('NotAcceptable', `only the following media types are accepted: ${acceptedTypes}`)
+export function notAcceptable(types: readonly string[] = acceptedTypes): StatusError {
+  return new StatusError('NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`)
 }
 
-function formatOf(type: string): Format | undefined {
-  if (type === 'application/json' || type === '*/*' || type === 'application/*') return 'json'
-  if (type === 'application/yaml') return 'yaml'
-  return type === protobufContentType ? 'protobuf' : undefined
+/** `undefined`: a transformation that nobody knows. */
+function transformOf(parameters: MediaRange['parameters']): Transform | undefined {
+  const [kind, group, version] = [parameters.get('as'), parameters.get('g'), parameters.get('v')]
+  if (kind === undefined && group === undefined && version === undefined) return 'none'
+  if (group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined
+  return kind !== undefined && Object.hasOwn(transforms, kind) ? transforms[kind] : undefined
 }
 
-function transformOf({ as, g, v }: MediaRange['parameters']): Transform | undefined {
-  if (as === undefined) return 'none'
-  return g === 'meta.k8s.io' && (v === 'v1' || v === 'v1beta1') ? transforms[as] : undefined
-}
-
+/** The ranges of an `Accept` header, the most wanted first. */
 function parseAccept(accept: string): readonly MediaRange[] {
-  return accept
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map(parseRange)
-    .toSorted((a, b) => b.quality - a.quality)
+  const ranges: MediaRange[] = []
+  for (const range of accept.split(',').map(parseRange)) {
+    if (range === undefined) continue
+    let at = ranges.length
+    // Upstream's comparison is no order (a concrete type goes before `*` whatever their qualities), so the way of sorting
+    // counts: this is Go's for short lists.
+    for (let before = ranges[at - 1]; before !== undefined && isBefore(range, before); before = ranges[at - 1]) at--
+    ranges.splice(at, 0, range)
+  }
+  return ranges
 }
 
-function parseRange(text: string): MediaRange {
-  const [type = '', ...rest] = text.split(';').map((part) => part.trim())
-  const parameters = Object.fromEntries(
-    rest.map((part) => {
-      const equals = part.indexOf('=')
-      return [
-        part.slice(0, equals).trim(),
-        part
-          .slice(equals + 1)
-          .trim()
-          .replace(/^"|"$/g, ''),
-      ]
-    }),
-  )
-  const quality = Number(parameters['q'] ?? 1)
-  return { type: type.toLowerCase(), parameters, quality: Number.isFinite(quality) ? quality : 1 }
+function isBefore(a: MediaRange, b: MediaRange): boolean {
+  return a.quality > b.quality || (a.type !== '*' && b.type === '*') || (a.subtype !== '*' && b.subtype === '*')
 }
+
+/** `application/json;as=Table;q=0.5`. Source: goautoneg's `ParseAccept`. */
+function parseRange(text: string): MediaRange | undefined {
+  const [range = '', ...rest] = text.trim().split(';')
+  const [type = '', subtype = '', ...more] = range.split('/').map((part) => part.trim())
+  if (more.length > 0 || (subtype === '' && type !== '*')) return undefined
+  const parameters = new Map<string, string>()
+  let quality = 1
+  for (const part of rest) {
+    const [name = '', value = '', ...others] = part.split('=')
+    if (value === '' || others.length > 0) continue
+    if (name.trim() === 'q') quality = Number.isFinite(Number(value)) ? Number(value) : 0
+    else parameters.set(name.trim(), value.trim())
+  }
+  return { type, subtype: subtype === '' ? '*' : subtype, parameters, quality }
+}
+
+const goTrue = new Set(['1', 't', 'T', 'TRUE', 'true', 'True'])
 
 /** `?pretty=true`, or people at a browser or curl. Source: upstream's `isPrettyPrint`. */
 function wantsPretty(headers: IncomingHttpHeaders, query: URLSearchParams): boolean {
-  const asked = query.get('pretty')
-  if (asked !== null) return asked === '' || asked === '1' || asked === 'true'
+  const asked = query.get('pretty') ?? ''
+  if (asked !== '') return goTrue.has(asked)
   return /^(?:curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { definitions } from '../../api/facts/table.ts'
 import { decodeProtobuf } from '../../apimachinery/protobuf/decode.ts'
 import { compileSchema, structOf } from '../../apimachinery/schema/schema.ts'
-import { createProtobufEncoder, protobufEvent } from './protobuf-answer.ts'
+import { createProtobufEncoder, protobufEvent, withLength } from './protobuf-answer.ts'
 
 const schemas = compileSchema(definitions)
 const encode = createProtobufEncoder(schemas)
@@ -56,8 +56,8 @@ describe('createProtobufEncoder()', () => {
   })
 })
 
-test('protobufEvent() puts its length before the event', () => {
-  expect(protobufEvent('ADDED', Buffer.from('xyz'))).toEqual(
+test('withLength() puts its length before the event', () => {
+  expect(withLength(protobufEvent('ADDED', Buffer.from('xyz')))).toEqual(
     Buffer.from([0, 0, 0, 14, 0x0a, 5, ...Buffer.from('ADDED'), 0x12, 5, 0x0a, 3, ...Buffer.from('xyz')]),
   )
 })

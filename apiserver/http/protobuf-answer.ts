@@ -49,14 +49,18 @@ function metadataOnly(metadata: Field): Struct {
   }
 }
 
-/** One event of a watch: its length in four bytes, and `WatchEvent { 1: type, 2: RawExtension { 1: object } }`. */
+/** One event of a watch: `WatchEvent { 1: type, 2: RawExtension { 1: object } }`. */
 export function protobufEvent(type: string, object: Buffer): Buffer {
   const writer = new ReverseWriter()
   writer.bytes(object)
   writer.close(1, 0)
   writer.close(2, 0)
   writer.textField(1, type)
-  const event = writer.finish()
+  return Buffer.from(writer.finish())
+}
+
+/** A frame of a body: four bytes that say how long the event is, and the event. */
+export function withLength(event: Buffer): Buffer {
   const length = Buffer.alloc(4)
   length.writeUInt32BE(event.length)
   return Buffer.concat([length, event])

@@ -26,6 +26,8 @@ export type RequestInfo = {
   readonly resource: string
   readonly subresource: string
   readonly name: string
+  /** The verb is a part of the path, as in `/api/v1/watch/pods`: the deprecated way. */
+  readonly verbInPath?: true
   /** The path segments from the resource on. */
   readonly parts: readonly string[]
   /** The URL's path, still encoded. */
@@ -95,8 +97,9 @@ function resourceInfo({ method, path, query, apiPrefix, group, version, rest }: 
   let verb = verbs[method] ?? ''
   let parts = rest
   // `/proxy/` and `/watch/` in front of the resource are old forms that still name a verb.
-  if (parts[0] === 'watch' || parts[0] === 'proxy') {
-    verb = parts[0]
+  const verbInPath = parts.length > 1 && (parts[0] === 'watch' || parts[0] === 'proxy')
+  if (verbInPath) {
+    verb = parts[0] ?? ''
     parts = parts.slice(1)
   }
   let namespace = ''
@@ -120,6 +123,7 @@ function resourceInfo({ method, path, query, apiPrefix, group, version, rest }: 
     subresource,
     parts,
     path,
+    ...(verbInPath ? { verbInPath } : {}),
   }
 }
 

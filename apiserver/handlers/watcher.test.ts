@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { CacheEntry } from '../storage/cache-entry.ts'
 import type { CacheEvent } from '../storage/resource-cache.ts'
-import { changeFor } from './watch.ts'
+import { changeFor } from './watcher.ts'
 
 function entry(revision: number, color: string): CacheEntry {
   const object = { kind: 'Pod', apiVersion: 'v1', metadata: { name: 'a', labels: { color } } }
