@@ -9,6 +9,7 @@ import { existingTarget, startTarget } from './target.ts'
 const flags = defineFlags({
   connections: { type: 'number', default: 32, description: 'Connections that create and get pods.' },
   pid: { type: 'number', default: 0, description: 'Process of the server, for its memory and CPU.' },
+  profile: { type: 'string', default: '', description: 'Folder for a CPU profile of our server.' },
   rows: { type: 'strings', default: Object.keys(measurements), description: 'What to measure.' },
   seconds: { type: 'number', default: 8, description: 'How long each load lasts.' },
   server: {
@@ -24,7 +25,8 @@ try {
   const unknown = values.rows.filter((name) => !(name in measurements))
   if (unknown.length > 0)
     throw new FlagError(`unknown rows: ${unknown.join(', ')}; there are ${Object.keys(measurements).join(', ')}`)
-  const target = values.server === '' ? await startTarget() : existingTarget(values.server, values.token, values.pid)
+  const target =
+    values.server === '' ? await startTarget(values.profile) : existingTarget(values.server, values.token, values.pid)
   try {
     const settings = { connections: values.connections, seconds: values.seconds, namespace: 'bench' }
     await createNamespace(target, settings.namespace)

@@ -25,8 +25,11 @@ export function existingTarget(url: string, token: string, pid: number): Target 
   return { url: new URL(url), token, ...processFigures(pid), close: async () => {} }
 }
 
-/** Starts etcd (with fsync, as in production) and the built API server, both thrown away by `close`. */
-export async function startTarget(): Promise<Target> {
+/**
+ * Starts etcd (with fsync, as in production) and the built API server, both thrown away by `close`. With `profile` the server
+ * leaves a CPU profile in that folder when it ends.
+ */
+export async function startTarget(profile = ''): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), 'kubets-bench-'))
   const etcd = await startEtcd({ fsync: true })
   const authority = await createAuthority()
@@ -37,7 +40,8 @@ export async function startTarget(): Promise<Target> {
   const url = new URL(`https://127.0.0.1:${port}`)
   const flags = [...serverFlags(folder, etcd.url, port), `--token-auth-file=${folder}/tokens.csv`]
   // Pods are made without a controller-manager beside, which would make their ServiceAccounts.
-  const args = ['dist/apiserver.mjs', ...flags, '--disable-admission-plugins=ServiceAccount']
+  const profiling = profile === '' ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
+  const args = [...profiling, 'dist/apiserver.mjs', ...flags, '--disable-admission-plugins=ServiceAccount']
   const startMs = performance.now()
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   const close = async (): Promise<void> => {
