@@ -25,6 +25,8 @@ export const flags = defineFlags({
   'disable-admission-plugins': list('Admission plugins to turn off.'),
   'enable-admission-plugins': list('Admission plugins to turn on besides those that are on by default.'),
   'enable-bootstrap-token-auth': yesNo('Secrets of type bootstrap.kubernetes.io/token are credentials.', false),
+  'encryption-provider-config': text('File with the providers that encrypt values in etcd.'),
+  'encryption-provider-config-automatic-reload': yesNo('The file is read again when it changes.', false),
   'etcd-cafile': text('Authority of the etcd servers.'),
   'etcd-certfile': text('Client certificate for etcd.'),
   'etcd-compaction-interval': duration('How often old revisions are forgotten; 0 never.', 300_000),

@@ -7,7 +7,7 @@ import { badRequest, StatusError } from '../../apimachinery/status.ts'
 import { negotiateOutput } from '../http/negotiation.ts'
 import { sendJson } from '../http/respond.ts'
 import { collectionPrefix, storagePrefix } from '../registry/keys.ts'
-import { CacheEntry } from '../storage/cache-entry.ts'
+import { CacheEntry, refuseUnreadable } from '../storage/cache-entry.ts'
 import { prepareList, prepareViews } from '../storage/conversion.ts'
 import { CompactedError, FutureRevisionError } from '../storage/storage.ts'
 import { BehindError, type WatchCache } from '../storage/watch-cache.ts'
@@ -118,6 +118,7 @@ async function prepare({ context, resource, prefix }: Scan): Promise<void> {
 
 function fromCache({ context, resource, prefix, options, after }: Scan, revision: number): Collected {
   const all = context.caches.cache(storagePrefix(resource)).list(prefix)
+  refuseUnreadable(all)
   const { predicate } = options
   const rest = after === '' ? all : all.filter(({ key }) => key > prefix + after)
   const matching = predicate === undefined ? rest : rest.filter(predicate)
@@ -158,7 +159,8 @@ async function fromStorage(scan: Scan, revision: number, signal: AbortSignal): P
       .catch((error: unknown) => {
         throw asExpired(error, after)
       })
-    const found = page.items.map((item) => CacheEntry.fromStored(item.key, item.modRevision, item.value))
+    const found = page.items.map(CacheEntry.of)
+    refuseUnreadable(found)
     await prepareViews(scan.resource, found)
     for (const entry of found) {
       if (!isMatch(options.predicate, entry)) continue

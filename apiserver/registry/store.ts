@@ -405,7 +405,8 @@ async function storeChanged(
     await erase({ storage }, entry, signal)
     return { object }
   }
-  if (isSameObject(object, old)) return { object: old }
+  // What is stored under a key that is rotated away is written again, even if nothing else changes.
+  if (isSameObject(object, old) && (await storage.isStale?.(entry.key, signal)) !== true) return { object: old }
   const written = await write({ storage, caches }, resource, object, entry.revision, signal)
   if (written.type === 'lost') throw new LostRace(written.current)
   return { object: written.entry.view(resource).object }
@@ -532,5 +533,5 @@ async function write(
 }
 
 function toEntry(stored: StoredValue | undefined): CacheEntry | undefined {
-  return stored === undefined ? undefined : CacheEntry.fromStored(stored.key, stored.modRevision, stored.value)
+  return stored === undefined ? undefined : CacheEntry.of(stored)
 }

@@ -3,6 +3,9 @@
  * Stored bytes carry no resourceVersion; it is spliced in without parsing.
  */
 import type { ApiObject, Resource } from '../../api/resource.ts'
+import { StatusError } from '../../apimachinery/status.ts'
+import { encryptedProblem, isEncrypted } from './encryption/transformer.ts'
+import type { StoredValue } from './storage.ts'
 
 /** An object in one served version: parsed, and encoded with its resourceVersion. */
 export type View = { readonly object: ApiObject; readonly json: Buffer }
@@ -32,22 +35,37 @@ export function encodingOf(object: ApiObject): Buffer {
 export class CacheEntry {
   readonly key: string
   readonly revision: number
-  /** In the stored version, with resourceVersion. */
-  readonly json: Buffer
+  /** Why the value in the store cannot be read: all that is known is that it is there. */
+  readonly unreadable: string | undefined
+  readonly #json: Buffer
   #object: ApiObject | undefined
   #views: WeakMap<Resource, View> | undefined
 
-  constructor(key: string, revision: number, json: Buffer, object?: ApiObject) {
+  constructor(key: string, revision: number, json: Buffer, object?: ApiObject, unreadable?: string) {
     this.key = key
     this.revision = revision
-    this.json = json
+    this.unreadable = unreadable
+    this.#json = json
     this.#object = object
     if (object !== undefined) encodings.set(object, json)
+  }
+
+  /** From what the store holds. */
+  static of({ key, value, modRevision, unreadable }: StoredValue): CacheEntry {
+    const problem = unreadable ?? (isEncrypted(value) ? encryptedProblem : undefined)
+    if (problem !== undefined) return new CacheEntry(key, modRevision, value, undefined, problem)
+    return CacheEntry.fromStored(key, modRevision, value)
   }
 
   /** From the bytes as they are in the store. */
   static fromStored(key: string, revision: number, stored: Buffer): CacheEntry {
     return new CacheEntry(key, revision, withResourceVersion(stored, revision))
+  }
+
+  /** In the stored version, with resourceVersion. Throws for what is unreadable, as `object` and `view` do. */
+  get json(): Buffer {
+    if (this.unreadable !== undefined) throw unreadableError(this.unreadable)
+    return this.#json
   }
 
   get object(): ApiObject {
@@ -58,6 +76,7 @@ export class CacheEntry {
 
   /** In the version that `resource` serves. */
   view(resource: Resource): View {
+    if (this.unreadable !== undefined) throw unreadableError(this.unreadable)
     if (resource.storedAs === undefined) return this
     const known = this.#views?.get(resource)
     if (known !== undefined) return known
@@ -82,6 +101,9 @@ export class CacheEntry {
 
   /** The same object at a later revision: what a DELETED event carries. */
   at(revision: number): CacheEntry {
+    if (this.unreadable !== undefined) {
+      return new CacheEntry(this.key, revision, this.#json, undefined, this.unreadable)
+    }
     const own = Buffer.from(`"resourceVersion":"${this.revision}"`)
     const at = this.json.indexOf(own)
     if (at === -1) return new CacheEntry(this.key, revision, this.json)
@@ -91,5 +113,19 @@ export class CacheEntry {
       this.json.subarray(at + own.length),
     ])
     return new CacheEntry(this.key, revision, json)
+  }
+}
+
+/** 500 in upstream's words. */
+function unreadableError(problem: string): StatusError {
+  return new StatusError('InternalError', `Internal error occurred: ${problem}`, {
+    causes: [{ reason: 'InternalError', message: problem }],
+  })
+}
+
+/** Throws upstream's 500 for a list of which a part cannot be read. */
+export function refuseUnreadable(entries: readonly CacheEntry[]): void {
+  for (const { unreadable, key } of entries) {
+    if (unreadable !== undefined) throw unreadableError(`unable to transform key "${key}": ${unreadable}`)
   }
 }

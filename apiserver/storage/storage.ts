@@ -4,10 +4,23 @@
  */
 
 /** One stored value. `value` is shared: never change it. */
-export type StoredValue = { readonly key: string; readonly value: Buffer; readonly modRevision: number }
+export type StoredValue = {
+  readonly key: string
+  readonly value: Buffer
+  readonly modRevision: number
+  readonly unreadable?: Unreadable
+}
+/** Why a value could not be decrypted; `value` is then what is stored. Absent for all others. */
+type Unreadable = string
 
 export type StorageEvent =
-  | { readonly type: 'put'; readonly key: string; readonly value: Buffer; readonly revision: number }
+  | {
+      readonly type: 'put'
+      readonly key: string
+      readonly value: Buffer
+      readonly revision: number
+      readonly unreadable?: Unreadable
+    }
   | { readonly type: 'delete'; readonly key: string; readonly revision: number }
 
 /** All values under a prefix, sorted by key, as of `revision`. `more`: the limit cut it off. `remaining` counts the rest. */
@@ -58,6 +71,8 @@ export type Storage = {
   /** Forgets states before `revision`. */
   readonly compact: (revision: number, signal: AbortSignal) => Promise<void>
   readonly close: () => void
+  /** Whether writing the value again would store it in another form. Absent where values are stored as they are. */
+  readonly isStale?: (key: string, signal: AbortSignal) => Promise<boolean>
 }
 export type CompactionTurn = { readonly won: boolean; readonly nextTurn: number; readonly revision: number }
 

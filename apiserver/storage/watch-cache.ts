@@ -12,8 +12,9 @@ import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { CacheEntry } from './cache-entry.ts'
+import { isEncrypted } from './encryption/transformer.ts'
 import { ResourceCache } from './resource-cache.ts'
-import { CompactedError, type Storage, type StorageEvent, UnavailableError } from './storage.ts'
+import { CompactedError, type Storage, type StorageEvent, type StoredValue, UnavailableError } from './storage.ts'
 
 const root = '/registry/'
 /** Touched to move the feed; upstream ignores keys it does not know. */
@@ -247,11 +248,11 @@ export class WatchCache {
       )
       revision = page.revision
       after = page.items.at(-1)?.key
-      for (const { key, value, modRevision } of page.items) {
-        const cache = this.#cacheOf(key)
-        if (cache === undefined || !this.#isReadable(key, value)) continue
+      for (const item of page.items) {
+        const cache = this.#cacheOf(item.key)
+        if (cache === undefined || !this.#isReadable(item)) continue
         const entries = found.get(cache) ?? []
-        entries.push(CacheEntry.fromStored(key, modRevision, value))
+        entries.push(CacheEntry.of(item))
         found.set(cache, entries)
       }
       if (!page.more) break
@@ -279,7 +280,7 @@ export class WatchCache {
       const cache = this.#cacheOf(event.key)
       if (cache === undefined) continue
       touched.add(cache)
-      if (event.type === 'put' && !this.#isReadable(event.key, event.value)) continue
+      if (event.type === 'put' && !this.#isReadable(event)) continue
       if (event.type === 'delete') cache.delete(event.key, event.revision, nowMs)
       else cache.put(this.#entryOf(event), nowMs)
     }
@@ -289,7 +290,11 @@ export class WatchCache {
   }
 
   /** Values in another form than JSON cannot be served; losing them silently would be worse than a line in the log. */
-  #isReadable(key: string, value: Buffer): boolean {
+  #isReadable({ key, value, unreadable }: Pick<StoredValue, 'key' | 'value' | 'unreadable'>): boolean {
+    if (unreadable !== undefined || isEncrypted(value)) {
+      this.#logger.error('Could not decrypt a stored value', { key, problem: unreadable })
+      return true
+    }
     const isJson = value[0] === openingBrace
     if (!isJson) this.#logger.error('Found a stored value that is not JSON and left it out', { key })
     return isJson
@@ -298,7 +303,7 @@ export class WatchCache {
   #entryOf(event: Extract<StorageEvent, { type: 'put' }>): CacheEntry {
     const written = this.#written.get(event.revision)
     if (written !== undefined && written.key === event.key) return written
-    return CacheEntry.fromStored(event.key, event.revision, event.value)
+    return CacheEntry.of({ ...event, modRevision: event.revision })
   }
 
   #advance(revision: number): void {
