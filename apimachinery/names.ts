@@ -37,9 +37,20 @@ function tooLong(max: number): string {
   return `must be no more than ${max} characters`
 }
 
-function check(value: string, max: number, pattern: RegExp, message: string): readonly string[] {
+/** The newer of upstream's two wordings: label keys and values have it. */
+function tooManyBytes(max: number): string {
+  return `must be no more than ${max} bytes`
+}
+
+function check(
+  value: string,
+  max: number,
+  pattern: RegExp,
+  message: string,
+  excess: (max: number) => string = tooLong,
+): readonly string[] {
   const messages: string[] = []
-  if (Buffer.byteLength(value) > max) messages.push(tooLong(max))
+  if (Buffer.byteLength(value) > max) messages.push(excess(max))
   if (!pattern.test(value)) messages.push(message)
   return messages
 }
@@ -139,25 +150,25 @@ export function isQualifiedName(value: string): readonly string[] {
   const parts = value.split('/')
   if (parts.length > 2) {
     return [
-      `a qualified name ${qualifiedMessage} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+      `a valid label key ${qualifiedMessage} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
     ]
   }
   const name = parts.length === 2 ? (parts[1] ?? '') : value
   const messages = parts.length === 2 ? prefixMessages(parts[0] ?? '') : []
   if (name === '') messages.push('name part must be non-empty')
-  else if (Buffer.byteLength(name) > 63) messages.push(`name part ${tooLong(63)}`)
+  else if (Buffer.byteLength(name) > 63) messages.push(`name part ${tooManyBytes(63)}`)
   if (!qualifiedRegExp.test(name)) messages.push(`name part ${qualifiedMessage}`)
   return messages
 }
 
 function prefixMessages(prefix: string): string[] {
   if (prefix === '') return ['prefix part must be non-empty']
-  return isDns1123Subdomain(prefix).map((message) => `prefix part ${message}`)
+  return check(prefix, 253, subdomainRegExp, subdomainMessage, tooManyBytes).map((message) => `prefix part ${message}`)
 }
 
 /** The value of a label. */
 export function isLabelValue(value: string): readonly string[] {
-  return check(value, 63, labelValueRegExp, labelValueMessage)
+  return check(value, 63, labelValueRegExp, labelValueMessage, tooManyBytes)
 }
 
 /** A C identifier. */

@@ -14,6 +14,7 @@ export function parseFieldSelector(text: string): FieldSelector {
     .toSorted()
     .filter((term) => term !== '')
     .map((term) => parseTerm(text, term))
+    .filter(({ field, value }) => field !== '' || value !== '')
 }
 
 /** Whether an object, asked for its fields through `get`, fulfils the selector. */

@@ -237,7 +237,7 @@ class Parser {
     }
     if (first.type === ')') {
       this.#take()
-      return []
+      return ['']
     }
     const values = new Set<string>()
     let wantsValue = true

@@ -1,6 +1,6 @@
 /** The `continue` token of paged lists: where to go on, and at which revision. Source: upstream's `EncodeContinue`. */
 import { posix } from 'node:path'
-import { isJsonObject } from '../../apimachinery/json.ts'
+import { isJsonList, isJsonObject, type Json } from '../../apimachinery/json.ts'
 import { JsonSyntaxError, parseJson } from '../../apimachinery/schema/parse-json.ts'
 import { badRequest, type StatusError } from '../../apimachinery/status.ts'
 
@@ -15,13 +15,15 @@ export function encodeContinue({ revision, after }: ContinueToken): string {
 
 /** Throws BadRequest for what is not ours. Source: `DecodeContinue`. */
 export function decodeContinue(text: string): ContinueToken {
-  const token = parse(text)
-  const version = isJsonObject(token) ? (token['v'] ?? '') : ''
-  if (!isJsonObject(token) || version !== 'meta.k8s.io/v1') {
-    throw invalidToken(`: server does not recognize this encoded version ${String(version)}`)
+  const token = parse(text) ?? {}
+  if (!isJsonObject(token)) {
+    throw invalidToken(`: json: cannot unmarshal ${goType(token)} into Go value of type storage.continueToken`)
   }
-  const { rv = 0, start = '' } = token
-  if (typeof rv !== 'number' || typeof start !== 'string') throw invalidToken(': not a token')
+  const { v = '', rv = 0, start = '' } = token
+  if (typeof rv !== 'number') throw wrongField('rv', rv, 'int64')
+  if (typeof start !== 'string') throw wrongField('start', start, 'string')
+  if (typeof v !== 'string') throw wrongField('v', v, 'string')
+  if (v !== 'meta.k8s.io/v1') throw invalidToken(`: server does not recognize this encoded version ${v}`)
   if (rv === 0) throw invalidToken(': incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
   if (start === '') throw invalidToken(': encoded start key empty (version meta.k8s.io/v1)')
   // No way up: the key is joined to the collection's prefix.
@@ -34,7 +36,17 @@ function invalidToken(problem: string): StatusError {
   return badRequest(`invalid continue token: continue key is not valid${problem}`)
 }
 
-function parse(text: string): unknown {
+function wrongField(name: string, value: Json | undefined, type: string): StatusError {
+  const field = `Go struct field continueToken.${name} of type ${type}`
+  return invalidToken(`: json: cannot unmarshal ${goType(value)} into ${field}`)
+}
+
+function goType(value: Json | undefined): string {
+  if (isJsonList(value)) return 'array'
+  return typeof value === 'boolean' ? 'bool' : typeof value
+}
+
+function parse(text: string): Json {
   const wrong = wrongBase64(text)
   if (wrong !== undefined) throw invalidToken(`: illegal base64 data at input byte ${wrong}`)
   try {

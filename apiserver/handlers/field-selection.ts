@@ -12,12 +12,10 @@ export type Selectors = { readonly labels: LabelSelector | undefined; readonly f
 
 /** Reads `labelSelector` and `fieldSelector`. Throws BadRequest. */
 export function parseSelectors(query: URLSearchParams): Selectors {
-  const labels = query.get('labelSelector') ?? ''
-  const fields = query.get('fieldSelector') ?? ''
+  const labels = parseLabelSelector(query.get('labelSelector') ?? '')
   return {
-    labels: labels === '' ? undefined : parseLabelSelector(labels),
-    // Terms are looked at in the order of their texts, which decides whose fault is told.
-    fields: parseFieldSelector(fields),
+    labels: labels.requirements?.length === 0 ? undefined : labels,
+    fields: parseFieldSelector(query.get('fieldSelector') ?? ''),
   }
 }
 

@@ -1,4 +1,4 @@
-import { notFound } from '../../apimachinery/status.ts'
+import { badRequest, notFound } from '../../apimachinery/status.ts'
 import { negotiateOutput } from '../http/negotiation.ts'
 import { sendJson } from '../http/respond.ts'
 import { collectionPrefix, storagePrefix } from '../registry/keys.ts'
@@ -6,7 +6,7 @@ import { prepareViews } from '../storage/conversion.ts'
 import type { ResourceHandler } from './context.ts'
 import { reachOrTimeout } from './list.ts'
 import { encodeObject } from './output.ts'
-import { parseResourceVersion } from './read-options.ts'
+import { isTrue, parseResourceVersion } from './read-options.ts'
 import { parseTableOptions } from './table.ts'
 
 /** GET of one object, from its bytes. */
@@ -14,6 +14,9 @@ export const getObject: ResourceHandler = async (context, resource, request, res
   const { caches, clock } = context
   const { info, incoming, query } = request
   const form = negotiateOutput(incoming.headers, query)
+  if (isTrue(query.get('export'))) {
+    throw badRequest('the export parameter, deprecated since v1.14, is no longer supported')
+  }
   const revision = parseResourceVersion(query.get('resourceVersion') ?? '')
   if (revision === undefined) await caches.fresh()
   else await reachOrTimeout(caches, revision)

@@ -121,12 +121,17 @@ function fromCache({ context, resource, prefix, options, after }: Scan, revision
   refuseUnreadable(all)
   const { predicate } = options
   const rest = after === '' ? all : all.filter(({ key }) => key > prefix + after)
-  const matching = predicate === undefined ? rest : rest.filter(predicate)
   const limit = limitOf(options)
-  if (matching.length <= limit) return { entries: matching, meta: { resourceVersion: String(revision) } }
-  const entries = matching.slice(0, limit)
-  const remaining = predicate === undefined ? { remainingItemCount: matching.length - limit } : {}
-  return { entries, meta: pageMeta(entries, prefix, revision, remaining) }
+  const entries: CacheEntry[] = []
+  for (const [at, entry] of rest.entries()) {
+    if (!isMatch(predicate, entry)) continue
+    entries.push(entry)
+    if (entries.length < limit || at === rest.length - 1) continue
+    // Whether what is left matches, the next page will show.
+    const remaining = predicate === undefined ? { remainingItemCount: rest.length - limit } : {}
+    return { entries, meta: pageMeta(entries, prefix, revision, remaining) }
+  }
+  return { entries, meta: { resourceVersion: String(revision) } }
 }
 
 /** "Any version" reads show everything, as upstream's cache does. Source: `computeListLimit`. */

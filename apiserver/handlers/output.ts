@@ -3,7 +3,7 @@ import type { ApiObject, Resource } from '../../api/resource.ts'
 import { StatusError } from '../../apimachinery/status.ts'
 import type { Transform } from '../http/negotiation.ts'
 import type { CacheEntry } from '../storage/cache-entry.ts'
-import { listType } from './context.ts'
+import { apiVersionOf, listType } from './context.ts'
 import { partialObject, type TableOptions, tableOf } from './table.ts'
 
 export type ListMeta = {
@@ -49,6 +49,7 @@ export function encodeList(
       return joinItems(
         { ...listType(resource), metadata: meta },
         entries.map((entry) => entry.view(resource).json),
+        itemHead(resource),
       )
     case 'PartialObjectMetadataList':
       return joinItems(
@@ -69,18 +70,30 @@ function notTransformed(message: string): StatusError {
   return new StatusError('NotAcceptable', message)
 }
 
+const openingBrace = Buffer.from('{')
 const comma = Buffer.from(',')
 const end = Buffer.from(']}')
 
-function joinItems(head: object, items: readonly Buffer[]): Buffer {
+/** What the items of a list do not repeat: built-in kinds leave kind and version to the list. */
+function itemHead({ facts, isCustom }: Resource): Buffer | undefined {
+  if (isCustom === true) return undefined
+  const type = JSON.stringify({ kind: facts.kind, apiVersion: apiVersionOf(facts) })
+  return Buffer.from(`${type.slice(0, -1)},`)
+}
+
+function joinItems(head: object, items: readonly Buffer[], withoutHead?: Buffer): Buffer {
   const text = JSON.stringify(head)
   const parts: Buffer[] = [Buffer.from(`${text.slice(0, -1)},"items":[`)]
-  for (let at = 0; at < items.length; at++) {
-    const item = items[at]
-    if (item === undefined) continue
+  for (const [at, item] of items.entries()) {
     if (at > 0) parts.push(comma)
-    parts.push(item)
+    if (withoutHead !== undefined && startsWith(item, withoutHead)) {
+      parts.push(openingBrace, item.subarray(withoutHead.length))
+    } else parts.push(item)
   }
   parts.push(end)
   return Buffer.concat(parts)
+}
+
+function startsWith(bytes: Buffer, start: Buffer): boolean {
+  return bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0
 }

@@ -6,6 +6,8 @@
  *   /apis/{group}/{version}/namespaces/{ns}/{resource}/{name}/{subresource}
  */
 
+import { exactField, parseFieldSelector } from '../../apimachinery/selector/fields.ts'
+
 /** Who is asking. */
 export type UserInfo = {
   readonly name: string
@@ -150,9 +152,15 @@ function isTrue(value: string | null): boolean {
   return value !== null && value.toLowerCase() !== 'false' && value !== '0'
 }
 
+/** The name that the selector asks for, if it can be one; a selector that cannot be read is refused later. */
 function selectedName(fieldSelector: string): string {
-  const match = /(?:^|,)metadata\.name==?([^,!=]+)(?:,|$)/.exec(fieldSelector)
-  return match?.[1] ?? ''
+  if (!fieldSelector.includes('metadata.name')) return ''
+  try {
+    const name = exactField(parseFieldSelector(fieldSelector), 'metadata.name') ?? ''
+    return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name
+  } catch {
+    return ''
+  }
 }
 
 function splitPath(path: string): string[] {
