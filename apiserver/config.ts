@@ -25,6 +25,7 @@ export const flags = defineFlags({
   'disable-admission-plugins': list('Admission plugins to turn off.'),
   'enable-admission-plugins': list('Admission plugins to turn on besides those that are on by default.'),
   'enable-bootstrap-token-auth': yesNo('Secrets of type bootstrap.kubernetes.io/token are credentials.', false),
+  'enable-priority-and-fairness': yesNo('Requests wait for their turn by FlowSchemas and priority levels.', true),
   'encryption-provider-config': text('File with the providers that encrypt values in etcd.'),
   'encryption-provider-config-automatic-reload': yesNo('The file is read again when it changes.', false),
   'etcd-cafile': text('Authority of the etcd servers.'),
@@ -43,6 +44,8 @@ export const flags = defineFlags({
     'ExternalDNS',
     'ExternalIP',
   ]),
+  'max-mutating-requests-inflight': number('Changing requests at once; with fairness, both numbers are its seats.', 200),
+  'max-requests-inflight': number('Reading requests at once; with fairness, both numbers are its seats.', 400),
   'min-request-timeout': number(
     'Accepted for compatibility: watches without a limit of their own last 1800 to 3600 seconds.',
     1800,

@@ -23,6 +23,7 @@ import { forward, remoteService } from './aggregator/proxy.ts'
 import { type CustomResources, createCustomResources } from './apiextensions/controller.ts'
 import { runBootstrap } from './bootstrap/run.ts'
 import type { Config } from './config.ts'
+import { createFlowControl, type StartedFlowControl } from './flowcontrol/start.ts'
 import { componentStatusHandler, localHealth } from './handlers/component-status.ts'
 import type { HandlerContext } from './handlers/context.ts'
 import { type DispatchContext, dispatch, resourceNotServed, upgradeHandler } from './handlers/dispatch.ts'
@@ -33,6 +34,7 @@ import { subresourceBodies } from './handlers/subresource-body.ts'
 import { Pipeline } from './http/pipeline.ts'
 import { createProtobufEncoder } from './http/protobuf-answer.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
+import { sendText } from './http/respond.ts'
 import { startTransport, type Transport } from './http/transport.ts'
 import { runIpAddresses } from './registry/ip-address-allocator.ts'
 import { storageKey, storagePrefix } from './registry/keys.ts'
@@ -87,8 +89,9 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   const state = { stopping: false, bootstrapped: false }
   addChecks(health, core.caches, state)
   const remote = new RemoteResources()
+  const flow = createFlowControl({ ...core, ...core.handlers, flags: config.flags, logger })
   const backend = { reader: core.reader, identity: access.proxyIdentity, random: options.random }
-  const pipeline = createPipeline(options, core, access, health, { backend, remote })
+  const pipeline = createPipeline(options, core, access, health, { backend, remote, flow })
   const keyPair = await servingKeyPair(config, access.kubernetesServiceIp, clock)
   const transport = await startTransport({
     address: config.flags['bind-address'],
@@ -118,6 +121,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     'encryption config': async (end) => await (encryption?.run({ clock, logger }, end) ?? aborted(end)),
     bookmarks: async (end) => await core.caches.runBookmarks(end),
     timeouts: async (end) => await pipeline.runTimeouts(end),
+    'flow control': async (end) => await flow.run(end),
     compaction: async (end) => {
       const intervalMs = config.flags['etcd-compaction-interval']
       await runCompactor({ storage, clock, logger, intervalMs }, end)
@@ -333,12 +337,18 @@ function addChecks(
   health.add('shutdown', () => (state.stopping ? 'the server is shutting down' : undefined), ['readyz'])
 }
 
+type PipelineParts = {
+  readonly backend: AggregatorBackend
+  readonly remote: RemoteResources
+  readonly flow: StartedFlowControl
+}
+
 function createPipeline(
   { config, clock, logger }: ApiServerOptions,
   core: Core,
   access: Access,
   health: HealthChecks,
-  { backend, remote }: { readonly backend: AggregatorBackend; readonly remote: RemoteResources },
+  { backend, remote, flow }: PipelineParts,
 ): Pipeline {
   const { handlers, reader, store, customResources } = core
   const subresourceContext = {
@@ -374,9 +384,11 @@ function createPipeline(
     openapi,
   })
   const observe = createRequestMetrics(metrics, clock)
+  flow.register(metrics)
   return new Pipeline({
     authenticate: access.authenticate,
     authorizer: access.authorizer,
+    flowControl: flow.control,
     clock,
     logger,
     requestTimeoutMs: config.flags['request-timeout'],
@@ -385,9 +397,16 @@ function createPipeline(
     onDone: observe,
     handle: async (request, response) => {
       const elsewhere = remoteService(reader, request.info.path)
-      if (elsewhere !== undefined) await forward(backend, elsewhere, request, response)
-      else if (request.info.isResourceRequest) await dispatch(dispatchContext, request, response)
-      else await answerPlainPath(plain(), request, response)
+      if (elsewhere !== undefined) {
+        // The state that a watch begins with is the other server's work.
+        request.begun?.()
+        await forward(backend, elsewhere, request, response)
+      } else if (request.info.isResourceRequest) await dispatch(dispatchContext, request, response)
+      else {
+        const page = flow.page(request.info.path, request.query)
+        if (page === undefined) await answerPlainPath(plain(), request, response)
+        else sendText(response, 200, page)
+      }
     },
     upgrade: async (request, socket, head) => {
       const upgrade = upgradeHandler(dispatchContext, request)

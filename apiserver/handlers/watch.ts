@@ -95,6 +95,7 @@ async function run(
   const { transform } = form
   const watcher = new Watcher({ context, resource, cache, prefix, options, transform, table, stream, framing })
   const stopObserving = watcher.begin(start)
+  request.begun?.()
   try {
     const ms = durationMs(context, options)
     await lastsFor(context, ms - lastBookmarkMs, signal)

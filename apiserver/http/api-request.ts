@@ -29,6 +29,8 @@ export type ApiRequest = {
   readonly warn: (text: string) => void
   /** Makes protobuf of answers for those who want it. */
   readonly protobuf: ProtobufEncoder
+  /** For watches: says that what there was has been sent, so that from now on little work is left. */
+  readonly begun?: () => void
   /** Aborts when the client goes away, the request times out, or the server stops. */
   readonly signal: AbortSignal
 }

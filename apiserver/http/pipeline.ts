@@ -1,7 +1,7 @@
 /**
  * What every request goes through, in this order:
  *
- *   audit id → request info → authentication → impersonation → authorization → handler
+ *   audit id → request info → authentication → impersonation → flow control → authorization → handler
  *
  * and what becomes of its errors: a `Status`.
  */
@@ -20,15 +20,18 @@ import { UnavailableError } from '../storage/storage.ts'
 import { BehindError } from '../storage/watch-cache.ts'
 import type { ApiRequest, ApiResponse, IncomingRequest } from './api-request.ts'
 import { decompressed, readBody } from './body.ts'
+import { type FlowControl, type FlowSeat, OverloadedError } from './flow-control.ts'
 import { negotiateOutput } from './negotiation.ts'
 import type { ProtobufEncoder } from './protobuf-answer.ts'
 import { parseRequestInfo, type RequestInfo, type UserInfo } from './request-info.ts'
-import { sendStatus } from './respond.ts'
+import { requestTimeout } from './request-timeout.ts'
+import { sendOverloaded, sendStatus } from './respond.ts'
 import type { RawRequest, RawResponse } from './transport.ts'
 
 export type PipelineOptions = {
   readonly authenticate: (request: IncomingRequest, signal: AbortSignal) => Promise<UserInfo>
   readonly authorizer: Authorizer
+  readonly flowControl: FlowControl
   readonly handle: (request: ApiRequest, response: ApiResponse) => Promise<void>
   readonly upgrade: (request: ApiRequest, socket: Duplex, head: Buffer) => Promise<void>
   readonly clock: Clock
@@ -43,12 +46,10 @@ export type PipelineOptions = {
 /** Requests under way beyond this are refused, so that a flood cannot fill the memory. */
 const maxInFlight = 5_000
 
-function tooManyRequests(): StatusError {
-  const message = 'Too many requests, please try again later.'
-  return new StatusError('TooManyRequests', message, { retryAfterSeconds: 1 })
-}
+/** How often requests are looked at that take too long. */
+const timeoutsEveryMs = 250
 
-type InFlight = { readonly startedMs: number; readonly abort: AbortController }
+type InFlight = { readonly startedMs: number; readonly abort: AbortController; timeoutMs: number }
 
 /** Runs requests; `stop` aborts those under way, watches first. */
 export class Pipeline {
@@ -66,14 +67,14 @@ export class Pipeline {
     return this.#short.size
   }
 
-  /** Ends requests that take too long, checked once a second. */
+  /** Ends requests that take too long. */
   async runTimeouts(signal: AbortSignal): Promise<void> {
-    const { clock, requestTimeoutMs } = this.#options
+    const { clock } = this.#options
     for (;;) {
-      await clock.sleep(1_000, signal)
-      const oldest = clock.now() - requestTimeoutMs
-      for (const { startedMs, abort } of this.#short) {
-        if (startedMs > oldest) break
+      await clock.sleep(timeoutsEveryMs, signal)
+      const nowMs = clock.now()
+      for (const { startedMs, timeoutMs, abort } of this.#short) {
+        if (startedMs + timeoutMs > nowMs || abort.signal.aborted) continue
         abort.abort(new StatusError('Timeout', 'Timeout: request did not complete within the allotted timeout', {}))
       }
     }
@@ -94,23 +95,33 @@ export class Pipeline {
     const incoming = incomingOf(raw)
     const info = parseRequestInfo(incoming.method, incoming.url)
     const abort = new AbortController()
-    const flight = { startedMs, abort }
+    const flight: InFlight = { startedMs, abort, timeoutMs: this.#options.requestTimeoutMs }
     const flights = isLongRunning(info) ? this.#long : this.#short
     flights.add(flight)
     const warnings: string[] = []
-    const output = withCommonHeaders(response, incoming, warnings)
+    const headers: Record<string, string> = {}
+    const output = withCommonHeaders(response, incoming, warnings, headers)
+    let seat: FlowSeat | undefined
     response.once('close', () => {
       flights.delete(flight)
       if (!response.writableEnded) abort.abort(new Error('the client went away'))
       onDone(info, response.statusCode, startedMs)
     })
     try {
-      if (this.#short.size > maxInFlight) throw tooManyRequests()
-      const user = await this.#admit(incoming, info, abort.signal)
+      if (this.#short.size > maxInFlight) throw new OverloadedError(1, {})
+      if (flights === this.#short) flight.timeoutMs = requestTimeout(incoming.url, flight.timeoutMs)
+      const user = await this.#identify(incoming, abort.signal)
+      seat = await this.#seat(user, info, incoming, flight)
+      if (seat !== undefined) Object.assign(headers, seat.headers)
+      await this.#authorize(user, info)
+      const begun = info.verb === 'watch' ? seat?.finish : undefined
       const request = this.#request(raw, incoming, info, user, warnings, abort.signal)
-      await this.#options.handle(request, output)
+      await this.#options.handle(begun === undefined ? request : { ...request, begun }, output)
     } catch (error) {
       this.#answerError(error, output, incoming, abort.signal)
+    } finally {
+      seat?.finish()
+      seat?.ended?.()
     }
   }
 
@@ -119,7 +130,7 @@ export class Pipeline {
     const incoming = incomingOf(raw)
     const info = parseRequestInfo(incoming.method, incoming.url)
     const abort = new AbortController()
-    const flight = { startedMs: this.#options.clock.now(), abort }
+    const flight = { startedMs: this.#options.clock.now(), abort, timeoutMs: 0 }
     this.#long.add(flight)
     socket.once('close', () => {
       this.#long.delete(flight)
@@ -127,20 +138,41 @@ export class Pipeline {
     })
     socket.on('error', () => {})
     try {
-      const user = await this.#admit(incoming, info, abort.signal)
+      const user = await this.#identify(incoming, abort.signal)
+      await this.#authorize(user, info)
       await this.#options.upgrade(this.#request(raw, incoming, info, user, [], abort.signal), socket, head)
     } catch (error) {
       answerUpgradeError(this.#statusOf(error, incoming), socket)
     }
   }
 
-  async #admit(incoming: IncomingRequest, info: RequestInfo, signal: AbortSignal): Promise<UserInfo> {
+  async #identify(incoming: IncomingRequest, signal: AbortSignal): Promise<UserInfo> {
     const { authenticate, authorizer } = this.#options
     const caller = await authenticate(incoming, signal)
-    const user = await impersonate(caller, incoming.headers, authorizer)
-    const decision = await authorizer({ user, info })
+    return await impersonate(caller, incoming.headers, authorizer)
+  }
+
+  async #authorize(user: UserInfo, info: RequestInfo): Promise<void> {
+    const decision = await this.#options.authorizer({ user, info })
     if (decision.type !== 'allow') throw forbiddenRequest({ user, info }, decision.reason)
-    return user
+  }
+
+  #seat(
+    user: UserInfo,
+    info: RequestInfo,
+    { url }: IncomingRequest,
+    { startedMs, timeoutMs, abort }: InFlight,
+  ): ReturnType<FlowControl['start']> {
+    const { signal } = abort
+    return this.#options.flowControl.start({
+      user,
+      info,
+      url,
+      arrivedMs: startedMs,
+      timeoutMs,
+      isLongRunning: isLongRunning(info),
+      signal,
+    })
   }
 
   #answerError(error: unknown, response: ApiResponse, incoming: IncomingRequest, signal: AbortSignal): void {
@@ -148,6 +180,10 @@ export class Pipeline {
     if (response.headersSent) {
       // Half an answer cannot be taken back: all that is left to say is that it ends here.
       if (!response.writableEnded) response.end()
+      return
+    }
+    if (cause instanceof OverloadedError) {
+      sendOverloaded(response, cause)
       return
     }
     const status = this.#statusOf(cause, incoming)
@@ -236,6 +272,7 @@ function withCommonHeaders(
   response: RawResponse,
   { headers }: IncomingRequest,
   warnings: readonly string[],
+  more: Readonly<Record<string, string>>,
 ): ApiResponse {
   const given = headers['audit-id']
   const auditId = typeof given === 'string' && given !== '' ? given : randomUUID()
@@ -246,6 +283,7 @@ function withCommonHeaders(
     writeHead(code, {
       'audit-id': auditId,
       'cache-control': 'no-cache, private',
+      ...more,
       ...(warnings.length === 0 ? {} : { warning: warnings.map(formatWarning) }),
       ...extra,
     })

@@ -5,6 +5,7 @@ import { stringify as toYaml } from 'yaml'
 import type { JsonObject } from '../../apimachinery/json.ts'
 import { type StatusError, toStatus } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from './api-request.ts'
+import type { OverloadedError } from './flow-control.ts'
 import type { OutputForm } from './negotiation.ts'
 import { type ProtobufEncoder, protobufAnswerType } from './protobuf-answer.ts'
 
@@ -89,6 +90,17 @@ export function sendStatus(
     ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
   })
   response.end(body)
+}
+
+/** Sends 429 in upstream's words, which are no `Status`. */
+export function sendOverloaded(response: ApiResponse, { message, retryAfterSeconds, headers }: OverloadedError): void {
+  response.writeHead(429, {
+    ...headers,
+    'content-type': 'text/plain; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+    'retry-after': String(retryAfterSeconds),
+  })
+  response.end(`${message}\n`)
 }
 
 /** Sends plain text, as upstream does outside of the API groups. */

@@ -39,10 +39,16 @@ export class ResourceCache {
   /** A watch may start after this revision and miss nothing. */
   #completeSince = 0
   #changed = 0
+  #bytes = 0
   readonly #observers = new Set<CacheObserver>()
 
   get size(): number {
     return this.#byKey.size
+  }
+
+  /** The size of all objects together, as JSON. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** The revision of the last change. */
@@ -73,7 +79,11 @@ export class ResourceCache {
   /** Starts afresh from a list of the store at `revision`. */
   replace(entries: readonly CacheEntry[], revision: number): void {
     this.#byKey.clear()
-    for (const entry of entries) this.#byKey.set(entry.key, entry)
+    this.#bytes = 0
+    for (const entry of entries) {
+      this.#byKey.set(entry.key, entry)
+      this.#bytes += entry.json.length
+    }
     this.#sorted = entries.toSorted((a, b) => (a.key < b.key ? -1 : 1))
     this.#events = []
     this.#first = 0
@@ -90,6 +100,7 @@ export class ResourceCache {
   put(entry: CacheEntry, nowMs: number): void {
     const previous = this.#byKey.get(entry.key)
     this.#byKey.set(entry.key, entry)
+    this.#bytes += entry.json.length - (previous?.json.length ?? 0)
     const at = this.#indexOf(entry.key)
     if (previous === undefined) this.#sorted.splice(at, 0, entry)
     else this.#sorted[at] = entry
@@ -101,6 +112,7 @@ export class ResourceCache {
     const previous = this.#byKey.get(key)
     if (previous === undefined) return
     this.#byKey.delete(key)
+    this.#bytes -= previous.json.length
     this.#sorted.splice(this.#indexOf(key), 1)
     this.#record({ type: 'DELETED', entry: previous.at(revision), previous, revision, atMs: nowMs })
   }
