@@ -2,6 +2,7 @@
 import { isIPv4 } from 'node:net'
 import { defineFlags, FlagError, type FlagValues } from '../component-base/flags.ts'
 import { pluginNameProblems } from './admission/names.ts'
+import { auditFlagProblems, auditFlags } from './audit/flags.ts'
 import { type AuthorizationMode, authorizationModes } from './authz/chain.ts'
 
 const text = (description: string, value = '') => ({ type: 'string', default: value, description }) as const
@@ -13,6 +14,7 @@ const duration = (description: string, value: number) => ({ type: 'duration', de
 
 /** Every flag that the API server understands. */
 export const flags = defineFlags({
+  ...auditFlags,
   'advertise-address': text('The address on which members of the cluster reach this server.'),
   'allow-privileged': yesNo('Accepted for compatibility: privileged containers are allowed.', true),
   'anonymous-auth': yesNo('Requests without credentials are those of system:anonymous.', true),
@@ -44,7 +46,10 @@ export const flags = defineFlags({
     'ExternalDNS',
     'ExternalIP',
   ]),
-  'max-mutating-requests-inflight': number('Changing requests at once; with fairness, both numbers are its seats.', 200),
+  'max-mutating-requests-inflight': number(
+    'Changing requests at once; with fairness, both numbers are its seats.',
+    200,
+  ),
   'max-requests-inflight': number('Reading requests at once; with fairness, both numbers are its seats.', 400),
   'min-request-timeout': number(
     'Accepted for compatibility: watches without a limit of their own last 1800 to 3600 seconds.',
@@ -95,6 +100,7 @@ export function parseConfig(values: Flags, hostAddresses: readonly string[]): Co
     ...checkModes(values),
     ...checkRanges(values),
     ...checkFixed(values),
+    ...auditFlagProblems(values),
     ...pluginNameProblems(values['enable-admission-plugins'], values['disable-admission-plugins']),
   ]
   if (problems.length > 0) throw new FlagError(problems.join(', '))

@@ -14,6 +14,7 @@ export const updateObject: ResourceHandler = async (context, resource, request, 
   const { fieldValidation } = options
   const { value, duplicates } = await readObjectBody(request, expectedBody(context, resource), fieldValidation)
   const next = decodeResource(context.schemas, resource, { value, duplicates, fieldValidation, warn })
+  request.audit?.requestObject(next)
   checkName(next, info.namespace, info.name)
   const key = { namespace: info.namespace, name: info.name }
   const { uid } = next.metadata

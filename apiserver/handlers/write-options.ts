@@ -25,6 +25,7 @@ export function parseWriteOptions(request: ApiRequest, kind: OptionsKind): BodyO
     user,
     warn,
     dryRun,
+    ...(request.audit === undefined ? {} : { audit: request.audit }),
     fieldValidation,
     fieldManager: fieldManager === '' ? managerFromUserAgent(incoming.headers['user-agent']) : fieldManager,
     options: {
@@ -158,6 +159,7 @@ export async function parseDeleteOptions(request: ApiRequest, schemas: Schemas):
   return {
     user: request.user,
     warn: request.warn,
+    ...(request.audit === undefined ? {} : { audit: request.audit }),
     dryRun,
     options: raw,
     ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),

@@ -15,6 +15,15 @@ export type IncomingRequest = {
   readonly connection: TLSSocket
 }
 
+/** What handlers tell of a request that is audited. */
+export type AuditNotes = {
+  readonly annotate: (key: string, value: string) => void
+  /** The object that a write brings, decoded. */
+  readonly requestObject: (object: object) => void
+  /** The answer, as JSON. */
+  readonly response: (json: Buffer) => void
+}
+
 /** An authenticated and authorized request. */
 export type ApiRequest = {
   readonly incoming: IncomingRequest
@@ -27,6 +36,8 @@ export type ApiRequest = {
   readonly stream: Readable
   /** Adds a `Warning: 299` header to the answer. */
   readonly warn: (text: string) => void
+  /** Absent where nothing is recorded. */
+  readonly audit?: AuditNotes
   /** Makes protobuf of answers for those who want it. */
   readonly protobuf: ProtobufEncoder
   /** For watches: says that what there was has been sent, so that from now on little work is left. */

@@ -22,6 +22,7 @@ export async function sendJson(
   json: Buffer,
   form: OutputForm,
 ): Promise<void> {
+  request.audit?.response(json)
   if (form.format === 'protobuf') {
     const bytes = request.protobuf(json)
     // What has no protobuf form is answered in JSON; the content type says so.
@@ -53,17 +54,19 @@ export async function send(
   code: number,
   contentType: string,
   body: Buffer,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   if (body.length < gzipFromBytes || !acceptsGzip(incoming.headers['accept-encoding'])) {
-    response.writeHead(code, { 'content-type': contentType, 'content-length': body.length })
+    response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': body.length })
     response.end(incoming.method === 'HEAD' ? undefined : body)
     return
   }
   const compressed = await compress(body, { level: 1 })
   response.writeHead(code, {
+    ...headers,
     'content-type': contentType,
     'content-encoding': 'gzip',
-    vary: 'Accept-Encoding',
+    vary: headers['vary'] ?? 'Accept-Encoding',
     'content-length': compressed.length,
   })
   response.end(compressed)
@@ -73,19 +76,19 @@ function acceptsGzip(header: string | string[] | undefined): boolean {
   return header !== undefined && /(?:^|,)\s*gzip\s*(?:;|,|$)/.test(String(header))
 }
 
-/** Sends an error; `metadata` is that of the `Status` object. */
+/** Sends an error in the form that the answer would have had; `metadata` is that of the `Status` object. */
 export function sendStatus(
   response: ApiResponse,
   error: StatusError,
-  metadata: JsonObject = {},
-  protobuf?: ProtobufEncoder,
+  metadata: JsonObject,
+  form: OutputForm,
+  protobuf: ProtobufEncoder,
 ): void {
-  const json = Buffer.from(`${JSON.stringify({ ...toStatus(error), metadata })}\n`)
-  const encoded = protobuf?.(json)
-  const body = encoded ?? json
+  const status = { ...toStatus(error), metadata }
+  const { contentType, body } = encodeStatus(status, form, protobuf)
   const retryAfter = error.details?.retryAfterSeconds
   response.writeHead(error.code, {
-    'content-type': encoded === undefined ? 'application/json' : protobufAnswerType,
+    'content-type': contentType,
     'content-length': body.length,
     ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
   })

@@ -26,6 +26,7 @@ import {
 import { formatTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { AdmissionChain, AdmissionRequest } from '../admission/admission.ts'
+import type { AuditNotes } from '../http/api-request.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import { CacheEntry, withResourceVersion } from '../storage/cache-entry.ts'
 import { prepareViews, toStoredVersion } from '../storage/conversion.ts'
@@ -49,6 +50,8 @@ export type WriteOptions = {
   /** The name that owns changed fields; absent: no managed fields are recorded. */
   readonly fieldManager?: string
   readonly warn?: (text: string) => void
+  /** Where it is recorded what is written; absent: it is not. */
+  readonly audit?: AuditNotes
   /** The request's options object, for admission. */
   readonly options?: JsonObject
 }
@@ -176,6 +179,7 @@ async function create(
     ...(options.duplicates === undefined ? {} : { duplicates: options.duplicates }),
     ...(options.warn === undefined ? {} : { warn: options.warn }),
   })
+  options.audit?.requestObject(decoded)
   const placed = withNamespace(decoded, resource, namespace)
   const { name = '', generateName: base = '' } = placed.metadata
   const isGenerated = name === '' && base !== ''
@@ -217,6 +221,7 @@ async function createNamed(
     dryRun: options.dryRun === true,
     ...(options.options === undefined ? {} : { options: options.options }),
     ...(options.warn === undefined ? {} : { warn: options.warn }),
+    ...(options.audit === undefined ? {} : { annotate: options.audit.annotate }),
   }
   return await settling(dependencies, request, async (admission) => {
     const admitted = (await admission.mutate(request, signal)) ?? started
@@ -372,6 +377,7 @@ async function updateOnce(
     dryRun: options.dryRun === true,
     ...(options.options === undefined ? {} : { options: options.options }),
     ...(options.warn === undefined ? {} : { warn: options.warn }),
+    ...(options.audit === undefined ? {} : { annotate: options.audit.annotate }),
   }
   return await settling(dependencies, request, async (admission) => {
     const admitted = (await admission.mutate(request, signal)) ?? started
@@ -456,6 +462,7 @@ async function removeOnce(
     dryRun: options.dryRun === true,
     ...(options.options === undefined ? {} : { options: options.options }),
     ...(options.warn === undefined ? {} : { warn: options.warn }),
+    ...(options.audit === undefined ? {} : { annotate: options.audit.annotate }),
   }
   return await settling(dependencies, request, async (admission) => {
     await admission.mutate(request, signal)
