@@ -52,7 +52,7 @@ export const flags = defineFlags({
   ),
   'max-requests-inflight': number('Reading requests at once; with fairness, both numbers are its seats.', 400),
   'min-request-timeout': number(
-    'Accepted for compatibility: watches without a limit of their own last 1800 to 3600 seconds.',
+    'Seconds that a watch without a limit of its own lasts at least; at most it is twice that.',
     1800,
   ),
   'proxy-client-cert-file': text('Client certificate towards aggregated API servers.'),

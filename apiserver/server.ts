@@ -264,7 +264,16 @@ function createCore({ clock, logger, random, config }: ApiServerOptions, storage
   const customResources = createCustomResources({ resources, structs, caches, reader, store, random, clock, logger })
   return {
     customResources,
-    handlers: { resources, schemas, storage, caches, store, clock, random },
+    handlers: {
+      resources,
+      schemas,
+      storage,
+      caches,
+      store,
+      clock,
+      random,
+      shortestWatchSeconds: config.flags['min-request-timeout'],
+    },
     caches,
     store,
     reader,

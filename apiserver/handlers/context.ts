@@ -17,6 +17,8 @@ export type HandlerContext = {
   readonly store: Store
   readonly clock: Clock
   readonly random: () => number
+  /** Source: `--min-request-timeout`. */
+  readonly shortestWatchSeconds: number
 }
 
 /** Answers one request about `resource`. */

@@ -20,8 +20,6 @@ import { parseTableOptions, type TableOptions } from './table.ts'
 import { lineFraming, protobufFraming } from './watch-framing.ts'
 import { Watcher, type WatchStart } from './watcher.ts'
 
-/** A watch without `timeoutSeconds` lasts between this and twice this. Source: `--min-request-timeout`. */
-const shortestWatchSeconds = 1_800
 /** Clients that take bookmarks get one this long before the end, to resume from. Source: upstream's `nextBookmarkTime`. */
 const lastBookmarkMs = 2_000
 
@@ -70,6 +68,8 @@ type Watch = {
   readonly table: TableOptions
   readonly start: WatchStart
   readonly signal: AbortSignal
+  /** Told when the state that the watch begins with is out. */
+  readonly begun: (() => void) | undefined
 }
 
 /** Everything that can still be refused with a `Status`. */
@@ -82,11 +82,11 @@ async function prepareWatch(context: HandlerContext, resource: Resource, request
   const prefix = singleKey(resource, info.namespace, options) ?? collectionPrefix(resource, info.namespace)
   const cache = context.caches.cache(storagePrefix(resource))
   if (start.type === 'state') await prepareList(resource, () => cache.list(prefix))
-  return { context, resource, prefix, form, options, table, start, signal }
+  return { context, resource, prefix, form, options, table, start, signal, begun: request.begun }
 }
 
 async function run(
-  { context, resource, prefix, form, options, table, start }: Watch,
+  { context, resource, prefix, form, options, table, start, begun }: Watch,
   stream: EventStream,
   framing: ReturnType<typeof lineFraming>,
   signal: AbortSignal,
@@ -95,7 +95,7 @@ async function run(
   const { transform } = form
   const watcher = new Watcher({ context, resource, cache, prefix, options, transform, table, stream, framing })
   const stopObserving = watcher.begin(start)
-  request.begun?.()
+  begun?.()
   try {
     const ms = durationMs(context, options)
     await lastsFor(context, ms - lastBookmarkMs, signal)
@@ -107,8 +107,8 @@ async function run(
   }
 }
 
-/** Zero is no limit of the client's. */
-function durationMs({ random }: HandlerContext, { timeoutSeconds = 0 }: ListOptions): number {
+/** Zero is no limit of the client's: the watch lasts between the server's shortest and twice that. */
+function durationMs({ random, shortestWatchSeconds }: HandlerContext, { timeoutSeconds = 0 }: ListOptions): number {
   const seconds = timeoutSeconds === 0 ? Math.floor(shortestWatchSeconds * (1 + random())) : timeoutSeconds
   return Math.min(seconds, longestWatchSeconds) * 1000
 }
