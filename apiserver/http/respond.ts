@@ -54,19 +54,17 @@ export async function send(
   code: number,
   contentType: string,
   body: Buffer,
-  headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   if (body.length < gzipFromBytes || !acceptsGzip(incoming.headers['accept-encoding'])) {
-    response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': body.length })
+    response.writeHead(code, { 'content-type': contentType, 'content-length': body.length })
     response.end(incoming.method === 'HEAD' ? undefined : body)
     return
   }
   const compressed = await compress(body, { level: 1 })
   response.writeHead(code, {
-    ...headers,
     'content-type': contentType,
     'content-encoding': 'gzip',
-    vary: headers['vary'] ?? 'Accept-Encoding',
+    vary: 'Accept-Encoding',
     'content-length': compressed.length,
   })
   response.end(compressed)
@@ -76,19 +74,19 @@ function acceptsGzip(header: string | string[] | undefined): boolean {
   return header !== undefined && /(?:^|,)\s*gzip\s*(?:;|,|$)/.test(String(header))
 }
 
-/** Sends an error in the form that the answer would have had; `metadata` is that of the `Status` object. */
+/** Sends an error; `metadata` is that of the `Status` object. */
 export function sendStatus(
   response: ApiResponse,
   error: StatusError,
-  metadata: JsonObject,
-  form: OutputForm,
-  protobuf: ProtobufEncoder,
+  metadata: JsonObject = {},
+  protobuf?: ProtobufEncoder,
 ): void {
-  const status = { ...toStatus(error), metadata }
-  const { contentType, body } = encodeStatus(status, form, protobuf)
+  const json = Buffer.from(`${JSON.stringify({ ...toStatus(error), metadata })}\n`)
+  const encoded = protobuf?.(json)
+  const body = encoded ?? json
   const retryAfter = error.details?.retryAfterSeconds
   response.writeHead(error.code, {
-    'content-type': contentType,
+    'content-type': encoded === undefined ? 'application/json' : protobufAnswerType,
     'content-length': body.length,
     ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
   })
