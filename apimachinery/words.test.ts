@@ -17,7 +17,7 @@ test('isQualifiedName() looks at prefix and name', () => {
   expect(isQualifiedName('kubernetes.io/os')).toEqual([])
   expect(isQualifiedName('/x')).toEqual(['prefix part must be non-empty'])
   expect(isQualifiedName('a/b/c')[0]).toMatch(
-    /^a qualified name must consist of .* with an optional DNS subdomain prefix/,
+    /^a valid label key must consist of .* with an optional DNS subdomain prefix/,
   )
 })
 test('isPortName() gathers every problem', () => {

@@ -379,7 +379,7 @@ function createPipeline(
     subresources: { get: (path) => builtIn.get(path) ?? customResources.subresources.get(path) },
     subresourceContext,
   }
-  const openapi = createOpenApiHandler(handlers.schemas, handlers.resources)
+  const openapi = createOpenApiHandler(handlers.schemas, handlers.resources, clock)
   const metrics = createRegistry()
   const discovery = remoteDiscovery(reader, remote)
   const plain = (): PlainContext => ({

@@ -23,23 +23,26 @@ const json = 'application/json'
 export function createOpenApiDocuments(input: OpenApiDocumentsInput): OpenApiDocuments {
   const groups = groupResources(input.resources)
   const kept = new Map<string, OpenApiAnswer>()
-  const keep = (key: string, contentType: string, make: () => Buffer): OpenApiAnswer => {
+  const keep = (key: string, contentType: string, make: () => Buffer, hash?: string): OpenApiAnswer => {
     const known = kept.get(key)
     if (known !== undefined) return known
     const body = make()
-    const answer = { contentType, body, etag: `"${hashOf(body)}"` }
+    const answer = { contentType, body, etag: `"${hash ?? hashOf(body)}"` }
     kept.set(key, answer)
     return answer
   }
   const answer = (path: string, accept: string): OpenApiAnswer | undefined => {
-    if (path === v3Root) return keep(path, json, () => text(index(input, groups)))
+    // Go's file server has a look at the bytes and finds text.
+    if (path === v3Root) return keep(path, 'text/plain; charset=utf-8', () => text(index(input, groups)))
     if (path === '/openapi/v2') {
       const protobuf = gnosticAccepted.some((type) => accept.includes(type))
       if (protobuf) return keep('v2 protobuf', gnosticContentType, () => encodeOpenApiV2(openApiV2(input)))
       return keep(path, json, () => text(openApiV2(input)))
     }
     const resources = path.startsWith(`${v3Root}/`) ? groups.get(path.slice(v3Root.length + 1)) : undefined
-    return resources === undefined ? undefined : keep(path, json, () => text(openApiV3({ ...input, resources })))
+    if (resources === undefined) return undefined
+    // The same hash as in the index, where clients find it.
+    return keep(path, json, () => text(openApiV3({ ...input, resources })), groupHash(input, resources))
   }
   return { answer }
 }
@@ -55,22 +58,23 @@ function groupResources(resources: readonly OpenApiResource[]): ReadonlyMap<stri
   return groups
 }
 
-/** Hashing what a document is made from, not the document, keeps the first answer quick. */
-function index(
-  { revisionOf }: OpenApiDocumentsInput,
-  groups: ReadonlyMap<string, readonly OpenApiResource[]>,
-): JsonObject {
-  const paths = [...groups].map(([path, resources]) => {
-    const [first] = resources
-    const revision = first === undefined ? '' : (revisionOf?.(first) ?? '')
-    const hash = hashOf(Buffer.from(JSON.stringify([resources, revision]))).toUpperCase()
-    return [path, { serverRelativeURL: `${v3Root}/${path}?hash=${hash}` }] as const
-  })
+function index(input: OpenApiDocumentsInput, groups: ReadonlyMap<string, readonly OpenApiResource[]>): JsonObject {
+  const paths = [...groups].map(
+    ([path, resources]) =>
+      [path, { serverRelativeURL: `${v3Root}/${path}?hash=${groupHash(input, resources)}` }] as const,
+  )
   return { paths: Object.fromEntries(paths) }
 }
 
+/** Hashing what a document is made from, not the document, keeps the first answer quick. */
+function groupHash({ revisionOf }: OpenApiDocumentsInput, resources: readonly OpenApiResource[]): string {
+  const [first] = resources
+  const revision = first === undefined ? '' : (revisionOf?.(first) ?? '')
+  return hashOf(Buffer.from(JSON.stringify([resources, revision])))
+}
+
 function hashOf(bytes: Buffer): string {
-  return createHash('sha512').update(bytes).digest('hex')
+  return createHash('sha512').update(bytes).digest('hex').toUpperCase()
 }
 
 function text(document: JsonObject): Buffer {

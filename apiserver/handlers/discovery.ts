@@ -106,7 +106,7 @@ export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean, r
     items: sortedGroups(registry, remoteGroups)
       .filter(({ group }) => (group === '') === core)
       .map((served) => ({
-        metadata: { ...(served.group === '' ? {} : { name: served.group }), creationTimestamp: null },
+        metadata: served.group === '' ? {} : { name: served.group },
         versions: remoteGroups.includes(served) ? remote.versions(served.group) : ownVersions(registry, served),
       })),
   }

@@ -2,7 +2,7 @@
 import type { Resource } from '../../api/resource.ts'
 import { StatusError } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
-import { negotiateOutput, negotiateWithoutTable } from '../http/negotiation.ts'
+import { collectionTypes, negotiateOutput, negotiateWithoutTable, refuseUnproducible } from '../http/negotiation.ts'
 import type { RequestInfo } from '../http/request-info.ts'
 import { sendObject, sendText } from '../http/respond.ts'
 import { methodNotAllowed } from '../registry/keys.ts'
@@ -52,6 +52,7 @@ export async function dispatch(context: DispatchContext, request: ApiRequest, re
     sendText(response, 404, '404 page not found\n')
     return
   }
+  if (info.verbInPath === true && info.subresource !== '') throw resourceNotServed()
   checkScope(resource, request)
   if (resource.deprecation !== undefined) request.warn(resource.deprecation)
   const special = context.subresources.get(`${info.group}/${info.resource}/${info.subresource}`)
@@ -83,7 +84,8 @@ function watchUpgrade(context: HandlerContext, request: ApiRequest): UpgradeHand
 
 /** Namespaced kinds are found under a namespace; without one they can only be listed and watched. */
 function checkScope({ facts }: Resource, { info }: ApiRequest): void {
-  const isNamespacesOwn = facts.group === '' && facts.plural === 'namespaces'
+  if (info.verbInPath === true && facts.storagePrefix === undefined) throw resourceNotServed()
+  const isNamespacesOwn = facts.group === '' && facts.plural === 'namespaces' && info.parts[1] === info.namespace
   if (!facts.namespaced && info.namespace !== '' && !isNamespacesOwn) throw resourceNotServed()
   if (facts.namespaced && info.namespace === '' && !['list', 'watch'].includes(info.verb)) {
     throw info.name === '' ? methodNotAllowed() : resourceNotServed()
@@ -115,6 +117,12 @@ function plainHandler(resource: Resource, { info, incoming }: ApiRequest): Resou
   if (handler === undefined || !isServed || resource.facts.storagePrefix === undefined) throw methodNotAllowed()
   const hasNameInPath = info.parts[1] !== undefined
   if (hasNameInPath !== verbsWithName.has(info.verb)) throw methodNotAllowed()
+  if (resource.isCustom !== true) {
+    // Built-in kinds stand behind upstream's router, which knows GET but not HEAD.
+    if (incoming.method === 'HEAD') throw methodNotAllowed()
+    const isCollection = info.verb === 'list' || info.verb === 'watch'
+    refuseUnproducible(incoming.headers, isCollection ? collectionTypes : undefined)
+  }
   return handler
 }
 

@@ -1,12 +1,16 @@
 /** `/openapi/v2` and `/openapi/v3`, following the served resources. */
 import { readFile } from 'node:fs/promises'
 import type { Resource } from '../../api/resource.ts'
-import { createOpenApiDocuments, type OpenApiDocuments } from '../../apimachinery/openapi/documents.ts'
+import {
+  createOpenApiDocuments,
+  type OpenApiAnswer,
+  type OpenApiDocuments,
+} from '../../apimachinery/openapi/documents.ts'
 import type { Describe } from '../../apimachinery/openapi/names.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
+import type { Clock } from '../../component-base/clock.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { send } from '../http/respond.ts'
-import { methodNotAllowed } from '../registry/keys.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
 
 /** Written beside the bundle by `apimachinery/openapi/descriptions.mjs`; absent when run from source. */
@@ -16,6 +20,7 @@ const descriptionsFile = new URL('./api-descriptions.json', import.meta.url)
 export function createOpenApiHandler(
   schemas: Schemas,
   resources: ResourceRegistry,
+  clock: Clock,
 ): (request: ApiRequest, response: ApiResponse) => Promise<boolean> {
   let documents: OpenApiDocuments | undefined
   let descriptions: Promise<Describe> | undefined
@@ -32,17 +37,49 @@ export function createOpenApiHandler(
       revisionOf: ({ group, version }) => revisionOf(schemas, resources.inGroupVersion(group, version)),
     })
     const { incoming, info } = request
-    const answer = documents.answer(info.path.replace(/\/+$/, ''), String(incoming.headers.accept ?? ''))
-    if (answer === undefined) return false
-    if (incoming.method !== 'GET' && incoming.method !== 'HEAD') throw methodNotAllowed()
-    const { contentType, body, etag } = answer
-    const headers = { etag, vary: 'Accept' }
-    if (incoming.headers['if-none-match'] === etag) {
-      response.writeHead(304, headers)
-      response.end()
-    } else await send(request, response, 200, contentType, body)
+    const accept = String(incoming.headers.accept ?? '')
+    const answer = documents.answer(info.path, accept)
+    if (answer === undefined) {
+      if (!info.path.startsWith('/openapi/v3/')) return false
+      end(response, 404, { vary: 'Accept' })
+    } else if (!speaksJson(accept) && answer.contentType === 'application/json') end(response, 406, { vary: 'Accept' })
+    else await sendDocument(request, response, answer, clock.now())
     return true
   }
+}
+
+const yearMs = 365 * 24 * 60 * 60 * 1000
+
+async function sendDocument(
+  request: ApiRequest,
+  response: ApiResponse,
+  { contentType, body, etag }: OpenApiAnswer,
+  nowMs: number,
+): Promise<void> {
+  const { incoming, query, info } = request
+  const isGroup = info.path.startsWith('/openapi/v3/')
+  const headers = { etag, vary: isGroup ? 'Accept' : 'Accept-Encoding, Accept' }
+  const hash = query.get('hash') ?? ''
+  if (isGroup && hash !== '' && `"${hash}"` !== etag) {
+    end(response, 301, { ...headers, 'content-type': contentType, location: `${info.path}?hash=${etag.slice(1, -1)}` })
+  } else if (incoming.headers['if-none-match'] === etag) end(response, 304, headers)
+  else {
+    // What a hash names never changes.
+    const kept =
+      isGroup && hash !== ''
+        ? { 'cache-control': 'public, immutable', expires: new Date(nowMs + yearMs).toUTCString() }
+        : {}
+    await send(request, response, 200, contentType, body, { ...headers, ...kept })
+  }
+}
+
+function end(response: ApiResponse, code: number, headers: Readonly<Record<string, string>>): void {
+  response.writeHead(code, headers)
+  response.end()
+}
+
+function speaksJson(accept: string): boolean {
+  return accept === '' || /(?:^|,)\s*(?:application\/(?:json|\*)|\*\/\*)\s*(?:;|,|$)/.test(accept)
 }
 
 /** Schemas of custom kinds may change while all else stays the same. */

@@ -6,7 +6,7 @@ import type { Registry } from '../../component-base/metrics.ts'
 import { kubernetesVersion } from '../../component-base/version.ts'
 import type { RemoteDiscovery } from '../aggregator/discovery.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
-import { negotiateOutput } from '../http/negotiation.ts'
+import { negotiatePlain, refuseUnproducible } from '../http/negotiation.ts'
 import { send, sendObject, sendText } from '../http/respond.ts'
 import { methodNotAllowed } from '../registry/keys.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
@@ -30,13 +30,15 @@ export async function answerPlainPath(
   request: ApiRequest,
   response: ApiResponse,
 ): Promise<void> {
+  if (request.info.unreadable !== undefined) {
+    sendText(response, 500, `Internal Server Error: ${htmlText(request.info.unreadable)}\n`)
+    return
+  }
   const path = request.info.path.replace(/(?<=.)\/+$/, '')
   if (await answerHealth(context, request, response, path)) return
-  const object = objectAt(context, path)
-  if (object !== undefined) {
-    if (request.info.verb !== 'get' && request.info.verb !== 'head') throw methodNotAllowed()
-    if ((path === '/api' || path === '/apis') && (await answerAggregated(context, request, response, path))) return
-    await sendObject(request, response, 200, object, negotiateOutput(request.incoming.headers, request.query))
+  const document = documentAt(context, path)
+  if (document !== undefined) {
+    await answerDocument(context, request, response, path, document)
     return
   }
   if (path.startsWith('/openapi/') && (await context.openapi(request, response))) return
@@ -46,10 +48,45 @@ export async function answerPlainPath(
   sendText(response, 404, '404 page not found\n')
 }
 
+async function answerDocument(
+  context: PlainContext,
+  request: ApiRequest,
+  response: ApiResponse,
+  path: string,
+  { object, form }: Document,
+): Promise<void> {
+  const { headers, method } = request.incoming
+  if (form !== 'any' && method !== 'GET') throw methodNotAllowed()
+  if (form === 'version') refuseUnproducible(headers, ['application/json'])
+  if (form === 'key set') {
+    const headersOfKeys = { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=3600' }
+    sendBytes(response, Buffer.from(JSON.stringify(object)), headersOfKeys)
+    return
+  }
+  if (form === 'issuer') {
+    const headersOfIssuer = { 'content-type': 'application/json', 'cache-control': 'public, max-age=3600' }
+    sendBytes(response, Buffer.from(JSON.stringify(object)), headersOfIssuer)
+    return
+  }
+  if ((path === '/api' || path === '/apis') && answerAggregated(context, request, response, path)) return
+  if (form === 'routed') refuseUnproducible(headers)
+  await sendObject(request, response, 200, object, negotiatePlain(headers, request.query))
+}
+
+function sendBytes(response: ApiResponse, body: Buffer, headers: Readonly<Record<string, string>>): void {
+  response.writeHead(200, { ...headers, 'content-length': body.length })
+  response.end(body)
+}
+
+/** As `http.Error` of Go shows what a client has sent. */
+function htmlText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
+
 /** Below a served group an unknown path is a `Status`; elsewhere it is upstream's plain page. */
 function isUnknownVersion({ resources }: PlainContext, path: string): boolean {
   const [, prefix, group] = path.split('/')
-  return prefix === 'apis' && resources.groups().some((served) => served.group === group)
+  return prefix === 'api' || (prefix === 'apis' && resources.groups().some((served) => served.group === group))
 }
 
 async function answerHealth(
@@ -65,17 +102,33 @@ async function answerHealth(
   }
   const answer = await health.answer(path, request.query)
   if (answer === undefined) return false
-  sendText(response, answer.status, answer.body)
+  const isOneCheck = path.indexOf('/', 1) !== -1
+  if (isOneCheck && answer.status === 200) {
+    sendBytes(response, Buffer.from(answer.body), { 'content-type': 'text/plain; charset=utf-8' })
+  } else sendText(response, answer.status, answer.body)
   return true
+}
+
+/** `any`: whatever the method. `routed`: GET only, as everything that goes through upstream's router. */
+type Document = {
+  readonly object: object
+  readonly form: 'any' | 'routed' | 'version' | 'issuer' | 'key set'
+}
+
+function documentAt(context: PlainContext, path: string): Document | undefined {
+  if (path === '/.well-known/openid-configuration') return { object: context.issuerDocument, form: 'issuer' }
+  if (path === '/openid/v1/jwks') return { object: context.keySet, form: 'key set' }
+  if (path === '/version') return { object: versionInfo, form: 'version' }
+  const object = objectAt(context, path)
+  if (object === undefined) return undefined
+  const isListOfGroups = path === '' || path === '/' || /^\/apis(?:\/[^/]*)?$/.test(path)
+  return { object, form: isListOfGroups ? 'any' : 'routed' }
 }
 
 function objectAt(context: PlainContext, path: string): object | undefined {
   const { resources } = context
   const [, first = '', second = '', third = '', fourth] = path.split('/')
   if (path === '' || path === '/') return { paths: allPaths(context) }
-  if (path === '/version') return versionInfo
-  if (path === '/.well-known/openid-configuration') return context.issuerDocument
-  if (path === '/openid/v1/jwks') return context.keySet
   if (first === 'api' && third === '') {
     return second === '' ? apiVersions(context.serverAddress) : apiResourceList(resources, '', second)
   }
@@ -112,6 +165,7 @@ function allPaths({ resources }: PlainContext): readonly string[] {
   const others = [
     '/.well-known/openid-configuration',
     '/apis',
+    '/apis/',
     '/healthz',
     '/livez',
     '/metrics',
@@ -125,24 +179,21 @@ function allPaths({ resources }: PlainContext): readonly string[] {
 }
 
 /** One document for all groups, for clients that ask for it by name. */
-async function answerAggregated(
+function answerAggregated(
   { resources, remote }: PlainContext,
-  request: ApiRequest,
+  { incoming }: ApiRequest,
   response: ApiResponse,
   path: string,
-): Promise<boolean> {
-  const wanted = aggregatedType(request.incoming.headers.accept ?? '')
+): boolean {
+  const wanted = aggregatedType(incoming.headers.accept ?? '')
   if (wanted === undefined) return false
-  const body = Buffer.from(JSON.stringify(aggregatedDiscovery(resources, path === '/api', remote)))
-  const etag = `"${createHash('sha256').update(body).digest('hex').toUpperCase()}"`
-  if (request.incoming.headers['if-none-match'] === etag) {
-    response.writeHead(304, { etag, vary: 'Accept' })
+  const body = Buffer.from(`${JSON.stringify(aggregatedDiscovery(resources, path === '/api', remote))}\n`)
+  const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`
+  const headers = { etag, vary: 'Accept', 'cache-control': 'public' }
+  if (incoming.headers['if-none-match'] === etag) {
+    response.writeHead(304, headers)
     response.end()
-    return true
-  }
-  const headers = { etag, vary: 'Accept', 'content-type': wanted, 'content-length': body.length }
-  response.writeHead(200, headers)
-  response.end(body)
+  } else sendBytes(response, body, { ...headers, 'content-type': wanted })
   return true
 }
 

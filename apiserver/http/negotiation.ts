@@ -30,7 +30,13 @@ const formats: readonly (readonly [string, Format])[] = [
   ['application/yaml', 'yaml'],
   [protobufContentType, 'protobuf'],
 ]
-const acceptedTypes = formats.map(([type]) => type)
+const acceptedTypes: readonly string[] = formats.map(([type]) => type)
+/** What a collection produces: itself, or a watch of it. */
+export const collectionTypes: readonly string[] = [
+  ...acceptedTypes,
+  'application/json;stream=watch',
+  `${protobufContentType};stream=watch`,
+]
 /** Only these have a form in which one event follows the other. */
 const streamTypes = ['application/json;stream=watch', `${protobufContentType};stream=watch`]
 const transforms: Readonly<Record<string, Transform>> = {
@@ -67,6 +73,15 @@ export function negotiateWithoutTable(headers: IncomingHttpHeaders, query: URLSe
 export function negotiatePlain(headers: IncomingHttpHeaders, query: URLSearchParams): OutputForm {
   const choice = chooseForm(headers.accept ?? '', (transform) => transform === 'none')
   if (choice === undefined) throw notAcceptable()
+  return { ...choice, pretty: choice.pretty === true || wantsPretty(headers, query) }
+}
+
+/** How an error is told: as the answer would have been, or, to those who accept nothing of ours, in JSON for people. */
+export function negotiateError(headers: IncomingHttpHeaders, url: string): OutputForm {
+  const queryAt = url.indexOf('?')
+  const query = new URLSearchParams(queryAt === -1 ? '' : url.slice(queryAt + 1))
+  const choice = choiceFor(headers.accept ?? '')
+  if (choice === undefined) return { format: 'json', transform: 'none', metaVersion: 'v1', pretty: true }
   return { ...choice, pretty: choice.pretty === true || wantsPretty(headers, query) }
 }
 
@@ -110,6 +125,18 @@ function choiceOf({ parameters }: MediaRange, format: Format): Choice | undefine
 function covers({ type, subtype }: MediaRange, offered: string): boolean {
   if (type === '*') return subtype === '*'
   return offered === `${type}/${subtype}` || (subtype === '*' && offered.startsWith(`${type}/`))
+}
+
+/**
+ * The check of upstream's router, before any handler looks at the request: it knows no wildcard but
+ * the one for everything, and no qualities. Source: go-restful's `Route.matchesAccept`.
+ */
+export function refuseUnproducible({ accept = '' }: IncomingHttpHeaders, produced = acceptedTypes): void {
+  if (accept === '') return
+  const types = accept.split(',').map((part) => (part.split(';')[0] ?? '').trim())
+  if (types.some((type) => type === '*/*' || produced.includes(type))) return
+  const message = `406: Not Acceptable\n\nAvailable representations: ${produced.join(', ')}`
+  throw new StatusError('NotAcceptable', message, {})
 }
 
 /** 406 in upstream's words. */

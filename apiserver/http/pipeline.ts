@@ -21,7 +21,7 @@ import { BehindError } from '../storage/watch-cache.ts'
 import type { ApiRequest, ApiResponse, IncomingRequest } from './api-request.ts'
 import { decompressed, readBody } from './body.ts'
 import { type FlowControl, type FlowSeat, OverloadedError } from './flow-control.ts'
-import { negotiateOutput } from './negotiation.ts'
+import { negotiateError } from './negotiation.ts'
 import type { ProtobufEncoder } from './protobuf-answer.ts'
 import { parseRequestInfo, type RequestInfo, type UserInfo } from './request-info.ts'
 import { requestTimeout } from './request-timeout.ts'
@@ -188,7 +188,8 @@ export class Pipeline {
     }
     const status = this.#statusOf(cause, incoming)
     const { statusMetadata, protobuf } = this.#options
-    sendStatus(response, status, statusMetadata(status), wantsProtobuf(incoming) ? protobuf : undefined)
+    const form = negotiateError(incoming.headers, incoming.url)
+    sendStatus(response, status, statusMetadata(status), form, protobuf)
   }
 
   #request(
@@ -224,15 +225,6 @@ export function isLongRunning({ verb, subresource }: RequestInfo): boolean {
   return verb === 'watch' || verb === 'proxy' || longRunningSubresources.has(subresource)
 }
 const longRunningSubresources = new Set(['attach', 'exec', 'log', 'portforward', 'proxy'])
-
-function wantsProtobuf({ headers }: IncomingRequest): boolean {
-  try {
-    return negotiateOutput(headers, new URLSearchParams()).format === 'protobuf'
-  } catch {
-    // An error is told in JSON to those who accept nothing of ours.
-    return false
-  }
-}
 
 function incomingOf(raw: RawRequest): IncomingRequest {
   return {

@@ -30,6 +30,8 @@ export type RequestInfo = {
   readonly name: string
   /** The verb is a part of the path, as in `/api/v1/watch/pods`: the deprecated way. */
   readonly verbInPath?: true
+  /** Why the path could not be read; upstream answers 500. */
+  readonly unreadable?: string
   /** The path segments from the resource on. */
   readonly parts: readonly string[]
   /** The URL's path, still encoded. */
@@ -58,6 +60,11 @@ export function parseRequestInfo(method: string, url: string): RequestInfo {
   const isCore = apiPrefix === 'api'
   const resourceAt = isCore ? 2 : 3
   if ((!isCore && apiPrefix !== 'apis') || segments.length <= resourceAt) return nonResource(method, path)
+  const [word = '', ...more] = segments.slice(resourceAt)
+  if ((word === 'watch' || word === 'proxy') && more.length === 0) {
+    const problem = `unable to determine kind and namespace from url, ${url}`
+    return { ...nonResource(method, path), unreadable: `"${url}": failed to create RequestInfo: ${problem}` }
+  }
   return resourceInfo({
     method,
     path,

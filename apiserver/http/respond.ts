@@ -29,11 +29,16 @@ export async function sendJson(
     if (bytes === undefined) await sendJson(request, response, code, json, { ...form, format: 'json' })
     else await send(request, response, code, protobufAnswerType, bytes)
   } else if (form.format === 'yaml') {
-    await send(request, response, code, 'application/yaml', Buffer.from(toYaml(JSON.parse(json.toString('utf8')))))
+    await send(request, response, code, 'application/yaml', Buffer.from(yamlText(JSON.parse(json.toString('utf8')))))
   } else if (form.pretty) {
     const text = `${JSON.stringify(JSON.parse(json.toString('utf8')), undefined, 2)}\n`
     await send(request, response, code, 'application/json', Buffer.from(text))
   } else await send(request, response, code, 'application/json', Buffer.concat([json, newline]))
+}
+
+/** YAML as Go writes it: keys in order, and quotes around what readers of YAML 1.1 would take for something else. */
+function yamlText(value: unknown): string {
+  return toYaml(value, { version: '1.1', sortMapEntries: true, indentSeq: false, aliasDuplicateObjects: false })
 }
 
 /** Sends an object that is not encoded yet. */
@@ -54,17 +59,19 @@ export async function send(
   code: number,
   contentType: string,
   body: Buffer,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   if (body.length < gzipFromBytes || !acceptsGzip(incoming.headers['accept-encoding'])) {
-    response.writeHead(code, { 'content-type': contentType, 'content-length': body.length })
+    response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': body.length })
     response.end(incoming.method === 'HEAD' ? undefined : body)
     return
   }
   const compressed = await compress(body, { level: 1 })
   response.writeHead(code, {
+    ...headers,
     'content-type': contentType,
     'content-encoding': 'gzip',
-    vary: 'Accept-Encoding',
+    vary: headers['vary'] ?? 'Accept-Encoding',
     'content-length': compressed.length,
   })
   response.end(compressed)
@@ -74,23 +81,33 @@ function acceptsGzip(header: string | string[] | undefined): boolean {
   return header !== undefined && /(?:^|,)\s*gzip\s*(?:;|,|$)/.test(String(header))
 }
 
-/** Sends an error; `metadata` is that of the `Status` object. */
+/** Sends an error in the form that the answer would have had; `metadata` is that of the `Status` object. */
 export function sendStatus(
   response: ApiResponse,
   error: StatusError,
-  metadata: JsonObject = {},
-  protobuf?: ProtobufEncoder,
+  metadata: JsonObject,
+  form: OutputForm,
+  protobuf: ProtobufEncoder,
 ): void {
-  const json = Buffer.from(`${JSON.stringify({ ...toStatus(error), metadata })}\n`)
-  const encoded = protobuf?.(json)
-  const body = encoded ?? json
+  const status = { ...toStatus(error), metadata }
+  const { contentType, body } = encodeStatus(status, form, protobuf)
   const retryAfter = error.details?.retryAfterSeconds
   response.writeHead(error.code, {
-    'content-type': encoded === undefined ? 'application/json' : protobufAnswerType,
+    'content-type': contentType,
     'content-length': body.length,
     ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
   })
   response.end(body)
+}
+
+type Encoded = { readonly contentType: string; readonly body: Buffer }
+
+function encodeStatus(status: object, { format, pretty }: OutputForm, protobuf: ProtobufEncoder): Encoded {
+  if (format === 'yaml') return { contentType: 'application/yaml', body: Buffer.from(yamlText(status)) }
+  const encoded = format === 'protobuf' ? protobuf(Buffer.from(JSON.stringify(status))) : undefined
+  if (encoded !== undefined) return { contentType: protobufAnswerType, body: encoded }
+  const text = `${JSON.stringify(status, undefined, pretty ? 2 : undefined)}\n`
+  return { contentType: 'application/json', body: Buffer.from(text) }
 }
 
 /** Sends 429 in upstream's words, which are no `Status`. */
