@@ -7,6 +7,7 @@ import {
   formatQuantity,
   milliValue,
   parseQuantity,
+  scaledAmount,
   subQuantities,
   wholeValue,
 } from './quantity.ts'
@@ -40,25 +41,26 @@ for (const [text, want] of canonical) {
   test(`canonicalQuantity() writes ${text} as ${want}`, () => expect(canonicalQuantity(text)).toBe(want))
 }
 
-for (const text of [
-  '',
-  'abc',
-  '1x',
-  '1 ',
-  ' 1',
-  '1mm',
-  '--1',
-  '1Kib',
-  'e3',
-  '1e',
-  '1ki',
-  '1e99999',
-  '-',
-  '+',
-  'm',
-  '1.2.3',
-]) {
+for (const text of ['', 'abc', '1x', '1 ', ' 1', '1mm', '--1', '1Kib', 'e-10', 'Ei', '1e', '1ki', '1e99999', '1.2.3']) {
   test(`parseQuantity() refuses "${text}"`, () => expect(parseQuantity(text)).toBeUndefined())
+}
+
+for (const text of ['-', '+', '.', 'm', 'n', 'Ki', 'e3', 'e-9']) {
+  test(`parseQuantity() reads "${text}", which has no digits, as 0`, () => expect(parseQuantity(text)?.nano).toBe(0n))
+}
+
+const scaled = [
+  ['1', 1n, 0, true],
+  ['1.0', 10n, -1, true],
+  ['1k', 1n, 3, true],
+  ['1Ki', 1024n, 0, true],
+  ['1.5Ki', 1_536_000_000_000n, -9, false],
+  ['1234567890123456789', 1_234_567_890_123_456_789_000_000_000n, -9, false],
+  ['0.0000000001', 1n, -9, false],
+] as const
+for (const [text, value, scale, small] of scaled) {
+  test(`scaledAmount() keeps ${text} as upstream does`, () =>
+    expect(scaledAmount(text)).toEqual({ value, scale, small }))
 }
 
 test('milliValue() and wholeValue() round up', () => {

@@ -9,13 +9,16 @@ export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent'
 export type Quantity = { readonly nano: bigint; readonly format: QuantityFormat; readonly text?: string }
 
 type Suffix = { readonly base: 2 | 10; readonly exponent: number; readonly format: QuantityFormat }
-type Parts = { negative: boolean; whole: string; fraction: string; suffix: string }
+/** `bare`: no digit at all, as `m`, which upstream reads as 0 as long as the suffix leaves room in 64 bits. */
+type Parts = { negative: boolean; whole: string; fraction: string; suffix: string; bare: boolean }
 
 const one = 1_000_000_000n
 const largestBinary = (2n ** 63n - 1n) * one
 /** `1e1000` is no amount of anything; beyond it the BigInt would only burn time. */
 const largestExponent = 1000
 const longestText = 1000
+/** Nano. */
+const finestExponent = -9
 const decimalSuffixes = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E']
 const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei']
 const suffixes = new Map<string, Suffix>([
@@ -33,8 +36,8 @@ export function parseQuantity(text: string): Quantity | undefined {
   if (text === '0') return { nano: 0n, format: 'DecimalSI', text }
   const parts = split(text)
   if (parts === undefined) return undefined
-  const suffix = suffixes.get(parts.suffix) ?? exponentSuffix(parts.suffix)
-  if (suffix === undefined) return undefined
+  const suffix = suffixOf(parts)
+  if (suffix === undefined || (parts.bare && smallAmount(parts, suffix) === undefined)) return undefined
   const nano = toNano(parts, suffix)
   const capped = suffix.format === 'BinarySI' && nano > largestBinary ? largestBinary : nano
   return {
@@ -45,7 +48,7 @@ export function parseQuantity(text: string): Quantity | undefined {
 }
 
 function split(text: string): Parts | undefined {
-  if (text.length > longestText) return undefined
+  if (text === '' || text.length > longestText) return undefined
   const negative = text.startsWith('-')
   let at = negative || text.startsWith('+') ? 1 : 0
   const first = at
@@ -60,8 +63,8 @@ function split(text: string): Parts | undefined {
     fraction = text.slice(at + 1, end)
     at = end
   }
-  if (whole === '0' && !sawZero && fraction === '') return undefined
-  return { negative, whole, fraction, suffix: text.slice(at) }
+  const bare = whole === '0' && !sawZero && fraction === ''
+  return { negative, whole, fraction, suffix: text.slice(at), bare }
 }
 
 function skipDigits(text: string, from: number): number {
@@ -194,4 +197,42 @@ function plainValue(text: string): { value: number; milli: boolean } | undefined
   if (end !== text.length - 2 || text[end + 1] !== 'i' || end > 6) return undefined
   const factor = text[end] === 'K' ? 1024 : text[end] === 'M' ? 1024 ** 2 : text[end] === 'G' ? 1024 ** 3 : 0
   return factor === 0 ? undefined : { value: value * factor, milli: false }
+}
+
+/** A number times a power of ten. `small`: upstream keeps it in 64 bits. */
+export type ScaledAmount = { readonly value: bigint; readonly scale: number; readonly small: boolean }
+
+/** Up to so many digits upstream reads into 64 bits, whatever they say. */
+const smallDigits = 18
+const smallBinaryDigits = 14
+
+/**
+ * The amount as upstream keeps it in memory, which depends on the spelling: `1.0` is 10 times a tenth, `1` is 1.
+ * CEL's `isInteger()` and `asApproximateFloat()` let users see the difference. `undefined` when the text is no amount.
+ */
+export function scaledAmount(text: string): ScaledAmount | undefined {
+  const quantity = parseQuantity(text)
+  if (quantity === undefined) return undefined
+  const parts = split(text)
+  const suffix = parts && suffixOf(parts)
+  const small = suffix === undefined ? undefined : smallAmount(parts, suffix)
+  return small ?? { value: quantity.nano, scale: finestExponent, small: false }
+}
+
+function smallAmount({ whole, fraction, negative }: Parts, suffix: Suffix): ScaledAmount | undefined {
+  const digits = BigInt(whole + fraction)
+  const signed = negative ? -digits : digits
+  if (suffix.format === 'BinarySI') {
+    const room = smallBinaryDigits - whole.length - Math.trunc((suffix.exponent * 3) / 10)
+    const value = signed << BigInt(suffix.exponent)
+    const fits = fraction === '' && room >= 0 && BigInt.asIntN(64, value) === value
+    return fits ? { value, scale: 0, small: true } : undefined
+  }
+  const scale = suffix.exponent - fraction.length
+  const fits = whole.length + fraction.length <= smallDigits && scale >= finestExponent
+  return fits ? { value: signed, scale, small: true } : undefined
+}
+
+function suffixOf({ suffix }: Parts): Suffix | undefined {
+  return suffixes.get(suffix) ?? exponentSuffix(suffix)
 }
