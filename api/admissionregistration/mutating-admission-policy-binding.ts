@@ -1,12 +1,10 @@
 /** MutatingAdmissionPolicyBinding: where a policy holds. Source: pkg/apis/admissionregistration/validation. */
-import { required } from '../../apimachinery/field-errors.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { paramRef } from './param-kind.ts'
-import { defaultMatch, notEvaluated, validateMatch, validateParamRef } from './rules.ts'
+import { defaultBindingSpec, staticNameWarnings, validateBindingSpec } from './policies.ts'
 import type { MutatingAdmissionPolicyBinding } from './v1.ts'
 
 export const mutatingAdmissionPolicyBindings = defineResource<MutatingAdmissionPolicyBinding>({
@@ -14,15 +12,10 @@ export const mutatingAdmissionPolicyBindings = defineResource<MutatingAdmissionP
   definition: 'admissionregistration.v1.MutatingAdmissionPolicyBinding',
   requiresResourceVersion: true,
   validateName: subdomainName,
-  defaults: ({ spec, ...binding }) => ({
-    ...binding,
-    spec: {
-      ...spec,
-      ...(spec.matchResources === undefined ? {} : { matchResources: defaultMatch(spec.matchResources) }),
-    },
-  }),
-  validate: validateBinding,
-  validateUpdate: validateBinding,
+  defaults: ({ spec, ...binding }) => ({ ...binding, spec: defaultBindingSpec(spec) }),
+  validate: ({ spec }) => validateBindingSpec(spec),
+  validateUpdate: ({ spec }) => validateBindingSpec(spec),
+  warnings: (binding, old) => (old === undefined ? staticNameWarnings(binding) : []),
   columns: [
     nameColumn,
     text('PolicyName', ({ spec }) => spec.policyName ?? ''),
@@ -30,13 +23,3 @@ export const mutatingAdmissionPolicyBindings = defineResource<MutatingAdmissionP
     ageColumn,
   ],
 })
-
-function validateBinding({ spec }: MutatingAdmissionPolicyBinding): Causes {
-  const { policyName = '', matchResources } = spec
-  return [
-    ...when(policyName === '', required('spec.policyName')),
-    notEvaluated,
-    ...(spec.paramRef === undefined ? [] : validateParamRef(spec.paramRef, 'spec.paramRef')),
-    ...(matchResources === undefined ? [] : validateMatch(matchResources, 'spec.matchResources')),
-  ]
-}

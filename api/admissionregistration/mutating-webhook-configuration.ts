@@ -1,12 +1,13 @@
 /** MutatingWebhookConfiguration: who else changes objects on their way in. Source: pkg/apis/admissionregistration. */
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, each, oneOf } from '../meta/causes.ts'
+import { type Causes, oneOf } from '../meta/causes.ts'
 import { ageColumn, integer, nameColumn } from '../meta/columns.ts'
 import { bumpOnAnyChange, firstGeneration } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
-import { defaultWebhook, uniqueNames, validateWebhook } from './rules.ts'
-import type { MutatingWebhookConfiguration } from './v1.ts'
+import { staticNameWarnings } from './policies.ts'
+import type { MutatingWebhook, MutatingWebhookConfiguration } from './v1.ts'
+import { defaultWebhook, validateWebhooks } from './webhooks.ts'
 
 export const mutatingWebhookConfigurations = defineResource<MutatingWebhookConfiguration>({
   facts: factsOf('admissionregistration.k8s.io', 'mutatingwebhookconfigurations'),
@@ -20,21 +21,14 @@ export const mutatingWebhookConfigurations = defineResource<MutatingWebhookConfi
       reinvocationPolicy: webhook.reinvocationPolicy ?? 'Never',
     })),
   }),
-  validate: validateConfiguration,
-  validateUpdate: validateConfiguration,
+  validate: ({ webhooks }) => validateWebhooks(webhooks, undefined, validateReinvocation),
+  validateUpdate: ({ webhooks }, old) => validateWebhooks(webhooks, old.webhooks ?? [], validateReinvocation),
+  warnings: (configuration, old) => (old === undefined ? staticNameWarnings(configuration) : []),
   prepareForCreate: firstGeneration,
   prepareForUpdate: bumpOnAnyChange,
   columns: [nameColumn, integer('Webhooks', ({ webhooks }) => (webhooks ?? []).length), ageColumn],
 })
 
-function validateConfiguration({ webhooks }: MutatingWebhookConfiguration): Causes {
-  return [
-    ...each('webhooks', webhooks, (webhook, path) => [
-      ...validateWebhook(webhook, path),
-      ...(webhook.reinvocationPolicy === undefined
-        ? []
-        : oneOf(`${path}.reinvocationPolicy`, webhook.reinvocationPolicy, ['IfNeeded', 'Never'])),
-    ]),
-    ...uniqueNames((webhooks ?? []).map(({ name }) => name)),
-  ]
+function validateReinvocation({ reinvocationPolicy: policy }: MutatingWebhook, field: string): Causes {
+  return policy === undefined ? [] : oneOf(`${field}.reinvocationPolicy`, policy, ['IfNeeded', 'Never'])
 }

@@ -1,12 +1,12 @@
 /** ValidatingAdmissionPolicyBinding: where a policy holds, and what happens then. Source: pkg/apis/admissionregistration/validation. */
-import { invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { duplicate, invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, each, oneOf, when } from '../meta/causes.ts'
+import { type Causes, each, oneOf, repeats, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { paramRef } from './param-kind.ts'
-import { defaultMatch, notEvaluated, validateMatch, validateParamRef } from './rules.ts'
+import { defaultBindingSpec, staticNameWarnings, validateBindingSpec } from './policies.ts'
 import type { ValidatingAdmissionPolicyBinding } from './v1.ts'
 
 export const validatingAdmissionPolicyBindings = defineResource<ValidatingAdmissionPolicyBinding>({
@@ -14,15 +14,10 @@ export const validatingAdmissionPolicyBindings = defineResource<ValidatingAdmiss
   definition: 'admissionregistration.v1.ValidatingAdmissionPolicyBinding',
   requiresResourceVersion: true,
   validateName: subdomainName,
-  defaults: ({ spec, ...binding }) => ({
-    ...binding,
-    spec: {
-      ...spec,
-      ...(spec.matchResources === undefined ? {} : { matchResources: defaultMatch(spec.matchResources) }),
-    },
-  }),
+  defaults: ({ spec, ...binding }) => ({ ...binding, spec: defaultBindingSpec(spec) }),
   validate: validateBinding,
   validateUpdate: validateBinding,
+  warnings: (binding, old) => (old === undefined ? staticNameWarnings(binding) : []),
   columns: [
     nameColumn,
     text('PolicyName', ({ spec }) => spec.policyName ?? ''),
@@ -32,21 +27,24 @@ export const validatingAdmissionPolicyBindings = defineResource<ValidatingAdmiss
 })
 
 function validateBinding({ spec }: ValidatingAdmissionPolicyBinding): Causes {
-  const { policyName = '', validationActions: actions = [], matchResources } = spec
+  return [...validateBindingSpec(spec), ...validateActions(spec.validationActions ?? [], 'spec.validationActions')]
+}
+
+function validateActions(actions: readonly string[], field: string): Causes {
+  const again = new Set(repeats(actions))
   return [
-    ...when(policyName === '', required('spec.policyName')),
-    notEvaluated,
-    ...(spec.paramRef === undefined ? [] : validateParamRef(spec.paramRef, 'spec.paramRef')),
-    ...(matchResources === undefined ? [] : validateMatch(matchResources, 'spec.matchResources')),
-    ...when(actions.length === 0, required('spec.validationActions')),
-    ...each('spec.validationActions', actions, (action, path) => oneOf(path, action, ['Audit', 'Deny', 'Warn'])),
+    ...each(field, actions, (action, path, index) => [
+      ...oneOf(path, action, ['Audit', 'Deny', 'Warn']),
+      ...when(again.has(index), duplicate(path, action)),
+    ]),
     ...when(
       actions.includes('Deny') && actions.includes('Warn'),
       invalidValue(
-        'spec.validationActions',
+        field,
         actions,
         'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)',
       ),
     ),
+    ...when(actions.length === 0, required(field, 'at least one validation action is required')),
   ]
 }

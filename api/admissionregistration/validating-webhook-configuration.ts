@@ -1,12 +1,12 @@
 /** ValidatingWebhookConfiguration: who else refuses objects on their way in. Source: pkg/apis/admissionregistration. */
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, each } from '../meta/causes.ts'
 import { ageColumn, integer, nameColumn } from '../meta/columns.ts'
 import { bumpOnAnyChange, firstGeneration } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
-import { defaultWebhook, uniqueNames, validateWebhook } from './rules.ts'
+import { staticNameWarnings } from './policies.ts'
 import type { ValidatingWebhookConfiguration } from './v1.ts'
+import { defaultWebhook, validateWebhooks } from './webhooks.ts'
 
 export const validatingWebhookConfigurations = defineResource<ValidatingWebhookConfiguration>({
   facts: factsOf('admissionregistration.k8s.io', 'validatingwebhookconfigurations'),
@@ -17,16 +17,10 @@ export const validatingWebhookConfigurations = defineResource<ValidatingWebhookC
     ...configuration,
     webhooks: (configuration.webhooks ?? []).map(defaultWebhook),
   }),
-  validate: validateConfiguration,
-  validateUpdate: validateConfiguration,
+  validate: ({ webhooks }) => validateWebhooks(webhooks, undefined),
+  validateUpdate: ({ webhooks }, old) => validateWebhooks(webhooks, old.webhooks ?? []),
+  warnings: (configuration, old) => (old === undefined ? staticNameWarnings(configuration) : []),
   prepareForCreate: firstGeneration,
   prepareForUpdate: bumpOnAnyChange,
   columns: [nameColumn, integer('Webhooks', ({ webhooks }) => (webhooks ?? []).length), ageColumn],
 })
-
-function validateConfiguration({ webhooks }: ValidatingWebhookConfiguration): Causes {
-  return [
-    ...each('webhooks', webhooks, (webhook, path) => [...validateWebhook(webhook, path)]),
-    ...uniqueNames((webhooks ?? []).map(({ name }) => name)),
-  ]
-}

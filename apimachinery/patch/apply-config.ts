@@ -20,14 +20,26 @@ export function decodeConfiguration(struct: Struct, value: unknown): JsonObject 
       'error decoding YAML: error unmarshaling JSON: json: cannot unmarshal into Go value of type map[string]interface {}',
     )
   if (isDeeperThan(value, maxDepth)) throw badRequest('exceeded max depth')
+  const { config, problem } = typedConfiguration(struct, value)
+  if (problem === undefined) return config
+  throw new StatusError(
+    '',
+    `failed to create typed patch object (${subject(struct, value)}): ${problem}`,
+    undefined,
+    500,
+  )
+}
+
+/** The configuration without nulls, and what does not fit the schema. */
+export function typedConfiguration(
+  struct: Struct,
+  value: JsonObject,
+): { readonly config: JsonObject; readonly problem: string | undefined } {
   const reader = new Reader()
   const config = reader.struct(struct, value, '')
-  if (reader.problems.length === 0) return config
-  const all =
-    reader.problems.length === 1
-      ? reader.problems[0]
-      : ['errors:', ...reader.problems.map((text) => `  ${text}`)].join('\n')
-  throw new StatusError('', `failed to create typed patch object (${subject(struct, value)}): ${all}`, undefined, 500)
+  const { problems } = reader
+  const problem = problems.length > 1 ? ['errors:', ...problems.map((text) => `  ${text}`)].join('\n') : problems[0]
+  return { config, problem }
 }
 
 function subject({ gvk }: Struct, config: JsonObject): string {

@@ -23,8 +23,6 @@ export type AdmissionRequest = {
   readonly warn?: (text: string) => void
   /** Adds an annotation to the audit event; the first of one key stays. Absent where nothing is recorded. */
   readonly annotate?: (key: string, value: string) => void
-  /** Adds a note to the request's audit event. */
-  readonly annotate?: (key: string, value: string) => void
   /** What plugins remember from the first round of a write to the second. */
   readonly reinvocation?: Reinvocation
 }

@@ -22,6 +22,9 @@ import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { nodeRestriction } from './node-restriction.ts'
 import { podSecurity } from './pod-security.ts'
+import type { PolicyOptions } from './policy/invocation.ts'
+import { mutatingPolicies } from './policy/mutating.ts'
+import { validatingPolicies } from './policy/validating.ts'
 import { priorityAdmission } from './priority.ts'
 import { rbacEscalation } from './rbac-escalation.ts'
 import { asApiObject } from './request.ts'
@@ -44,6 +47,8 @@ export type AdmissionOptions = {
   readonly schemas: Schemas
   /** Other served versions of the same stored objects. */
   readonly equivalents: Equivalents
+  /** What finds the kinds of policies' parameters, and what counts what policies do. */
+  readonly policies: Pick<PolicyOptions, 'resourceOfKind' | 'metrics'>
   readonly tolerationSeconds: TolerationSeconds
   /** `--disable-admission-plugins`. */
   readonly disabled?: readonly string[]
@@ -52,8 +57,10 @@ export type AdmissionOptions = {
 /** The plugins that run; what belongs to storage upstream (escalation, allocation) cannot be disabled. */
 export function admissionPlugins(options: AdmissionOptions): readonly AdmissionPlugin[] {
   const { lookup, store, authorizer, services, clock, random, tolerationSeconds, disabled = [] } = options
+  const { schemas, equivalents, logger } = options
   const { reader } = lookup
-  const webhooks = { lookup, random, logger: options.logger, equivalents: options.equivalents }
+  const webhooks = { lookup, random, logger, equivalents, authorizer }
+  const policies = { ...options.policies, lookup, equivalents, authorizer, schemas }
   const plugins = [
     namespaceLifecycle(lookup),
     limitRanger(reader),
@@ -71,7 +78,9 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     certificateSigning(authorizer),
     certificateSubjectRestriction,
     defaultIngressClass(reader),
-    mutatingWebhooks({ ...webhooks, schemas: options.schemas }),
+    mutatingPolicies(policies),
+    mutatingWebhooks({ ...webhooks, schemas }),
+    validatingPolicies(policies),
     validatingWebhooks(webhooks),
     resourceQuota({ reader, clock, resource: store.resource, writeStatus: quotaStatusWriter(store) }),
   ]

@@ -8,6 +8,7 @@ export type ServedGroup = { readonly group: string; readonly versions: readonly 
 export class ResourceRegistry {
   readonly #byPath = new Map<string, Resource>()
   #groups: readonly ServedGroup[] | undefined
+  #byKind: ReadonlyMap<string, Resource> | undefined
   readonly #listeners: (() => void)[] = []
 
   constructor(resources: readonly Resource[]) {
@@ -16,6 +17,14 @@ export class ResourceRegistry {
 
   get(group: string, version: string, plural: string): Resource | undefined {
     return this.#byPath.get(`${group}/${version}/${plural}`)
+  }
+
+  /** The resource whose objects are of this kind. */
+  ofKind(group: string, version: string, kind: string): Resource | undefined {
+    this.#byKind ??= new Map(
+      this.all().map((one) => [`${one.facts.group}/${one.facts.version}/${one.facts.kind}`, one]),
+    )
+    return this.#byKind.get(`${group}/${version}/${kind}`)
   }
 
   /** Any version of it, the preferred one first. */
@@ -69,6 +78,7 @@ export class ResourceRegistry {
 
   #changed(): void {
     this.#groups = undefined
+    this.#byKind = undefined
     for (const listener of this.#listeners) listener()
   }
 }

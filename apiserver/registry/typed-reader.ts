@@ -46,6 +46,26 @@ export const kinds = {
     'admissionregistration.k8s.io',
     'validatingwebhookconfigurations',
   ),
+  validatingAdmissionPolicies: builtIn(
+    'admissionregistration.v1.ValidatingAdmissionPolicy',
+    'admissionregistration.k8s.io',
+    'validatingadmissionpolicies',
+  ),
+  validatingAdmissionPolicyBindings: builtIn(
+    'admissionregistration.v1.ValidatingAdmissionPolicyBinding',
+    'admissionregistration.k8s.io',
+    'validatingadmissionpolicybindings',
+  ),
+  mutatingAdmissionPolicies: builtIn(
+    'admissionregistration.v1.MutatingAdmissionPolicy',
+    'admissionregistration.k8s.io',
+    'mutatingadmissionpolicies',
+  ),
+  mutatingAdmissionPolicyBindings: builtIn(
+    'admissionregistration.v1.MutatingAdmissionPolicyBinding',
+    'admissionregistration.k8s.io',
+    'mutatingadmissionpolicybindings',
+  ),
   apiServices: builtIn('apiregistration.v1.APIService', 'apiregistration.k8s.io', 'apiservices'),
   roles: builtIn('rbac.v1.Role', rbac, 'roles'),
   roleBindings: builtIn('rbac.v1.RoleBinding', rbac, 'rolebindings'),

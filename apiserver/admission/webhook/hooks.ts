@@ -1,8 +1,10 @@
 /** The configured webhooks, in the order in which they are called. */
+import type { CompiledExpression } from '../../../api/admissionregistration/cel/compiler.ts'
 import type { MutatingWebhook, ValidatingWebhook } from '../../../api/admissionregistration/v1.ts'
 import { type Selector, selectorFromLabelSelector } from '../../../apimachinery/selector/labels.ts'
 import type { ObjectReader } from '../../registry/reader.ts'
 import { type kinds, readAll } from '../../registry/typed-reader.ts'
+import { compileConditions } from '../match-conditions.ts'
 
 /** One webhook, ready to be asked. */
 export type Hook = {
@@ -11,6 +13,7 @@ export type Hook = {
   readonly webhook: ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>
   readonly namespaceSelector: Selector
   readonly objectSelector: Selector
+  readonly conditions: readonly CompiledExpression[]
 }
 type HookKind = typeof kinds.mutatingWebhookConfigurations | typeof kinds.validatingWebhookConfigurations
 
@@ -36,5 +39,6 @@ function hookOf(configuration: string, webhook: Hook['webhook'], at: number): Ho
     webhook,
     namespaceSelector: selectorFromLabelSelector(webhook.namespaceSelector ?? {}),
     objectSelector: selectorFromLabelSelector(webhook.objectSelector ?? {}),
+    conditions: compileConditions(webhook.matchConditions),
   }
 }

@@ -71,6 +71,7 @@ describe('invocationOf()', () => {
     webhook: { name: 'b', rules: [{ ...all, resources: ['*'] }], ...webhook } as unknown as Hook['webhook'],
     namespaceSelector: selectorFromLabelSelector(selectors.namespace ?? {}),
     objectSelector: selectorFromLabelSelector(selectors.object ?? {}),
+    conditions: [],
   })
   const options = { lookup, equivalents: () => [resourceOf('horizontalpodautoscalers', 'v1')] }
   const team = (value: string) => ({ matchLabels: { team: value } })

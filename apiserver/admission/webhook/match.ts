@@ -65,12 +65,13 @@ function matchesResource(pattern: string, plural: string, subresource: string): 
 }
 
 /** Either state of the object may match. */
-function matchesObject(selector: Selector, { object, oldObject }: AdmissionRequest): boolean {
+export function matchesObject(selector: Selector, { object, oldObject }: AdmissionRequest): boolean {
   if (isEverything(selector)) return true
   return [object, oldObject].some((one) => one !== undefined && matches(selector, one.metadata.labels))
 }
 
-async function matchesNamespace(
+/** Whether the namespace of the write is meant. Throws `NotFound` for one that does not exist. */
+export async function matchesNamespace(
   selector: Selector,
   request: AdmissionRequest,
   lookup: Lookup,

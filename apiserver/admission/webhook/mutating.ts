@@ -5,6 +5,7 @@ import type { ApiObject, Resource } from '../../../api/resource.ts'
 import type { Json, JsonObject } from '../../../apimachinery/json.ts'
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.ts'
 import type { Schemas } from '../../../apimachinery/schema/schema.ts'
+import { AccessAnswers } from '../../cel/access-answers.ts'
 import { decodeResource } from '../../registry/decode.ts'
 import { kinds } from '../../registry/typed-reader.ts'
 import { scaleOf, withScale } from '../../subresources/scale.ts'
@@ -12,6 +13,7 @@ import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts'
 import { asSent, withIdentity } from '../as-sent.ts'
 import { Reinvocation } from '../reinvocation.ts'
 import { unchanged } from '../request.ts'
+import { meetsConditions } from './conditions.ts'
 import { consult, internalError } from './dispatch.ts'
 import { type Hook, hookReader } from './hooks.ts'
 import { invocationOf, isExempt } from './match.ts'
@@ -46,11 +48,13 @@ async function runHooks(
   const { reinvocation = new Reinvocation() } = request
   const memory = reinvocation.memory(pluginName)
   memory.begin(request.object, reinvocation.isAgain)
+  const answers = new AccessAnswers(options.authorizer)
   let { object } = request
   for (const hook of hooks) {
     const current = object === undefined ? request : { ...request, object }
     const asked = await invocationOf(hook, current, options, signal)
-    if (asked === undefined || (reinvocation.isAgain && !memory.mustRunAgain(hook.uid))) continue
+    if (asked === undefined || !(await meetsConditions(hook, current, asked, answers))) continue
+    if (reinvocation.isAgain && !memory.mustRunAgain(hook.uid)) continue
     const verdict = await consult(options, hook, current, { asked, mutating: true }, signal)
     if (verdict?.patch !== undefined) {
       const next = patched(options.schemas, current, asked, hook, verdict.patch)

@@ -1,6 +1,7 @@
 /** `AdmissionReview`, both ways. Pure. Source: admission.k8s.io/v1, upstream's `VerifyAdmissionResponse`. */
 import type { ApiObject, Resource } from '../../../api/resource.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../apimachinery/json.ts'
+import type { UserInfo } from '../../http/request-info.ts'
 import { scaleOf } from '../../subresources/scale.ts'
 import type { AdmissionRequest } from '../admission.ts'
 import type { Hook } from './hooks.ts'
@@ -37,7 +38,7 @@ export function buildReview(
   { uid, version }: { readonly uid: string; readonly version: ReviewVersion },
 ): JsonObject {
   const { operation, user, dryRun, subresource, name } = request
-  const namespace = isOfNamespaces(request) ? name : request.namespace
+  const namespace = namespaceOf(request)
   return {
     kind: 'AdmissionReview',
     apiVersion: `admission.k8s.io/${version}`,
@@ -52,13 +53,8 @@ export function buildReview(
       ...(name === '' ? {} : { name }),
       ...(namespace === '' ? {} : { namespace }),
       operation,
-      userInfo: {
-        username: user.name,
-        ...(user.uid === undefined || user.uid === '' ? {} : { uid: user.uid }),
-        ...(user.groups.length === 0 ? {} : { groups: user.groups }),
-        ...(user.extra === undefined ? {} : { extra: user.extra }),
-      },
-      object: request.connectOptions ?? shown(request, request.object, asked),
+      userInfo: userInfoOf(user),
+      object: shownObject(request, asked),
       oldObject: shown(request, request.oldObject, asked),
       dryRun,
       options: request.options ?? null,
@@ -66,17 +62,43 @@ export function buildReview(
   }
 }
 
-function kindOf({ facts }: Resource, subresource: string): JsonObject {
+/** The namespace that the write is about; a namespace lies in itself. */
+export function namespaceOf(request: AdmissionRequest): string {
+  return isOfNamespaces(request) ? request.name : request.namespace
+}
+
+/** Who writes; what is empty is not there. */
+export function userInfoOf({ name, uid = '', groups, extra }: UserInfo): JsonObject {
+  return {
+    username: name,
+    ...(uid === '' ? {} : { uid }),
+    ...(groups.length === 0 ? {} : { groups }),
+    ...(extra === undefined ? {} : { extra }),
+  }
+}
+
+/** The kind of what is written, which for a subresource is its own. */
+export function kindOf({ facts }: Resource, subresource: string): JsonObject {
   const { group, version, kind } = facts.subresources?.[subresource] ?? facts
   return { group, version, kind }
 }
 
-function resourceOf({ facts: { group, version, plural } }: Resource): JsonObject {
+/** Group, version and plural. */
+export function resourceOf({ facts: { group, version, plural } }: Resource): JsonObject {
   return { group, version, resource: plural }
 }
 
-/** An object as the webhook knows it. */
-function shown({ resource, subresource }: AdmissionRequest, object: ApiObject | undefined, asked: Resource): Json {
+/** The new object, or what a CONNECT asks for, in the version of `asked`; `null` where something is deleted. */
+export function shownObject(request: AdmissionRequest, asked: Resource): Json {
+  return request.connectOptions ?? shown(request, request.object, asked)
+}
+
+/** An object as the webhook or policy knows it. */
+export function shown(
+  { resource, subresource }: AdmissionRequest,
+  object: ApiObject | undefined,
+  asked: Resource,
+): Json {
   if (object === undefined) return null
   if (subresource === 'scale') return scaleOf(object)
   return converted(object, resource, asked) as unknown as JsonObject

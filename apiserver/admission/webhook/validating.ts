@@ -1,11 +1,15 @@
 /** ValidatingAdmissionWebhook: others are asked whether a write may happen, all at once. */
+import type { Resource } from '../../../api/resource.ts'
+import type { Authorizer } from '../../authz/authorizer.ts'
+import { AccessAnswers } from '../../cel/access-answers.ts'
 import { kinds } from '../../registry/typed-reader.ts'
-import type { AdmissionPlugin } from '../admission.ts'
+import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts'
+import { meetsConditions } from './conditions.ts'
 import { type Caller, consult } from './dispatch.ts'
-import { hookReader } from './hooks.ts'
+import { type Hook, hookReader } from './hooks.ts'
 import { type Equivalents, invocationOf, isExempt } from './match.ts'
 
-export type WebhookOptions = Caller & { readonly equivalents: Equivalents }
+export type WebhookOptions = Caller & { readonly equivalents: Equivalents; readonly authorizer: Authorizer }
 
 /** The plugin. */
 export function validatingWebhooks(options: WebhookOptions): AdmissionPlugin {
@@ -13,14 +17,33 @@ export function validatingWebhooks(options: WebhookOptions): AdmissionPlugin {
   return {
     name: 'ValidatingAdmissionWebhook',
     validate: async (request, signal) => {
-      if (isExempt(request)) return
-      const answers = hooks().map(async (hook) => {
-        const asked = await invocationOf(hook, request, options, signal)
-        if (asked !== undefined) await consult(options, hook, request, { asked, mutating: false }, signal)
+      const all = hooks()
+      if (all.length === 0 || isExempt(request)) return
+      const invocations = await invocationsOf(options, request, all, signal)
+      const answers = invocations.map(async ({ hook, asked }) => {
+        await consult(options, hook, request, { asked, mutating: false }, signal)
       })
       const outcomes = await Promise.allSettled(answers)
       const refused = outcomes.find((outcome) => outcome.status === 'rejected')
       if (refused !== undefined) throw refused.reason
     },
   }
+}
+
+type Invocation = { readonly hook: Hook; readonly asked: Resource }
+
+/** Who is asked is known before anyone is. */
+async function invocationsOf(
+  options: WebhookOptions,
+  request: AdmissionRequest,
+  hooks: readonly Hook[],
+  signal: AbortSignal,
+): Promise<readonly Invocation[]> {
+  const answers = new AccessAnswers(options.authorizer)
+  const invocations: Invocation[] = []
+  for (const hook of hooks) {
+    const asked = await invocationOf(hook, request, options, signal)
+    if (asked !== undefined && (await meetsConditions(hook, request, asked, answers))) invocations.push({ hook, asked })
+  }
+  return invocations
 }

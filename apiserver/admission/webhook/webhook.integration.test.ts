@@ -208,11 +208,6 @@ describe('validating webhooks', () => {
       'received invalid webhook response: expected response.uid=',
     )
   })
-  it('with conditions in CEL are refused', async () => {
-    const matchConditions = [{ name: 'some', expression: 'true' }]
-    const refused = await configure('Validating', [hook('/cel', { matchConditions })])
-    expect(refused.json.message).toContain('webhooks[0].matchConditions: Forbidden')
-  })
   it('are found behind a Service', async () => {
     const { clientConfig, ...rest } = hook('/deny')
     const { caBundle } = clientConfig as { readonly caBundle: string }
