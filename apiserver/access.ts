@@ -3,12 +3,21 @@ import { readFile } from 'node:fs/promises'
 import type { Schemas } from '../apimachinery/schema/schema.ts'
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
+import type { Registry } from '../component-base/metrics.ts'
+import { aborted } from '../component-base/run.ts'
 import type { AdmissionPlugin } from './admission/admission.ts'
 import { admissionPlugins } from './admission/plugins.ts'
+import { createPolicyMetrics } from './admission/policy/metrics.ts'
 import type { ProxyIdentity } from './aggregator/backend.ts'
+import { createBootstrapTokenVerifier } from './authn/bootstrap-token.ts'
 import { createAuthenticator } from './authn/chain.ts'
 import { createClientCertAuthenticator, parseCertificates } from './authn/client-cert.ts'
+import { createImpersonation, type Impersonate } from './authn/impersonation.ts'
+import { createJwtAuthentication, type JwtAuthentication } from './authn/jwt/authentication.ts'
+import { authenticatorOfFlags } from './authn/jwt/flags.ts'
 import { createRequestHeaderAuthenticator } from './authn/request-header.ts'
+import { createReviewClient } from './authn/review-client.ts'
+import { labelSecrets } from './authn/secret-labels.ts'
 import { createServiceAccountVerifier } from './authn/service-account.ts'
 import {
   discoveryDocument,
@@ -16,14 +25,11 @@ import {
   parseSigningKey,
   parseVerificationKeys,
 } from './authn/service-account-keys.ts'
-import {
-  anyVerifier,
-  createBootstrapTokenVerifier,
-  createStaticTokenVerifier,
-  parseTokenFile,
-  type TokenVerifier,
-} from './authn/token.ts'
-import { createAuthorizer } from './authz/chain.ts'
+import { anyVerifier, createStaticTokenVerifier, parseTokenFile, type TokenVerifier } from './authn/token.ts'
+import { createWebhookTokenVerifier } from './authn/webhook-token.ts'
+import { createAuthorization } from './authz/authorization.ts'
+import type { Authorizer } from './authz/authorizer.ts'
+import { authorizersOfFlags } from './authz/flags.ts'
 import type { Config, Flags } from './config.ts'
 import { createClusterIpAllocator } from './registry/cluster-ip-allocator.ts'
 import { createNodePortAllocator } from './registry/node-port-allocator.ts'
@@ -47,9 +53,13 @@ export type AccessOptions = {
 }
 export type Access = {
   readonly authenticate: ReturnType<typeof createAuthenticator>
-  readonly authorizer: ReturnType<typeof createAuthorizer>
+  readonly impersonate: Impersonate
+  readonly authorizer: Authorizer
   readonly plugins: readonly AdmissionPlugin[]
   readonly subresources: readonly SubresourceHandler[]
+  readonly registerMetrics: (registry: Registry) => void
+  /** Follows the configuration files that may change, and discovers issuers of tokens. */
+  readonly run: (signal: AbortSignal) => Promise<void>
   /** Our certificate towards aggregated API servers. */
   readonly proxyIdentity: ProxyIdentity
   /** The address of the Service `kubernetes`. */
@@ -74,6 +84,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const signingPem = await readFile(flags['service-account-signing-key-file'], 'utf8')
   const keyPems = await Promise.all(flags['service-account-key-file'].map(async (file) => await readFile(file, 'utf8')))
   const keys = parseVerificationKeys(keyPems.length === 0 ? [signingPem] : keyPems)
+  const jwt = await jwtAuthentication(options)
   const verifyToken = anyVerifier([
     ...(await staticTokens(flags, config.apiAudiences)),
     createServiceAccountVerifier({
@@ -81,15 +92,26 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       keys,
       apiAudiences: config.apiAudiences,
       readObject: async (kind, namespace, name, signal) => await find(lookup, kind, namespace, name, signal),
+      labelSecret: labelSecrets(store, logger),
       clock,
     }),
     ...(flags['enable-bootstrap-token-auth'] ? [createBootstrapTokenVerifier(reader, clock, config.apiAudiences)] : []),
+    jwt.verify,
+    ...(await webhookTokens(options)),
   ])
   const clusterIps = createClusterIpAllocator(flags['service-cluster-ip-range'], random)
   const nodePorts = createNodePortAllocator(flags['service-node-port-range'], random)
   const kubelet = await kubeletOptions(flags)
-  const authorizer = createAuthorizer(config.authorizationModes, reader)
+  const authorization = await createAuthorization({
+    configFile: flags['authorization-config'],
+    fromFlags: authorizersOfFlags(flags),
+    policyFile: flags['authorization-policy-file'],
+    ...options,
+    reader,
+  })
+  const authorizer = authorization.authorize
   const issuer = config.serviceIssuers[0] ?? ''
+  const policyMetrics = createPolicyMetrics()
   return {
     authenticate: createAuthenticator({
       ...(proxyCa === undefined ? {} : { requestHeader: requestHeader(flags, proxyCa) }),
@@ -98,13 +120,16 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
         : {
             clientCert: createClientCertAuthenticator({
               clientCas: parseCertificates(clientCa),
-              ...(proxyCa === undefined ? {} : { otherCas: parseCertificates(proxyCa) }),
             }),
           }),
       verifyToken,
-      anonymous: flags['anonymous-auth'],
+      anonymous: jwt.anonymous ?? { enabled: flags['anonymous-auth'] },
     }),
+    impersonate: createImpersonation(authorizer),
     authorizer,
+    run: async (signal) => {
+      await Promise.all([jwt.run(signal), authorization.run(signal), aborted(signal)])
+    },
     plugins: admissionPlugins({
       lookup,
       store,
@@ -115,13 +140,21 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       logger,
       schemas,
       equivalents: (resource) => resources.sharingStorage(resource),
+      policies: { resourceOfKind: (...kind) => resources.ofKind(...kind), metrics: policyMetrics },
       tolerationSeconds: {
         notReady: flags['default-not-ready-toleration-seconds'],
         unreachable: flags['default-unreachable-toleration-seconds'],
       },
       disabled: flags['disable-admission-plugins'],
     }),
-    subresources: subresourceHandlers({ kubelet, verifyToken, random, tokenIssuer: tokenIssuer(config, signingPem) }),
+    subresources: subresourceHandlers({
+      kubelet,
+      verifyToken,
+      rulesFor: authorization.rulesFor,
+      random,
+      tokenIssuer: tokenIssuer(config, signingPem),
+    }),
+    registerMetrics: policyMetrics.register,
     proxyIdentity: await proxyIdentity(flags),
     kubernetesServiceIp: clusterIps.firstAddress,
     clientCa: [clientCa, proxyCa].filter((pem) => pem !== undefined),
@@ -137,7 +170,50 @@ async function readOptional(file: string): Promise<string | undefined> {
 
 async function staticTokens(flags: Flags, audiences: readonly string[]): Promise<readonly TokenVerifier[]> {
   const text = await readOptional(flags['token-auth-file'])
-  return text === undefined ? [] : [createStaticTokenVerifier(parseTokenFile(text), audiences)]
+  return text === undefined
+    ? []
+    : [createStaticTokenVerifier(parseTokenFile(text, flags['token-auth-file']), audiences)]
+}
+
+async function jwtAuthentication({ config, clock, logger }: AccessOptions): Promise<JwtAuthentication> {
+  const { flags } = config
+  const fromFlags = authenticatorOfFlags({
+    issuerUrl: flags['oidc-issuer-url'],
+    clientId: flags['oidc-client-id'],
+    ca: (await readOptional(flags['oidc-ca-file'])) ?? '',
+    usernameClaim: flags['oidc-username-claim'],
+    usernamePrefix: flags['oidc-username-prefix'],
+    groupsClaim: flags['oidc-groups-claim'],
+    groupsPrefix: flags['oidc-groups-prefix'],
+    requiredClaims: flags['oidc-required-claim'],
+  })
+  return await createJwtAuthentication({
+    configFile: flags['authentication-config'],
+    fromFlags,
+    flagAlgorithms: flags['oidc-signing-algs'],
+    serviceAccountIssuers: config.serviceIssuers,
+    apiAudiences: config.apiAudiences,
+    clock,
+    logger,
+  })
+}
+
+/** Source: the default timeout of upstream's webhook clients. */
+const webhookTimeoutMs = 30_000
+
+async function webhookTokens({ config, clock, random }: AccessOptions): Promise<readonly TokenVerifier[]> {
+  const { flags, apiAudiences } = config
+  const kubeconfig = flags['authentication-token-webhook-config-file']
+  if (kubeconfig === '') return []
+  return [
+    createWebhookTokenVerifier({
+      review: await createReviewClient({ kubeconfig, timeoutMs: webhookTimeoutMs, clock, random }),
+      version: flags['authentication-token-webhook-version'],
+      apiAudiences,
+      cacheTtlMs: flags['authentication-token-webhook-cache-ttl'],
+      clock,
+    }),
+  ]
 }
 
 async function kubeletOptions(flags: Flags): Promise<KubeletClientOptions> {

@@ -3,7 +3,8 @@ import { isIPv4 } from 'node:net'
 import { defineFlags, FlagError, type FlagValues } from '../component-base/flags.ts'
 import { pluginNameProblems } from './admission/names.ts'
 import { auditFlagProblems, auditFlags } from './audit/flags.ts'
-import { type AuthorizationMode, authorizationModes } from './authz/chain.ts'
+import { authenticationFlagProblems, authenticationFlags } from './authn/flags.ts'
+import { authorizationFlagProblems, authorizationFlags } from './authz/flags.ts'
 
 const text = (description: string, value = '') => ({ type: 'string', default: value, description }) as const
 const list = (description: string, value: readonly string[] = []) =>
@@ -15,11 +16,12 @@ const duration = (description: string, value: number) => ({ type: 'duration', de
 /** Every flag that the API server understands. */
 export const flags = defineFlags({
   ...auditFlags,
+  ...authenticationFlags,
+  ...authorizationFlags,
   'advertise-address': text('The address on which members of the cluster reach this server.'),
   'allow-privileged': yesNo('Accepted for compatibility: privileged containers are allowed.', true),
   'anonymous-auth': yesNo('Requests without credentials are those of system:anonymous.', true),
   'api-audiences': list('Audiences that service account tokens are checked for.'),
-  'authorization-mode': list('Plugins that authorize, in order.', ['AlwaysAllow']),
   'bind-address': text('The address to listen on.', '0.0.0.0'),
   'client-ca-file': text('Authorities that sign client certificates.'),
   'default-not-ready-toleration-seconds': number('How long pods tolerate notReady:NoExecute by default.', 300),
@@ -86,7 +88,6 @@ export type Flags = FlagValues<typeof flags>
 /** Everything the server needs to know, files still by name. */
 export type Config = {
   readonly flags: Flags
-  readonly authorizationModes: readonly AuthorizationMode[]
   readonly advertiseAddress: string
   readonly serviceIssuers: readonly string[]
   readonly apiAudiences: readonly string[]
@@ -97,7 +98,8 @@ export function parseConfig(values: Flags, hostAddresses: readonly string[]): Co
   const problems = [
     ...checkRequired(values),
     ...checkPairs(values),
-    ...checkModes(values),
+    ...authenticationFlagProblems(values),
+    ...authorizationFlagProblems(values),
     ...checkRanges(values),
     ...checkFixed(values),
     ...auditFlagProblems(values),
@@ -109,15 +111,10 @@ export function parseConfig(values: Flags, hostAddresses: readonly string[]): Co
   const issuers = values['service-account-issuer']
   return {
     flags: values,
-    authorizationModes: values['authorization-mode'].filter(isMode),
     advertiseAddress: advertised === '0.0.0.0' || advertised === '::' ? (hostAddresses[0] ?? '127.0.0.1') : advertised,
     serviceIssuers: issuers,
     apiAudiences: audiences.length > 0 ? audiences : issuers,
   }
-}
-
-function isMode(mode: string): mode is AuthorizationMode {
-  return authorizationModes.some((known) => known === mode)
 }
 
 function checkRequired(values: Flags): readonly string[] {
@@ -140,12 +137,6 @@ function checkPairs(values: Flags): readonly string[] {
   return pairs
     .filter(([a, b]) => (values[a] === '') !== (values[b] === ''))
     .map(([a, b]) => `--${a} and --${b} must be given together`)
-}
-
-function checkModes(values: Flags): readonly string[] {
-  return values['authorization-mode']
-    .filter((mode) => !isMode(mode))
-    .map((mode) => `authorization-mode "${mode}" is not a valid mode`)
 }
 
 /** Flags that can only say what is so anyway. To take another value in silence would promise something. */

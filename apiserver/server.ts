@@ -10,7 +10,7 @@ import { compileSchema } from '../apimachinery/schema/schema.ts'
 import type { Clock } from '../component-base/clock.ts'
 import { HealthChecks } from '../component-base/health.ts'
 import type { Logger } from '../component-base/logger.ts'
-import { createRegistry } from '../component-base/metrics.ts'
+import { createRegistry, type Registry } from '../component-base/metrics.ts'
 import { aborted, runAll } from '../component-base/run.ts'
 import { selfSignedKeyPair } from '../component-base/self-signed.ts'
 import { type KeyPair, readKeyPair } from '../component-base/tls.ts'
@@ -21,6 +21,7 @@ import type { AggregatorBackend } from './aggregator/backend.ts'
 import { RemoteResources, remoteDiscovery } from './aggregator/discovery.ts'
 import { forward, remoteService } from './aggregator/proxy.ts'
 import { type CustomResources, createCustomResources } from './apiextensions/controller.ts'
+import { type Auditor, createAuditor } from './audit/auditor.ts'
 import { runBootstrap } from './bootstrap/run.ts'
 import type { Config } from './config.ts'
 import { createFlowControl, type StartedFlowControl } from './flowcontrol/start.ts'
@@ -31,6 +32,7 @@ import { ExpiredListError } from './handlers/list.ts'
 import { createOpenApiHandler } from './handlers/openapi.ts'
 import { answerPlainPath, type PlainContext } from './handlers/plain-paths.ts'
 import { subresourceBodies } from './handlers/subresource-body.ts'
+import { createAccessMetrics } from './http/access-metrics.ts'
 import { Pipeline } from './http/pipeline.ts'
 import { createProtobufEncoder } from './http/protobuf-answer.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
@@ -89,9 +91,11 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   const state = { stopping: false, bootstrapped: false }
   addChecks(health, core.caches, state)
   const remote = new RemoteResources()
+  const metrics = createRegistry()
+  const audit = await createAuditor({ ...options, flags: config.flags, metrics })
   const flow = createFlowControl({ ...core, ...core.handlers, flags: config.flags, logger })
   const backend = { reader: core.reader, identity: access.proxyIdentity, random: options.random }
-  const pipeline = createPipeline(options, core, access, health, { backend, remote, flow })
+  const pipeline = createPipeline(options, core, access, health, { backend, remote, flow, metrics, audit })
   const keyPair = await servingKeyPair(config, access.kubernetesServiceIp, clock)
   const transport = await startTransport({
     address: config.flags['bind-address'],
@@ -121,6 +125,8 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     'encryption config': async (end) => await (encryption?.run({ clock, logger }, end) ?? aborted(end)),
     bookmarks: async (end) => await core.caches.runBookmarks(end),
     timeouts: async (end) => await pipeline.runTimeouts(end),
+    'access configuration': async (end) => await access.run(end),
+    audit: async (end) => await (audit?.run(end) ?? aborted(end)),
     'flow control': async (end) => await flow.run(end),
     compaction: async (end) => {
       const intervalMs = config.flags['etcd-compaction-interval']
@@ -350,6 +356,8 @@ type PipelineParts = {
   readonly backend: AggregatorBackend
   readonly remote: RemoteResources
   readonly flow: StartedFlowControl
+  readonly metrics: Registry
+  readonly audit: Auditor | undefined
 }
 
 function createPipeline(
@@ -357,7 +365,7 @@ function createPipeline(
   core: Core,
   access: Access,
   health: HealthChecks,
-  { backend, remote, flow }: PipelineParts,
+  { backend, remote, flow, metrics, audit }: PipelineParts,
 ): Pipeline {
   const { handlers, reader, store, customResources } = core
   const subresourceContext = {
@@ -380,7 +388,6 @@ function createPipeline(
     subresourceContext,
   }
   const openapi = createOpenApiHandler(handlers.schemas, handlers.resources, clock)
-  const metrics = createRegistry()
   const discovery = remoteDiscovery(reader, remote)
   const plain = (): PlainContext => ({
     resources: handlers.resources,
@@ -393,11 +400,15 @@ function createPipeline(
     openapi,
   })
   const observe = createRequestMetrics(metrics, clock)
+  access.registerMetrics(metrics)
   flow.register(metrics)
   return new Pipeline({
     authenticate: access.authenticate,
+    impersonate: access.impersonate,
     authorizer: access.authorizer,
+    accessMetrics: createAccessMetrics(metrics, clock),
     flowControl: flow.control,
+    ...(audit === undefined ? {} : { audit }),
     clock,
     logger,
     requestTimeoutMs: config.flags['request-timeout'],
@@ -443,6 +454,6 @@ function chainOf(current: () => AdmissionChain): AdmissionChain {
   return {
     mutate: async (...input) => await current().mutate(...input),
     validate: async (...input) => await current().validate(...input),
-    settled: (...input) => current().settled(...input),
+    settled: async (...input) => await current().settled(...input),
   }
 }

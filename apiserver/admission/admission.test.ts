@@ -3,6 +3,7 @@ import { factsOf } from '../../api/facts/resources.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { StatusError } from '../../apimachinery/status.ts'
 import { createAuthorizer } from '../authz/chain.ts'
+import { createRbacPlugin } from '../authz/rbac.ts'
 import { readerOf } from '../registry/plain-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { certificateRequester } from './certificates.ts'
@@ -633,7 +634,7 @@ describe('rbacEscalation()', () => {
   ])
   const plugin = (objects: readonly object[]) => {
     const found = readerOf(objects)
-    return rbacEscalation({ reader: found, authorizer: createAuthorizer(['RBAC'], found) })
+    return rbacEscalation({ reader: found, authorizer: createAuthorizer([createRbacPlugin(found)]).authorize })
   }
   const ask = (object: object) => create('rolebindings', object, { group: rbac })
 

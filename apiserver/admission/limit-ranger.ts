@@ -7,7 +7,7 @@ import {
   parseQuantity,
   type Quantity,
 } from '../../apimachinery/quantity.ts'
-import { aggregate } from '../authz/rbac.ts'
+import { joinErrors } from '../authn/join-errors.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, readAll } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
@@ -33,7 +33,7 @@ export function limitRanger(reader: ObjectReader): AdmissionPlugin {
     validate: (request) => {
       if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
       const errors = complaints(request, ranges(request))
-      if (errors.length > 0) throw refuse(request, aggregate(errors))
+      if (errors.length > 0) throw refuse(request, joinErrors(errors))
     },
   }
 }

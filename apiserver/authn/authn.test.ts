@@ -6,12 +6,12 @@ import type { ServiceAccount } from '../../api/core/v1.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import { planToken } from '../subresources/token-request.ts'
+import { createBootstrapTokenVerifier } from './bootstrap-token.ts'
 import { createAuthenticator } from './chain.ts'
-import { impersonate, impersonationChecks, parseImpersonation } from './impersonation.ts'
 import { userFromHeaders } from './request-header.ts'
 import { createServiceAccountVerifier } from './service-account.ts'
 import { keySetDocument, parseSigningKey, parseVerificationKeys } from './service-account-keys.ts'
-import { bearerToken, createBootstrapTokenVerifier, createStaticTokenVerifier, parseTokenFile } from './token.ts'
+import { bearerToken, createStaticTokenVerifier, parseTokenFile, TokenError } from './token.ts'
 import { splitServiceAccountUser, unauthorized } from './user.ts'
 
 const never = new AbortController().signal
@@ -21,7 +21,8 @@ const clock = { now: () => nowMs, sleep: async () => {} }
 describe('bearerToken()', () => {
   it.each<[IncomingHttpHeaders, string | undefined]>([
     [{ authorization: 'Bearer abc' }, 'abc'],
-    [{ authorization: 'bearer  abc ' }, 'abc'],
+    [{ authorization: ' bearer abc ' }, 'abc'],
+    [{ authorization: 'bearer  abc' }, undefined],
     [{ authorization: 'Basic abc' }, undefined],
     [{ authorization: 'Bearer' }, undefined],
     [{}, undefined],
@@ -32,11 +33,17 @@ describe('bearerToken()', () => {
 })
 
 describe('parseTokenFile()', () => {
-  it('reads users with quoted groups and ignores comments', () => {
-    expect([...parseTokenFile('# c\nt1,jane,u1,"a, b"\nt2,joe,u2\n\n')]).toEqual([
+  it('reads users with quoted groups; of equal tokens the last counts', () => {
+    expect([...parseTokenFile('t1,jane,u1,"a,b"\nt2,joe,u2\n\nt2,jim,u3\n,nobody,u4\n')]).toEqual([
       ['t1', { name: 'jane', uid: 'u1', groups: ['a', 'b'] }],
-      ['t2', { name: 'joe', uid: 'u2', groups: [] }],
+      ['t2', { name: 'jim', uid: 'u3', groups: [] }],
     ])
+  })
+
+  it('refuses lines that are too short', () => {
+    expect(() => parseTokenFile('# a comment', 'tokens.csv')).toThrow(
+      "token file 'tokens.csv' must have at least 3 columns (token, user name, user uid), found 1",
+    )
   })
 })
 
@@ -63,7 +70,8 @@ describe('userFromHeaders()', () => {
 
   it('reads user, groups and percent-encoded extra keys', () => {
     const headers = { 'x-remote-user': 'jane', 'x-remote-group': 'a, b', 'x-remote-extra-acme.com%2fproject': 'p' }
-    expect(userFromHeaders(headers, options)).toEqual({
+    const rawHeaders = ['X-Remote-User', 'jane', 'X-Remote-Group', 'a', 'x-remote-group', 'b']
+    expect(userFromHeaders({ headers, rawHeaders }, options)).toEqual({
       name: 'jane',
       groups: ['a', 'b'],
       extra: { 'acme.com/project': ['p'] },
@@ -71,54 +79,7 @@ describe('userFromHeaders()', () => {
   })
 
   it('knows nobody without a user header', () => {
-    expect(userFromHeaders({ 'x-remote-group': 'a' }, options)).toBeUndefined()
-  })
-})
-
-describe('impersonate()', () => {
-  const caller = { name: 'admin', groups: ['system:authenticated'] }
-
-  it('asks for each user, group, uid and extra value', () => {
-    const wanted = parseImpersonation({
-      'impersonate-user': 'bob',
-      'impersonate-group': 'devs, ops',
-      'impersonate-uid': 'u',
-      'impersonate-extra-scopes': 'x',
-    })
-    expect(wanted).toBeDefined()
-    if (wanted === undefined) return
-    expect(
-      impersonationChecks(wanted).map(({ group, resource, subresource, name }) => [group, resource, subresource, name]),
-    ).toEqual([
-      ['', 'users', '', 'bob'],
-      ['', 'groups', '', 'devs'],
-      ['', 'groups', '', 'ops'],
-      ['authentication.k8s.io', 'userextras', 'scopes', 'x'],
-      ['authentication.k8s.io', 'uids', '', 'u'],
-    ])
-  })
-
-  it('refuses in the words of upstream', async () => {
-    const denied = impersonate(caller, { 'impersonate-user': 'bob' }, () => ({ type: 'noOpinion', reason: '' }))
-    await expect(denied).rejects.toThrow(
-      'users "bob" is forbidden: User "admin" cannot impersonate resource "users" in API group "" at the cluster scope',
-    )
-  })
-
-  it('asks for service accounts in their namespace and gives them their groups', async () => {
-    const asked: string[] = []
-    const user = await impersonate(caller, { 'impersonate-user': 'system:serviceaccount:ns:robot' }, ({ info }) => {
-      asked.push(`${info.namespace}/${info.resource}/${info.name}`)
-      return { type: 'allow', reason: '' }
-    })
-    expect(asked).toEqual(['ns/serviceaccounts/robot'])
-    expect(user.groups).toEqual(['system:serviceaccounts', 'system:serviceaccounts:ns', 'system:authenticated'])
-  })
-
-  it('refuses groups without a user', async () => {
-    await expect(
-      impersonate(caller, { 'impersonate-group': 'a' }, () => ({ type: 'allow', reason: '' })),
-    ).rejects.toThrow('without impersonating a user')
+    expect(userFromHeaders({ headers: { 'x-remote-group': 'a' } }, options)).toBeUndefined()
   })
 })
 
@@ -185,20 +146,30 @@ describe.each(['rsa', 'ec'] as const)('createServiceAccountVerifier() with a key
     })
   })
 
-  it.each<[string, readonly ApiObject[]]>([
-    ['the account is gone', [pod]],
-    ['the account was made anew', [object('ServiceAccount', 'robot', 'other'), pod]],
-    ['the pod is gone', [account as unknown as ApiObject]],
-    ['the pod was made anew', [account as unknown as ApiObject, object('Pod', 'web-0', 'other')]],
+  it.each<[string, readonly ApiObject[], string]>([
+    ['the account is gone', [pod], 'serviceaccounts "robot" not found'],
+    [
+      'the account was made anew',
+      [object('ServiceAccount', 'robot', 'other'), pod],
+      'service account UID (other) does not match claim (sa-uid)',
+    ],
+    ['the pod is gone', [account as unknown as ApiObject], 'service account token has been invalidated'],
+    [
+      'the pod was made anew',
+      [account as unknown as ApiObject, object('Pod', 'web-0', 'other')],
+      'pod UID (other) does not match service account pod ref claim (pod-uid)',
+    ],
     [
       'the pod was deleted more than a minute ago',
       [
         account as unknown as ApiObject,
         object('Pod', 'web-0', 'pod-uid', { deletionTimestamp: '2025-12-31T23:58:00Z' }),
       ],
+      'service account token has been invalidated',
     ],
-  ])('refuses when %s', async (_, objects) => {
-    expect(await verifier(objects)(await sign(plan({}, { pod }).claims), [], never)).toBeUndefined()
+  ])('refuses when %s', async (_, objects, reason) => {
+    const refused = verifier(objects)(await sign(plan({}, { pod }).claims), [], never)
+    await expect(refused).rejects.toThrow(new TokenError(reason))
   })
 
   it('refuses an expired token, also one that it has verified before', async () => {
@@ -212,23 +183,27 @@ describe.each(['rsa', 'ec'] as const)('createServiceAccountVerifier() with a key
       clock: { ...clock, now: () => at },
     })
     expect(await verify(token, [], never)).toBeDefined()
-    at += 601_000
-    expect(await verify(token, [], never)).toBeUndefined()
+    at += 659_000
+    expect(await verify(token, [], never)).toBeDefined()
+    at += 2_000
+    await expect(verify(token, [], never)).rejects.toThrow('service account token has expired')
   })
 
   it('refuses other audiences, other issuers, other keys and no tokens at all', async () => {
     const verify = verifier(all)
-    expect(await verify(await sign(plan({ audiences: ['vault'] }).claims), [], never)).toBeUndefined()
+    await expect(verify(await sign(plan({ audiences: ['vault'] }).claims), [], never)).rejects.toThrow(
+      'token audiences ["vault"] is invalid for the target audiences ["https://k"]',
+    )
     expect(await verify(await sign(plan({ audiences: ['vault'] }).claims), ['vault'], never)).toBeDefined()
     expect(await verify(await sign({ ...plan({}).claims, iss: 'https://evil' }), [], never)).toBeUndefined()
     const other = parseSigningKey(keyPem(type))
     const forged = await new SignJWT(plan({}).claims)
       .setProtectedHeader({ alg: other.algorithm, kid: signing.id })
       .sign(other.key)
-    expect(await verify(forged, [], never)).toBeUndefined()
+    await expect(verify(forged, [], never)).rejects.toThrow('error in cryptographic primitive')
     expect(await verify('a.b.c', [], never)).toBeUndefined()
     const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${forged.split('.')[1]}.`
-    expect(await verify(unsigned, [], never)).toBeUndefined()
+    await expect(verify(unsigned, [], never)).rejects.toThrow(TokenError)
     expect(await verify(`no-header.${forged.split('.')[1]}.x`, [], never)).toBeUndefined()
   })
 
@@ -259,7 +234,7 @@ describe('createBootstrapTokenVerifier()', () => {
     'token-id': 'abcdef',
     'token-secret': '0123456789abcdef',
     'usage-bootstrap-authentication': 'true',
-    'auth-extra-groups': 'system:bootstrappers:workers,system:masters',
+    'auth-extra-groups': 'system:bootstrappers:workers,system:bootstrappers:a',
   }
   const verify = async (data: Record<string, string>, token = 'abcdef.0123456789abcdef') => {
     const stored = secret(data) as unknown as ApiObject
@@ -268,10 +243,13 @@ describe('createBootstrapTokenVerifier()', () => {
     ])(token, [], never)
   }
 
-  it('knows a good token, and takes no groups from outside its prefix', async () => {
+  it('knows a good token, and its groups in order', async () => {
     expect(await verify(good)).toEqual({
       audiences: ['api'],
-      user: { name: 'system:bootstrap:abcdef', groups: ['system:bootstrappers', 'system:bootstrappers:workers'] },
+      user: {
+        name: 'system:bootstrap:abcdef',
+        groups: ['system:bootstrappers', 'system:bootstrappers:a', 'system:bootstrappers:workers'],
+      },
     })
   })
 
@@ -279,6 +257,8 @@ describe('createBootstrapTokenVerifier()', () => {
     ['a wrong secret', good, 'abcdef.0123456789abcdeX'.toLowerCase().replace('x', '0')],
     ['an expired token', { ...good, expiration: '2025-01-01T00:00:00Z' }, undefined],
     ['a token for other uses', { ...good, 'usage-bootstrap-authentication': 'false' }, undefined],
+    ['a group from outside of the prefix', { ...good, 'auth-extra-groups': 'system:masters' }, undefined],
+    ['an end that nobody can read', { ...good, expiration: 'soon' }, undefined],
     ['no bootstrap token', good, 'abc'],
   ])('refuses %s', async (_, data, token) => {
     expect(await verify(data, token)).toBeUndefined()
@@ -293,7 +273,7 @@ describe('createAuthenticator()', () => {
     >[0]
 
   it('adds system:authenticated to everyone with credentials', async () => {
-    const user = await createAuthenticator({ verifyToken, anonymous: true })(
+    const user = await createAuthenticator({ verifyToken, anonymous: { enabled: true } })(
       request({ authorization: 'Bearer good' }),
       never,
     )
@@ -301,16 +281,32 @@ describe('createAuthenticator()', () => {
   })
 
   it('makes requests without credentials anonymous, when that is allowed', async () => {
-    expect(await createAuthenticator({ verifyToken, anonymous: true })(request({}), never)).toEqual({
+    expect(await createAuthenticator({ verifyToken, anonymous: { enabled: true } })(request({}), never)).toEqual({
       name: 'system:anonymous',
       groups: ['system:unauthenticated'],
     })
-    const refused = createAuthenticator({ verifyToken, anonymous: false })(request({}), never)
+    const refused = createAuthenticator({ verifyToken, anonymous: { enabled: false } })(request({}), never)
     await expect(refused).rejects.toSatisfy((error) => hasReason(error, 'Unauthorized'))
   })
 
+  it('lets anonymous requests in only where the configuration says so', async () => {
+    const authenticate = createAuthenticator({ verifyToken, anonymous: { enabled: true, paths: ['/healthz'] } })
+    expect((await authenticate({ ...request({}), url: '/healthz?verbose' }, never)).name).toBe('system:anonymous')
+    await expect(authenticate(request({}), never)).rejects.toThrow('Unauthorized')
+  })
+
+  it('warns of a space in front of the token, which makes it none', async () => {
+    const warnings: string[] = []
+    const spaced = { ...request({ authorization: 'Bearer  good' }), warn: (text: string) => warnings.push(text) }
+    const user = await createAuthenticator({ verifyToken, anonymous: { enabled: true } })(spaced, never)
+    expect(user.name).toBe('system:anonymous')
+    expect(warnings).toEqual([
+      'the provided Authorization header contains extra space before the bearer token, and is ignored',
+    ])
+  })
+
   it('never makes bad credentials anonymous', async () => {
-    const refused = createAuthenticator({ verifyToken, anonymous: true })(
+    const refused = createAuthenticator({ verifyToken, anonymous: { enabled: true } })(
       request({ authorization: 'Bearer bad' }),
       never,
     )
@@ -321,7 +317,7 @@ describe('createAuthenticator()', () => {
     const clientCert = async () => {
       throw unauthorized()
     }
-    const user = await createAuthenticator({ clientCert, verifyToken, anonymous: true })(
+    const user = await createAuthenticator({ clientCert, verifyToken, anonymous: { enabled: true } })(
       request({ authorization: 'Bearer good' }),
       never,
     )

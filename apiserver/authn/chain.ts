@@ -1,15 +1,17 @@
 /** All ways to say who one is, in upstream's order: front proxy, certificate, token, anonymous. */
 import { StatusError } from '../../apimachinery/status.ts'
+import type { IncomingRequest } from '../http/api-request.ts'
 import type { UserInfo } from '../http/request-info.ts'
+import { type AnonymousOptions, anonymousFor } from './anonymous.ts'
 import type { Authenticator } from './authenticator.ts'
-import { bearerToken, type TokenVerifier } from './token.ts'
-import { anonymousUser, unauthorized, withAuthenticatedGroup } from './user.ts'
+import { bearerToken, hasSpaceBeforeToken, spaceBeforeTokenWarning, TokenError, type TokenVerifier } from './token.ts'
+import { unauthorized, withAuthenticatedGroup } from './user.ts'
 
 export type AuthenticationOptions = {
   readonly requestHeader?: Authenticator
   readonly clientCert?: Authenticator
   readonly verifyToken: TokenVerifier
-  readonly anonymous: boolean
+  readonly anonymous: AnonymousOptions
 }
 
 /** Never answers `undefined`: without usable credentials the request is anonymous or refused. */
@@ -29,18 +31,31 @@ export function createAuthenticator(
         refusal = error
       }
     }
-    if (refusal !== undefined) throw refusal
-    if (!options.anonymous) throw unauthorized()
-    return anonymousUser
+    const anonymous = anonymousFor(options.anonymous, pathOf(request))
+    if (refusal !== undefined || anonymous === undefined) throw refusal ?? unauthorized()
+    return anonymous
   }
 }
 
+function pathOf({ url }: IncomingRequest): string {
+  const queryAt = url.indexOf('?')
+  return queryAt === -1 ? url : url.slice(0, queryAt)
+}
+
 function tokenAuthenticator(verify: TokenVerifier): Authenticator {
-  return async ({ headers }, signal) => {
-    const token = bearerToken(headers)
-    if (token === undefined) return undefined
-    const found = await verify(token, [], signal)
-    if (found === undefined) throw unauthorized()
-    return found.user
+  return async ({ headers, warn }, signal) => {
+    try {
+      const token = bearerToken(headers)
+      if (token === undefined) {
+        if (hasSpaceBeforeToken(headers)) warn?.(spaceBeforeTokenWarning)
+        return undefined
+      }
+      const found = await verify(token, [], signal)
+      if (found === undefined) throw unauthorized()
+      for (const text of found.warnings ?? []) warn?.(text)
+      return found.user
+    } catch (error) {
+      throw error instanceof TokenError ? unauthorized() : error
+    }
   }
 }

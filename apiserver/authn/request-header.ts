@@ -1,9 +1,9 @@
 /** The front proxy: a trusted client certificate allows a proxy to say in headers who the user is. */
 import type { X509Certificate } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
 import type { UserInfo } from '../http/request-info.ts'
 import type { Authenticator } from './authenticator.ts'
-import { isIssuedBy, userOfCertificate } from './client-cert.ts'
+import { commonName, isChainedTo } from './client-cert.ts'
+import { type HeaderSource, headerValues } from './header-values.ts'
 
 export type RequestHeaderOptions = {
   readonly cas: readonly X509Certificate[]
@@ -17,55 +17,53 @@ export type RequestHeaderOptions = {
 
 /** Believes `X-Remote-User` and its kin from holders of a front-proxy certificate. */
 export function createRequestHeaderAuthenticator(options: RequestHeaderOptions): Authenticator {
-  return async ({ connection, headers }) => {
-    const user = userFromHeaders(headers, options)
-    if (user === undefined || !connection.authorized) return undefined
+  return async (request) => {
+    const { connection } = request
+    const user = userFromHeaders(request, options)
+    if (user === undefined || !connection.authorized || !isChainedTo(connection, options.cas)) return undefined
     const certificate = connection.getPeerX509Certificate?.()
-    if (certificate === undefined || !isIssuedBy(certificate, options.cas)) return undefined
-    const { name } = userOfCertificate(certificate)
+    const name = certificate === undefined ? '' : commonName(certificate)
     return options.allowedNames.length === 0 || options.allowedNames.includes(name) ? user : undefined
   }
 }
 
 /** The user that the headers name; `undefined` without a user header. */
-export function userFromHeaders(headers: IncomingHttpHeaders, options: RequestHeaderOptions): UserInfo | undefined {
-  const name = firstValue(headers, options.usernameHeaders)
+export function userFromHeaders(
+  request: HeaderSource,
+  options: Omit<RequestHeaderOptions, 'cas' | 'allowedNames'>,
+): UserInfo | undefined {
+  const name = firstValue(request, options.usernameHeaders)
   if (name === undefined) return undefined
-  const uid = firstValue(headers, options.uidHeaders)
-  const extra = extraFromHeaders(headers, options.extraHeaderPrefixes)
+  const uid = firstValue(request, options.uidHeaders)
+  const extra = extraFromHeaders(request, options.extraHeaderPrefixes)
+  const groups = options.groupHeaders.flatMap((header) => headerValues(request, header)).filter((one) => one !== '')
   return {
     name,
     ...(uid === undefined ? {} : { uid }),
-    groups: options.groupHeaders.flatMap((header) => headerValues(headers, header)),
+    groups,
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
   }
 }
 
-function firstValue(headers: IncomingHttpHeaders, names: readonly string[]): string | undefined {
-  return names.flatMap((name) => headerValues(headers, name)).find((value) => value !== '')
-}
-
-/** All values of a header that may be repeated; Node joins repetitions with a comma and a space. */
-export function headerValues(headers: IncomingHttpHeaders, name: string): readonly string[] {
-  const value = headers[name.toLowerCase()]
-  if (value === undefined) return []
-  return typeof value === 'string' ? value.split(', ') : value
+/** Of a repeated header the first value counts. */
+function firstValue(request: HeaderSource, names: readonly string[]): string | undefined {
+  return names.map((name) => headerValues(request, name)[0] ?? '').find((value) => value !== '')
 }
 
 /** `X-Remote-Extra-Scopes: a` becomes `scopes: [a]`; the key may be percent-encoded. */
 export function extraFromHeaders(
-  headers: IncomingHttpHeaders,
+  request: HeaderSource,
   prefixes: readonly string[],
 ): Readonly<Record<string, readonly string[]>> {
-  const extra: Record<string, readonly string[]> = {}
+  const extra = new Map<string, readonly string[]>()
   for (const prefix of prefixes.map((one) => one.toLowerCase())) {
-    for (const header of Object.keys(headers)) {
+    for (const header of Object.keys(request.headers)) {
       if (!header.startsWith(prefix)) continue
       const key = percentDecode(header.slice(prefix.length))
-      extra[key] = [...(extra[key] ?? []), ...headerValues(headers, header)]
+      extra.set(key, [...(extra.get(key) ?? []), ...headerValues(request, header)])
     }
   }
-  return extra
+  return Object.fromEntries(extra)
 }
 
 function percentDecode(text: string): string {

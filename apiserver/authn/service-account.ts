@@ -2,15 +2,16 @@
  * Service-account tokens: signed by one of our keys, for one of our audiences, and bound to objects that still exist.
  * Source: "Managing Service Accounts", bound tokens; claims as upstream writes them.
  */
-import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
+import { compactVerify, decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
 import type { ApiObject } from '../../api/resource.ts'
-import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
+import { isJsonObject } from '../../apimachinery/json.ts'
 import { parseTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
-import type { UserInfo } from '../http/request-info.ts'
 import { type BuiltIn, kinds } from '../registry/typed-reader.ts'
+import { joinErrors } from './join-errors.ts'
+import { isLegacyIssuer, legacyUser, type SecretLabeller } from './legacy-token.ts'
 import type { VerificationKey } from './service-account-keys.ts'
-import type { TokenVerifier } from './token.ts'
+import { TokenError, type TokenUser, type TokenVerifier } from './token.ts'
 import { serviceAccountGroups, serviceAccountUserName } from './user.ts'
 
 /** Reads an object that a token is bound to, from the cache or, when it is not there, from the store. */
@@ -27,32 +28,31 @@ export type ServiceAccountOptions = {
   readonly keys: readonly VerificationKey[]
   readonly apiAudiences: readonly string[]
   readonly readObject: BoundObjectReader
+  /** Notes on the Secret of a legacy token that it was used today. */
+  readonly labelSecret?: SecretLabeller
   readonly clock: Clock
 }
 
-const legacyIssuer = 'kubernetes/serviceaccount'
 /** An object that is being deleted stays good for this long, so that its pods can shut down in order. */
 const deletionLeewayMs = 60_000
 /** Signatures are checked once per token; what a token is bound to is looked at every time. */
 const maxCachedTokens = 10_000
 
-/** Verifies a token; `undefined` when it is no service-account token of ours or no longer good. */
+/** Verifies a token; `undefined` when it is no service-account token of ours. */
 export function createServiceAccountVerifier(options: ServiceAccountOptions): TokenVerifier {
   const verified = new Map<string, JWTPayload>()
   return async (token, audiences, signal) => {
     const known = verified.get(token)
     if (known === undefined && !isOurs(token, options.issuers)) return undefined
     const claims = known ?? (await verifySignature(token, options))
-    if (claims === undefined) return undefined
     remember(verified, token, claims)
-    if (!isInTime(claims, options.clock.now())) return undefined
     const wanted = audiences.length === 0 ? options.apiAudiences : audiences
-    const user = await userOf(claims, token, options, signal)
-    if (user === undefined) return undefined
-    // Legacy tokens name no audience: they are good for the API server.
-    const audienceOfToken = claims.iss === legacyIssuer ? options.apiAudiences : asList(claims.aud)
-    const shared = wanted.filter((audience) => audienceOfToken.includes(audience))
-    return shared.length === 0 ? undefined : { user, audiences: shared }
+    const shared = audiencesOf(claims, wanted, options.apiAudiences)
+    const input = { claims, token, signal }
+    return {
+      ...(await (isLegacyIssuer(claims.iss) ? legacyUser(input, options) : boundUser(input, options))),
+      audiences: shared,
+    }
   }
 }
 
@@ -60,36 +60,26 @@ function isOurs(token: string, issuers: readonly string[]): boolean {
   if (token.split('.').length !== 3) return false
   try {
     const { iss } = decodeJwt(token)
-    return iss !== undefined && (issuers.includes(iss) || iss === legacyIssuer)
+    return iss !== undefined && (issuers.includes(iss) || isLegacyIssuer(iss)) && decodeProtectedHeader(token) !== null
   } catch {
     return false
   }
 }
 
-async function verifySignature(
-  token: string,
-  { keys, clock }: Pick<ServiceAccountOptions, 'keys' | 'clock'>,
-): Promise<JWTPayload | undefined> {
-  const { kid } = headerOf(token)
+/** Any date is good here: whether the token still is, is asked at every request. */
+async function verifySignature(token: string, { keys }: Pick<ServiceAccountOptions, 'keys'>): Promise<JWTPayload> {
+  const { kid } = decodeProtectedHeader(token)
   const candidates = kid === undefined ? keys : keys.filter(({ id }) => id === kid)
+  if (candidates.length === 0) throw new TokenError('invalid signature, no keys found')
   for (const { key, algorithm } of candidates) {
     try {
-      const options = { algorithms: [algorithm], currentDate: new Date(clock.now()), clockTolerance: 60 }
-      return (await jwtVerify(token, key, options)).payload
+      await compactVerify(token, key, { algorithms: [algorithm] })
+      return decodeJwt(token)
     } catch {
       // Another key may fit; none fitting is the answer.
     }
   }
-  return undefined
-}
-
-/** What cannot be read names no key; then no signature will fit either. */
-function headerOf(token: string): { readonly kid?: string } {
-  try {
-    return decodeProtectedHeader(token)
-  } catch {
-    return {}
-  }
+  throw new TokenError(joinErrors(candidates.map(() => 'go-jose/go-jose: error in cryptographic primitive')))
 }
 
 function remember(verified: Map<string, JWTPayload>, token: string, claims: JWTPayload): void {
@@ -99,53 +89,99 @@ function remember(verified: Map<string, JWTPayload>, token: string, claims: JWTP
   if (oldest !== undefined) verified.delete(oldest)
 }
 
-function isInTime({ exp, nbf }: JWTPayload, nowMs: number): boolean {
+/** Legacy tokens name no audience: they are good for the API server. */
+function audiencesOf({ aud }: JWTPayload, wanted: readonly string[], implicit: readonly string[]): readonly string[] {
+  const named = asList(aud)
+  const own = named.length === 0 ? implicit : named
+  const shared = wanted.filter((audience) => own.includes(audience))
+  if (shared.length > 0 || implicit.length === 0) return shared
+  throw new TokenError(`token audiences ${quotedList(own)} is invalid for the target audiences ${quotedList(wanted)}`)
+}
+
+function quotedList(texts: readonly string[]): string {
+  return `[${texts.map((text) => JSON.stringify(text)).join(' ')}]`
+}
+
+/** go-jose's leeway: clocks of machines differ. */
+const clockLeewaySeconds = 60
+
+function requireInTime({ exp, nbf, iat }: JWTPayload, nowMs: number): void {
   const now = nowMs / 1000
-  return (exp === undefined || now <= exp) && (nbf === undefined || now >= nbf - 60)
+  if (nbf !== undefined && now + clockLeewaySeconds < nbf)
+    throw new TokenError('service account token is not valid yet')
+  if (exp !== undefined && now - clockLeewaySeconds > exp) throw new TokenError('service account token has expired')
+  if (iat !== undefined && now + clockLeewaySeconds < iat) {
+    throw new TokenError('service account token is issued in the future')
+  }
 }
 
-async function userOf(
-  claims: JWTPayload,
-  token: string,
-  options: ServiceAccountOptions,
-  signal: AbortSignal,
-): Promise<UserInfo | undefined> {
-  return claims.iss === legacyIssuer
-    ? await legacyUser(claims, token, options, signal)
-    : await boundUser(claims, options, signal)
-}
-
+/** A token under test. */
+export type TokenInput = { readonly claims: JWTPayload; readonly token: string; readonly signal: AbortSignal }
 type Reference = { readonly name: string; readonly uid: string }
 
 async function boundUser(
-  claims: JWTPayload,
-  { readObject, clock }: ServiceAccountOptions,
-  signal: AbortSignal,
-): Promise<UserInfo | undefined> {
+  { claims, signal }: TokenInput,
+  options: ServiceAccountOptions,
+): Promise<Omit<TokenUser, 'audiences'>> {
+  requireInTime(claims, options.clock.now())
   const bound = claims['kubernetes.io']
-  if (!isJsonObject(bound) || typeof bound['namespace'] !== 'string') return undefined
-  const namespace = bound['namespace']
-  const account = referenceOf(bound['serviceaccount'])
-  if (account === undefined || claims.sub !== serviceAccountUserName(namespace, account.name)) return undefined
-  const alive = async (kind: Parameters<BoundObjectReader>[0], reference: Reference | undefined): Promise<boolean> => {
-    if (reference === undefined) return true
-    const object = await readObject(kind, kind.facts.namespaced ? namespace : '', reference.name, signal)
-    return object !== undefined && object.metadata.uid === reference.uid && !isLongDeleted(object, clock.now())
+  const namespace = isJsonObject(bound) ? bound['namespace'] : undefined
+  const account = isJsonObject(bound) ? referenceOf(bound['serviceaccount']) : undefined
+  if (!isJsonObject(bound) || typeof namespace !== 'string' || account === undefined) {
+    throw new TokenError('service account token claims could not be validated due to unexpected validation error')
   }
   const [pod, secret, node] = [bound['pod'], bound['secret'], bound['node']].map(referenceOf)
-  const checks = [
-    [kinds.serviceAccounts, account],
-    [kinds.pods, pod],
-    [kinds.secrets, secret],
-    // With a pod, the node is only where the pod ran; the pod's own check says whether it still does.
-    [kinds.nodes, pod === undefined ? node : undefined],
-  ] as const
-  for (const [kind, reference] of checks) if (!(await alive(kind, reference))) return undefined
+  const check = { options, namespace, account, signal }
+  await requireAccount(check)
+  if (secret !== undefined) await requireBound(check, kinds.secrets, secret)
+  if (pod !== undefined) await requireBound(check, kinds.pods, pod)
+  // With a pod, the node is only where the pod ran; the pod's own check says whether it still does.
+  else if (node !== undefined) await requireBound(check, kinds.nodes, node)
   return {
-    name: claims.sub,
-    uid: account.uid,
-    groups: serviceAccountGroups(namespace),
-    extra: extraOf(claims, pod, node),
+    user: {
+      name: serviceAccountUserName(namespace, account.name),
+      uid: account.uid,
+      groups: serviceAccountGroups(namespace),
+      extra: extraOf(claims, pod, node),
+    },
+  }
+}
+
+type Check = {
+  readonly options: ServiceAccountOptions
+  readonly namespace: string
+  readonly account: Reference
+  readonly signal: AbortSignal
+}
+
+async function requireAccount({ options, namespace, account, signal }: Check): Promise<void> {
+  const found = await options.readObject(kinds.serviceAccounts, namespace, account.name, signal)
+  if (found === undefined) throw new TokenError(`serviceaccounts ${JSON.stringify(account.name)} not found`)
+  if (found.metadata.uid !== account.uid) {
+    throw new TokenError(`service account UID (${found.metadata.uid}) does not match claim (${account.uid})`)
+  }
+  if (isLongDeleted(found, options.clock.now())) {
+    throw new TokenError(`service account ${namespace}/${account.name} has been deleted`)
+  }
+}
+
+type BoundKind = typeof kinds.pods | typeof kinds.secrets | typeof kinds.nodes
+
+async function requireBound(
+  { options, namespace, signal }: Check,
+  kind: BoundKind,
+  { name, uid }: Reference,
+): Promise<void> {
+  const { namespaced, kind: kindName } = kind.facts
+  const found = await options.readObject(kind, namespaced ? namespace : '', name, signal)
+  if (found !== undefined && found.metadata.uid !== uid) {
+    const word = kindName.toLowerCase()
+    throw new TokenError(
+      `${word} UID (${found.metadata.uid}) does not match service account ${word} ref claim (${uid})`,
+    )
+  }
+  if (found === undefined || isLongDeleted(found, options.clock.now())) {
+    throw new TokenError('service account token has been invalidated')
   }
 }
 
@@ -177,30 +213,6 @@ function referenceOf(value: unknown): Reference | undefined {
 function isLongDeleted(object: ApiObject, nowMs: number): boolean {
   const { deletionTimestamp } = object.metadata
   return deletionTimestamp !== undefined && parseTime(deletionTimestamp) + deletionLeewayMs < nowMs
-}
-
-const legacyPrefix = 'kubernetes.io/serviceaccount/'
-
-/** Tokens in Secrets of type `kubernetes.io/service-account-token`: good as long as the secret holds them. */
-async function legacyUser(
-  claims: JWTPayload,
-  token: string,
-  { readObject, clock }: ServiceAccountOptions,
-  signal: AbortSignal,
-): Promise<UserInfo | undefined> {
-  const claim = (name: string): string => String(claims[`${legacyPrefix}${name}`] ?? '')
-  const namespace = claim('namespace')
-  const [accountName, uid] = [claim('service-account.name'), claim('service-account.uid')]
-  const secret = await readObject(kinds.secrets, namespace, claim('secret.name'), signal)
-  const account = await readObject(kinds.serviceAccounts, namespace, accountName, signal)
-  if (secret === undefined || account === undefined || account.metadata.uid !== uid) return undefined
-  if (isLongDeleted(account, clock.now()) || storedToken(secret) !== token) return undefined
-  return { name: serviceAccountUserName(namespace, accountName), uid, groups: serviceAccountGroups(namespace) }
-}
-
-function storedToken(secret: ApiObject): string {
-  const data = (secret as unknown as { readonly data?: JsonObject }).data ?? {}
-  return Buffer.from(String(data['token'] ?? ''), 'base64').toString()
 }
 
 function asList(value: string | readonly string[] | undefined): readonly string[] {

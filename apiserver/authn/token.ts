@@ -1,16 +1,26 @@
 /** Bearer tokens: where a request carries one, and the methods that know tokens. */
-import { timingSafeEqual } from 'node:crypto'
+import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
-import { parseTime } from '../../apimachinery/time.ts'
-import type { Clock } from '../../component-base/clock.ts'
 import type { UserInfo } from '../http/request-info.ts'
-import type { ObjectReader } from '../registry/reader.ts'
-import { kinds, read } from '../registry/typed-reader.ts'
+import { joinErrors } from './join-errors.ts'
 
 /** Who a token belongs to, and for which of the wanted audiences it is good. */
-export type TokenUser = { readonly user: UserInfo; readonly audiences: readonly string[] }
+export type TokenUser = {
+  readonly user: UserInfo
+  readonly audiences: readonly string[]
+  /** What its holder should know, for the `Warning` header. */
+  readonly warnings?: readonly string[]
+}
 
-/** One kind of token. `undefined`: not one of ours, or not good. No audiences wanted means those of the API server. */
+/** A token of ours that is not good; the reason is told to those who review tokens, never to its bearer. */
+export class TokenError extends Error {
+  override readonly name = 'TokenError'
+}
+
+/**
+ * One kind of token. `undefined`: not one of ours; throws `TokenError` when ours but not good. No audiences wanted means those
+ * of the API server.
+ */
 export type TokenVerifier = (
   token: string,
   audiences: readonly string[],
@@ -22,30 +32,57 @@ export const webSocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.'
 
 /** The token of `Authorization: Bearer`, or the one that browsers can only send as a WebSocket protocol. */
 export function bearerToken(headers: IncomingHttpHeaders): string | undefined {
-  const match = /^bearer +([^ ]+) *$/i.exec(headers.authorization ?? '')
-  if (match?.[1] !== undefined) return match[1]
-  const protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim())
-  const encoded = protocols.find((protocol) => protocol.startsWith(webSocketTokenPrefix))
-  return encoded === undefined
-    ? undefined
-    : Buffer.from(encoded.slice(webSocketTokenPrefix.length), 'base64url').toString()
+  const [scheme = '', token = ''] = (headers.authorization ?? '').trim().split(' ')
+  if (scheme.toLowerCase() === 'bearer' && token !== '') return token
+  return webSocketToken(headers['sec-websocket-protocol'] ?? '')
 }
 
-/** `token,user,uid,"group1,group2"`, one a line: the file of `--token-auth-file`. */
-export function parseTokenFile(text: string): ReadonlyMap<string, UserInfo> {
+/** Whether the token is meant to have a space in front, which makes it none. Source: `bearertoken.AuthenticateRequest`. */
+export function hasSpaceBeforeToken({ authorization }: IncomingHttpHeaders): boolean {
+  const [scheme = '', token, rest] = (authorization ?? '').trim().split(' ')
+  return scheme.toLowerCase() === 'bearer' && token === '' && rest !== undefined
+}
+
+/** The warning that goes with it. */
+export const spaceBeforeTokenWarning =
+  'the provided Authorization header contains extra space before the bearer token, and is ignored'
+
+/** Needs a second protocol, because the server answers with one and must not answer with the token. */
+function webSocketToken(header: string): string | undefined {
+  const protocols = header.split(',').map((protocol) => protocol.trim())
+  const [encoded, ...others] = protocols.filter((protocol) => protocol.startsWith(webSocketTokenPrefix))
+  if (encoded === undefined) return undefined
+  if (others.length > 0) throw new TokenError('multiple base64.bearer.authorization tokens specified')
+  const text = encoded.slice(webSocketTokenPrefix.length)
+  const bytes = Buffer.from(text, 'base64url')
+  if (bytes.toString('base64url') !== text) {
+    throw new TokenError('invalid base64.bearer.authorization token encoding')
+  }
+  if (!isUtf8(bytes)) throw new TokenError('invalid base64.bearer.authorization token')
+  if (text !== '' && protocols.length === 1) throw new TokenError('missing additional subprotocol')
+  return text === '' ? undefined : bytes.toString()
+}
+
+/** `token,user,uid,"group1,group2"`, one a line: the file of `--token-auth-file`. Of equal tokens the last counts. */
+export function parseTokenFile(text: string, path = ''): ReadonlyMap<string, UserInfo> {
   const users = new Map<string, UserInfo>()
-  for (const line of text.split('\n')) {
-    if (line.trim() === '' || line.startsWith('#')) continue
-    const [token = '', name = '', uid = '', groups = ''] = splitCsv(line)
-    if (token === '' || users.has(token)) continue
-    users.set(token, { name, uid, groups: groups === '' ? [] : groups.split(',').map((group) => group.trim()) })
+  for (const line of text.split(/\r?\n/)) {
+    if (line === '') continue
+    const record = splitCsv(line)
+    const [token = '', name = '', uid = '', groups = ''] = record
+    if (record.length < 3) {
+      const columns = 'at least 3 columns (token, user name, user uid)'
+      throw new Error(`token file '${path}' must have ${columns}, found ${record.length}`)
+    }
+    if (token !== '') users.set(token, { name, uid, groups: record.length < 4 ? [] : groups.split(',') })
   }
   return users
 }
 
+/** One line of CSV as RFC 4180 has it. */
 function splitCsv(line: string): readonly string[] {
-  return [...line.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,]*))\s*(?:,|$)/g)].map((match) =>
-    (match[1]?.replaceAll('""', '"') ?? match[2] ?? '').trim(),
+  return [...`,${line}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+    ([, quoted, plain = '']) => quoted?.replaceAll('""', '"') ?? plain,
   )
 }
 
@@ -61,50 +98,24 @@ export function createStaticTokenVerifier(
 }
 
 /** Methods without audiences of their own are good for the API server's. */
-function sharedAudiences(wanted: readonly string[], own: readonly string[]): readonly string[] {
+export function sharedAudiences(wanted: readonly string[], own: readonly string[]): readonly string[] {
   return wanted.length === 0 ? own : wanted.filter((audience) => own.includes(audience))
 }
 
-/** Bootstrap tokens `id.secret`, kept as Secrets `kube-system/bootstrap-token-<id>`. */
-export function createBootstrapTokenVerifier(
-  reader: ObjectReader,
-  clock: Clock,
-  apiAudiences: readonly string[],
-): TokenVerifier {
-  return async (token, audiences) => {
-    const [, id = '', secret = ''] = /^([a-z0-9]{6})\.([a-z0-9]{16})$/.exec(token) ?? []
-    if (id === '') return undefined
-    const stored = read(reader, kinds.secrets, 'kube-system', `bootstrap-token-${id}`)
-    if (stored?.type !== 'bootstrap.kubernetes.io/token' || stored.metadata.deletionTimestamp !== undefined) {
-      return undefined
-    }
-    const data = (field: string): string => Buffer.from(stored.data?.[field] ?? '', 'base64').toString()
-    const expiration = data('expiration')
-    const isGood =
-      data('token-id') === id &&
-      isSame(data('token-secret'), secret) &&
-      data('usage-bootstrap-authentication') === 'true' &&
-      (expiration === '' || parseTime(expiration) > clock.now())
-    if (!isGood) return undefined
-    const groups = data('auth-extra-groups')
-      .split(',')
-      .filter((group) => group.startsWith('system:bootstrappers:'))
-    const user = { name: `system:bootstrap:${id}`, groups: ['system:bootstrappers', ...groups].toSorted() }
-    return { user, audiences: sharedAudiences(audiences, apiAudiences) }
-  }
-}
-
-function isSame(left: string, right: string): boolean {
-  return left.length === right.length && timingSafeEqual(Buffer.from(left), Buffer.from(right))
-}
-
-/** Asks one verifier after the other. */
+/** Asks one verifier after the other; what was wrong with the token in one kind's eyes does not stop the next. */
 export function anyVerifier(verifiers: readonly TokenVerifier[]): TokenVerifier {
   return async (token, audiences, signal) => {
+    const reasons: string[] = []
     for (const verify of verifiers) {
-      const found = await verify(token, audiences, signal)
-      if (found !== undefined) return found
+      try {
+        const found = await verify(token, audiences, signal)
+        if (found !== undefined) return found
+      } catch (error) {
+        if (!(error instanceof TokenError)) throw error
+        reasons.push(error.message)
+      }
     }
+    if (reasons.length > 0) throw new TokenError(joinErrors(reasons))
     return undefined
   }
 }

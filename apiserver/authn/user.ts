@@ -2,10 +2,15 @@
 import { StatusError } from '../../apimachinery/status.ts'
 import type { UserInfo } from '../http/request-info.ts'
 
-export const anonymousUser: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
-/** The API server itself. */
-export const loopbackUser: UserInfo = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 export const authenticatedGroup = 'system:authenticated'
+export const unauthenticatedGroup = 'system:unauthenticated'
+/** Its members may do everything. */
+export const superuserGroup = 'system:masters'
+/** All kubelets. */
+export const nodesGroup = 'system:nodes'
+export const anonymousUser: UserInfo = { name: 'system:anonymous', groups: [unauthenticatedGroup] }
+/** The API server itself. */
+export const loopbackUser: UserInfo = { name: 'system:apiserver', groups: [superuserGroup, authenticatedGroup] }
 const serviceAccountPrefix = 'system:serviceaccount:'
 
 /** The answer to bad or missing credentials; it never says what was wrong with them. */
@@ -37,6 +42,6 @@ export function splitServiceAccountUser(
 /** Adds `system:authenticated` to everyone who is not anonymous. */
 export function withAuthenticatedGroup(user: UserInfo): UserInfo {
   if (user.name === anonymousUser.name) return user
-  if (user.groups.includes(authenticatedGroup) || user.groups.includes('system:unauthenticated')) return user
+  if (user.groups.includes(authenticatedGroup) || user.groups.includes(unauthenticatedGroup)) return user
   return { ...user, groups: [...user.groups, authenticatedGroup] }
 }

@@ -5,6 +5,8 @@ import type { ObjectReader } from '../registry/reader.ts'
 import { bootstrapPolicy } from './bootstrap-policy.ts'
 import { createAuthorizer } from './chain.ts'
 import { forbiddenRequest } from './forbidden.ts'
+import { createNodePlugin } from './node.ts'
+import { createRbacPlugin } from './rbac.ts'
 
 const policy = Object.values(bootstrapPolicy).flat()
 const binding = (role: string, subject: object, namespace = 'team') => ({
@@ -21,8 +23,9 @@ const pod = (name: string, nodeName: string, spec: object) => ({
   spec: { nodeName, containers: [{ name: 'c' }], ...spec },
 })
 
-function decide(reader: ObjectReader, user: UserInfo, method: string, url: string) {
-  return createAuthorizer(['Node', 'RBAC'], reader)({ user, info: parseRequestInfo(method, url) })
+async function decide(reader: ObjectReader, user: UserInfo, method: string, url: string) {
+  const authorizer = createAuthorizer([createNodePlugin(reader), createRbacPlugin(reader)])
+  return await authorizer.authorize({ user, info: parseRequestInfo(method, url) })
 }
 
 const user = (name: string, ...groups: string[]): UserInfo => ({ name, groups: [...groups, 'system:authenticated'] })
@@ -54,21 +57,21 @@ describe('createAuthorizer() with the bootstrap policy', () => {
     ['anonymous', { name: 'system:anonymous', groups: ['system:unauthenticated'] }, 'GET', '/api', 'noOpinion'],
     ['a master', user('root', 'system:masters'), 'DELETE', '/api/v1/nodes/x', 'allow'],
     ['the scheduler', user('system:kube-scheduler'), 'POST', '/api/v1/namespaces/a/pods/x/binding', 'allow'],
-  ] as const)('%s: %o %s %s is %s', (_, who, method, url, expected) => {
-    expect(decide(reader, who, method, url).type).toBe(expected)
+  ] as const)('%s: %o %s %s is %s', async (_, who, method, url, expected) => {
+    expect((await decide(reader, who, method, url)).type).toBe(expected)
   })
 
-  it('says through which binding it allows', () => {
-    expect(decide(reader, user('vera'), 'GET', '/api/v1/namespaces/team/pods').reason).toBe(
+  it('says through which binding it allows', async () => {
+    expect((await decide(reader, user('vera'), 'GET', '/api/v1/namespaces/team/pods')).reason).toBe(
       'RBAC: allowed by RoleBinding "view-binding/team" of ClusterRole "view" to User "vera"',
     )
-    expect(decide(reader, robot, 'GET', '/api/v1/namespaces/team/pods').reason).toBe(
+    expect((await decide(reader, robot, 'GET', '/api/v1/namespaces/team/pods')).reason).toBe(
       'RBAC: allowed by RoleBinding "edit-binding/team" of ClusterRole "edit" to ServiceAccount "robot/team"',
     )
   })
 
-  it('says which role is missing', () => {
-    expect(decide(reader, user('mia'), 'GET', '/api/v1/namespaces/team/pods')).toEqual({
+  it('says which role is missing', async () => {
+    expect(await decide(reader, user('mia'), 'GET', '/api/v1/namespaces/team/pods')).toEqual({
       type: 'noOpinion',
       reason: 'RBAC: clusterrole.rbac.authorization.k8s.io "missing" not found',
     })
@@ -127,8 +130,8 @@ describe('createAuthorizer() for nodes', () => {
     ['POST', '/api/v1/namespaces/team/events', 'allow', ''],
     ['GET', '/apis/node.k8s.io/v1/runtimeclasses', 'allow', ''],
     ['DELETE', '/api/v1/namespaces/team/services/x', 'noOpinion', ''],
-  ] as const)('%s %s is %s', (method, url, type, reason) => {
-    expect(decide(reader, node, method, url)).toEqual({ type, reason })
+  ] as const)('%s %s is %s', async (method, url, type, reason) => {
+    expect(await decide(reader, node, method, url)).toEqual({ type, reason })
   })
 })
 

@@ -8,7 +8,7 @@
 import type { UserInfo } from '../http/request-info.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, read, readAll } from '../registry/typed-reader.ts'
-import type { Attributes, Decision } from './authorizer.ts'
+import type { Attributes, AuthorizationPlugin, Decision } from './authorizer.ts'
 import { clusterRoleFacts } from './bootstrap-facts.ts'
 import { parseRule } from './bootstrap-policy.ts'
 import { type PodReferences, podReferences } from './pod-references.ts'
@@ -27,12 +27,18 @@ export function nodeNameOf(user: UserInfo): string | undefined {
 }
 
 /** Decides for kubelets; has no opinion on anyone else. */
-export function createNodeAuthorizer(reader: ObjectReader): (attributes: Attributes) => Decision {
-  return (attributes) => {
-    const node = nodeNameOf(attributes.user)
-    if (node === undefined) return noOpinion('')
-    if (node === '') return noOpinion(`unknown node for user ${JSON.stringify(attributes.user.name)}`)
-    return decide({ reader, node, attributes })
+export function createNodePlugin(reader: ObjectReader): AuthorizationPlugin {
+  return {
+    authorize: (attributes) => {
+      const node = nodeNameOf(attributes.user)
+      if (node === undefined) return noOpinion('')
+      if (node === '') return noOpinion(`unknown node for user ${JSON.stringify(attributes.user.name)}`)
+      return decide({ reader, node, attributes })
+    },
+    rulesFor: (user) =>
+      nodeNameOf(user) === undefined
+        ? { rules: [], incomplete: false, errors: [] }
+        : { rules: [], incomplete: true, errors: ['node authorizer does not support user rule resolution'] },
   }
 }
 

@@ -4,10 +4,11 @@
  */
 import type { ClusterRole } from '../../api/rbac/v1.ts'
 import { matches, selectorFromLabelSelector } from '../../apimachinery/selector/labels.ts'
+import { joinErrors } from '../authn/join-errors.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, read, readAll } from '../registry/typed-reader.ts'
-import type { Attributes, Decision } from './authorizer.ts'
+import type { Attributes, AuthorizationPlugin, Decision } from './authorizer.ts'
 import { type Grant, grantsOf, type RoleRef, type Subject } from './grants.ts'
 import { type Action, type PolicyRule, ruleAllows } from './rbac-rules.ts'
 
@@ -17,21 +18,24 @@ export type AppliedRule = { readonly rule: PolicyRule; readonly because: () => s
 export type AppliedRules = { readonly rules: Iterable<AppliedRule>; readonly errors: readonly string[] }
 
 /** Decides by the roles and bindings of the watch caches. */
-export function createRbacAuthorizer(reader: ObjectReader): (attributes: Attributes) => Decision {
-  return (attributes) => {
-    const action = actionOf(attributes)
-    const errors: string[] = []
-    for (const { rule, because } of appliedRules(reader, attributes.user, attributes.info.namespace, errors)) {
-      if (ruleAllows(rule, action)) return { type: 'allow', reason: `RBAC: allowed by ${because()}` }
-    }
-    return { type: 'noOpinion', reason: errors.length === 0 ? '' : `RBAC: ${aggregate(errors)}` }
+export function createRbacPlugin(reader: ObjectReader): AuthorizationPlugin {
+  return {
+    authorize: (attributes) => decide(reader, attributes),
+    rulesFor: (user, namespace) => {
+      const errors: string[] = []
+      const rules = [...appliedRules(reader, user, namespace, errors)].map(({ rule }) => rule)
+      return { rules, incomplete: false, errors }
+    },
   }
 }
 
-/** Several messages as upstream joins them. */
-export function aggregate(messages: readonly string[]): string {
-  const unique = [...new Set(messages)]
-  return unique.length === 1 ? (unique[0] ?? '') : `[${unique.join(', ')}]`
+function decide(reader: ObjectReader, attributes: Attributes): Decision {
+  const action = actionOf(attributes)
+  const errors: string[] = []
+  for (const { rule, because } of appliedRules(reader, attributes.user, attributes.info.namespace, errors)) {
+    if (ruleAllows(rule, action)) return { type: 'allow', reason: `RBAC: allowed by ${because()}` }
+  }
+  return { type: 'noOpinion', reason: errors.length === 0 ? '' : `RBAC: ${joinErrors(errors)}` }
 }
 
 function actionOf({ info }: Attributes): Action {

@@ -11,6 +11,10 @@ export type IncomingRequest = {
   /** Path and query. */
   readonly url: string
   readonly headers: IncomingHttpHeaders
+  /** Name, value, name, value …: tells repeated headers from commas inside of one. */
+  readonly rawHeaders?: readonly string[]
+  /** Adds a `Warning: 299` header to the answer. */
+  readonly warn?: (text: string) => void
   /** The same value for all requests of one connection: what follows from its certificate can be cached by it. */
   readonly connection: TLSSocket
 }

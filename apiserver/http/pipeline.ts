@@ -13,11 +13,14 @@ import type { JsonObject } from '../../apimachinery/json.ts'
 import { StatusError, toStatus } from '../../apimachinery/status.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
-import { impersonate } from '../authn/impersonation.ts'
+import type { Auditor } from '../audit/auditor.ts'
+import type { AuditTrail } from '../audit/trail.ts'
+import type { Impersonate } from '../authn/impersonation.ts'
 import type { Authorizer } from '../authz/authorizer.ts'
-import { forbiddenRequest } from '../authz/forbidden.ts'
+import { authorizationFailed, forbiddenRequest } from '../authz/forbidden.ts'
 import { UnavailableError } from '../storage/storage.ts'
 import { BehindError } from '../storage/watch-cache.ts'
+import type { AccessMetrics } from './access-metrics.ts'
 import type { ApiRequest, ApiResponse, IncomingRequest } from './api-request.ts'
 import { decompressed, readBody } from './body.ts'
 import { type FlowControl, type FlowSeat, OverloadedError } from './flow-control.ts'
@@ -30,8 +33,12 @@ import type { RawRequest, RawResponse } from './transport.ts'
 
 export type PipelineOptions = {
   readonly authenticate: (request: IncomingRequest, signal: AbortSignal) => Promise<UserInfo>
+  readonly impersonate: Impersonate
   readonly authorizer: Authorizer
+  readonly accessMetrics: AccessMetrics
   readonly flowControl: FlowControl
+  /** Absent where nothing is recorded. */
+  readonly audit?: Auditor
   readonly handle: (request: ApiRequest, response: ApiResponse) => Promise<void>
   readonly upgrade: (request: ApiRequest, socket: Duplex, head: Buffer) => Promise<void>
   readonly clock: Clock
@@ -92,15 +99,18 @@ export class Pipeline {
   async serve(raw: RawRequest, response: RawResponse): Promise<void> {
     const { clock, onDone } = this.#options
     const startedMs = clock.now()
-    const incoming = incomingOf(raw)
+    const warnings: string[] = []
+    const incoming = incomingOf(raw, warnings)
     const info = parseRequestInfo(incoming.method, incoming.url)
     const abort = new AbortController()
     const flight: InFlight = { startedMs, abort, timeoutMs: this.#options.requestTimeoutMs }
     const flights = isLongRunning(info) ? this.#long : this.#short
     flights.add(flight)
-    const warnings: string[] = []
-    const headers: Record<string, string> = {}
-    const output = withCommonHeaders(response, incoming, warnings, headers)
+    const auditId = auditIdOf(incoming)
+    const start = { incoming, info, auditId, receivedMs: startedMs, isLongRunning: flights === this.#long }
+    const trail = this.#options.audit?.begin(start)
+    const headers: Record<string, string> = { 'audit-id': auditId }
+    const output = withCommonHeaders(response, warnings, headers, trail)
     let seat: FlowSeat | undefined
     response.once('close', () => {
       flights.delete(flight)
@@ -110,16 +120,17 @@ export class Pipeline {
     try {
       if (this.#short.size > maxInFlight) throw new OverloadedError(1, {})
       if (flights === this.#short) flight.timeoutMs = requestTimeout(incoming.url, flight.timeoutMs)
-      const user = await this.#identify(incoming, abort.signal)
+      const user = await this.#identify(incoming, info, abort.signal, trail)
       seat = await this.#seat(user, info, incoming, flight)
       if (seat !== undefined) Object.assign(headers, seat.headers)
-      await this.#authorize(user, info)
+      await this.#authorize(user, info, incoming.url, trail)
       const begun = info.verb === 'watch' ? seat?.finish : undefined
-      const request = this.#request(raw, incoming, info, user, warnings, abort.signal)
+      const request = this.#request(raw, incoming, info, user, warnings, abort.signal, trail)
       await this.#options.handle(begun === undefined ? request : { ...request, begun }, output)
     } catch (error) {
-      this.#answerError(error, output, incoming, abort.signal)
+      this.#answerError(error, output, incoming, abort.signal, trail)
     } finally {
+      trail?.completed()
       seat?.finish()
       seat?.ended?.()
     }
@@ -127,34 +138,58 @@ export class Pipeline {
 
   /** An HTTP/1.1 upgrade; never throws. */
   async serveUpgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const incoming = incomingOf(raw)
+    const warnings: string[] = []
+    const incoming = incomingOf(raw, warnings)
     const info = parseRequestInfo(incoming.method, incoming.url)
     const abort = new AbortController()
     const flight = { startedMs: this.#options.clock.now(), abort, timeoutMs: 0 }
     this.#long.add(flight)
+    const receivedMs = flight.startedMs
+    const start = { incoming, info, auditId: auditIdOf(incoming), receivedMs, isLongRunning: true }
+    const trail = this.#options.audit?.begin(start)
     socket.once('close', () => {
       this.#long.delete(flight)
+      trail?.completed()
       abort.abort(new Error('the client went away'))
     })
     socket.on('error', () => {})
     try {
-      const user = await this.#identify(incoming, abort.signal)
-      await this.#authorize(user, info)
-      await this.#options.upgrade(this.#request(raw, incoming, info, user, [], abort.signal), socket, head)
+      const user = await this.#identify(incoming, info, abort.signal, trail)
+      await this.#authorize(user, info, incoming.url, trail)
+      await this.#options.upgrade(this.#request(raw, incoming, info, user, warnings, abort.signal, trail), socket, head)
+      trail?.started(101)
     } catch (error) {
-      answerUpgradeError(this.#statusOf(error, incoming), socket)
+      const status = this.#statusOf(error, incoming, trail)
+      trail?.failed(status)
+      trail?.started(status.code)
+      answerUpgradeError(status, socket)
     }
   }
 
-  async #identify(incoming: IncomingRequest, signal: AbortSignal): Promise<UserInfo> {
-    const { authenticate, authorizer } = this.#options
-    const caller = await authenticate(incoming, signal)
-    return await impersonate(caller, incoming.headers, authorizer)
+  async #identify(
+    incoming: IncomingRequest,
+    info: RequestInfo,
+    signal: AbortSignal,
+    trail: AuditTrail | undefined,
+  ): Promise<UserInfo> {
+    const { authenticate, impersonate, accessMetrics } = this.#options
+    const caller = await accessMetrics.authentication(authenticate(incoming, signal)).catch((error: unknown) => {
+      trail?.unauthenticated()
+      throw error
+    })
+    if (trail !== undefined) await trail.authenticated(caller)
+    const user = await impersonate(caller, incoming, info)
+    if (user !== caller) trail?.impersonated(user)
+    return user
   }
 
-  async #authorize(user: UserInfo, info: RequestInfo): Promise<void> {
-    const decision = await this.#options.authorizer({ user, info })
-    if (decision.type !== 'allow') throw forbiddenRequest({ user, info }, decision.reason)
+  async #authorize(user: UserInfo, info: RequestInfo, url: string, trail: AuditTrail | undefined): Promise<void> {
+    const { authorizer, accessMetrics } = this.#options
+    const decision = await accessMetrics.authorization(authorizer({ user, info }))
+    trail?.authorized(decision)
+    const { type, reason, error } = decision
+    if (type === 'allow') return
+    throw error === undefined ? forbiddenRequest({ user, info }, reason) : authorizationFailed(url, error)
   }
 
   #seat(
@@ -175,7 +210,13 @@ export class Pipeline {
     })
   }
 
-  #answerError(error: unknown, response: ApiResponse, incoming: IncomingRequest, signal: AbortSignal): void {
+  #answerError(
+    error: unknown,
+    response: ApiResponse,
+    incoming: IncomingRequest,
+    signal: AbortSignal,
+    trail: AuditTrail | undefined,
+  ): void {
     const cause = signal.aborted && !(error instanceof StatusError) ? signal.reason : error
     if (response.headersSent) {
       // Half an answer cannot be taken back: all that is left to say is that it ends here.
@@ -186,7 +227,8 @@ export class Pipeline {
       sendOverloaded(response, cause)
       return
     }
-    const status = this.#statusOf(cause, incoming)
+    const status = this.#statusOf(cause, incoming, trail)
+    trail?.failed(status)
     const { statusMetadata, protobuf } = this.#options
     const form = negotiateError(incoming.headers, incoming.url)
     sendStatus(response, status, statusMetadata(status), form, protobuf)
@@ -199,11 +241,13 @@ export class Pipeline {
     user: UserInfo,
     warnings: string[],
     signal: AbortSignal,
+    trail: AuditTrail | undefined,
   ): ApiRequest {
-    return { ...apiRequest(raw, incoming, info, user, warnings, signal), protobuf: this.#options.protobuf }
+    const request = { ...apiRequest(raw, incoming, info, user, warnings, signal), protobuf: this.#options.protobuf }
+    return trail === undefined ? request : audited(request, trail)
   }
 
-  #statusOf(error: unknown, { method, url }: IncomingRequest): StatusError {
+  #statusOf(error: unknown, { method, url }: IncomingRequest, trail: AuditTrail | undefined): StatusError {
     if (error instanceof StatusError) return error
     if (error instanceof UnavailableError) {
       // What etcd itself refuses (a value too large for it) has no reason of its own, as upstream.
@@ -214,6 +258,7 @@ export class Pipeline {
       return new StatusError('Timeout', 'Timeout: the cache did not catch up with the store', { retryAfterSeconds: 1 })
     }
     this.#options.logger.error('Request failed', { method, url, error })
+    trail?.panicked(error)
     return new StatusError('InternalError', 'Internal error occurred: see the log of the API server', {
       causes: [{ reason: 'InternalError', message: 'see the log of the API server' }],
     })
@@ -226,11 +271,17 @@ export function isLongRunning({ verb, subresource }: RequestInfo): boolean {
 }
 const longRunningSubresources = new Set(['attach', 'exec', 'log', 'portforward', 'proxy'])
 
-function incomingOf(raw: RawRequest): IncomingRequest {
+function addWarning(warnings: string[], text: string): void {
+  if (!warnings.includes(text)) warnings.push(text)
+}
+
+function incomingOf(raw: RawRequest, warnings: string[]): IncomingRequest {
   return {
     method: raw.method ?? 'GET',
     url: raw.url ?? '/',
     headers: raw.headers,
+    rawHeaders: raw.rawHeaders,
+    warn: (text) => addWarning(warnings, text),
     // The one port of the server speaks TLS only; for HTTP/2 it is the session's view of the same socket.
     connection: ('stream' in raw ? raw.stream.session?.socket : raw.socket) as TLSSocket,
   }
@@ -252,33 +303,53 @@ function apiRequest(
     query: new URLSearchParams(queryAt === -1 ? '' : incoming.url.slice(queryAt + 1)),
     body: async () => await readBody(decompressed(raw, incoming.headers['content-encoding']), signal),
     stream: raw as Readable,
-    warn: (text) => {
-      if (!warnings.includes(text)) warnings.push(text)
-    },
+    warn: (text) => addWarning(warnings, text),
     signal,
+  }
+}
+
+/** What the client calls its request, or a name of our own. */
+function auditIdOf({ headers }: IncomingRequest): string {
+  const given = headers['audit-id']
+  return typeof given === 'string' && given !== '' ? given : randomUUID()
+}
+
+/** The request, with everything that is recorded of it. */
+function audited(request: ApiRequest, trail: AuditTrail): ApiRequest {
+  return {
+    ...request,
+    audit: {
+      annotate: (key, value) => trail.annotate(key, value),
+      requestObject: (object) => trail.requestObject(object),
+      response: (json) => trail.response(json),
+    },
+    body: async () => {
+      const bytes = await request.body()
+      trail.body(bytes, request.incoming.headers['content-type'] ?? '')
+      return bytes
+    },
   }
 }
 
 /** Adds what every answer carries at the moment its headers are written. */
 function withCommonHeaders(
   response: RawResponse,
-  { headers }: IncomingRequest,
   warnings: readonly string[],
   more: Readonly<Record<string, string>>,
+  trail: AuditTrail | undefined,
 ): ApiResponse {
-  const given = headers['audit-id']
-  const auditId = typeof given === 'string' && given !== '' ? given : randomUUID()
   // Both of Node's classes have these methods; their overloads differ.
   const plain = response as unknown as ApiResponse
   const writeHead = plain.writeHead.bind(plain)
-  plain.writeHead = (code, extra) =>
-    writeHead(code, {
-      'audit-id': auditId,
+  plain.writeHead = (code, extra) => {
+    trail?.started(code)
+    return writeHead(code, {
       'cache-control': 'no-cache, private',
       ...more,
       ...(warnings.length === 0 ? {} : { warning: warnings.map(formatWarning) }),
       ...extra,
     })
+  }
   return plain
 }
 

@@ -38,6 +38,7 @@ export type RequestInfo = {
   readonly path: string
   /** The field selector of a `list`, `watch` or `deletecollection`: authorizers may allow only a selected part. */
   readonly fieldSelector?: string
+  readonly labelSelector?: string
 }
 
 const verbs: Readonly<Record<string, string>> = {
@@ -141,18 +142,18 @@ function collectionVerb(
   verb: string,
   name: string,
   query: string,
-): { verb: string; name: string; fieldSelector?: string } {
-  if (name !== '') return { verb, name }
-  if (verb === 'delete') return { verb: 'deletecollection', name }
-  if (verb !== 'get') return { verb, name }
-  if (query === '') return { verb: 'list', name }
+): Pick<RequestInfo, 'verb' | 'name' | 'fieldSelector' | 'labelSelector'> {
+  if (name !== '' || (verb !== 'get' && verb !== 'delete')) return { verb, name }
+  if (query === '') return { verb: verb === 'delete' ? 'deletecollection' : 'list', name }
   const parameters = new URLSearchParams(query)
   const fieldSelector = parameters.get('fieldSelector') ?? ''
-  return {
-    verb: isTrue(parameters.get('watch')) ? 'watch' : 'list',
-    name: selectedName(fieldSelector),
+  const labelSelector = parameters.get('labelSelector') ?? ''
+  const selectors = {
     ...(fieldSelector === '' ? {} : { fieldSelector }),
+    ...(labelSelector === '' ? {} : { labelSelector }),
   }
+  if (verb === 'delete') return { verb: 'deletecollection', name, ...selectors }
+  return { verb: isTrue(parameters.get('watch')) ? 'watch' : 'list', name: selectedName(fieldSelector), ...selectors }
 }
 
 function isTrue(value: string | null): boolean {

@@ -2,27 +2,28 @@
 import type { SelfSubjectAccessReview, SubjectAccessReview } from '../../api/authorization/v1.ts'
 import { invalidValue } from '../../apimachinery/field-errors.ts'
 import { badRequest, invalid, type StatusCause } from '../../apimachinery/status.ts'
-import { nodeNameOf } from '../authz/node.ts'
-import { aggregate, appliedRules } from '../authz/rbac.ts'
+import { joinErrors } from '../authn/join-errors.ts'
+import type { RuleResolver, UserRules } from '../authz/authorizer.ts'
 import type { PolicyRule } from '../authz/rbac-rules.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import type { RequestInfo, UserInfo } from '../http/request-info.ts'
-import type { ObjectReader } from '../registry/reader.ts'
 import { asJson, requiredBody } from './answers.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from './subresource.ts'
 
 type Question = SelfSubjectAccessReview['spec']
 
-/** All four reviews. */
-export const accessReviewHandlers: readonly SubresourceHandler[] = [
-  review('selfsubjectaccessreviews', reviewSelf),
-  review('subjectaccessreviews', async (request, context) => await reviewOther(request, context, undefined)),
-  review(
-    'localsubjectaccessreviews',
-    async (request, context) => await reviewOther(request, context, request.info.namespace),
-  ),
-  review('selfsubjectrulesreviews', reviewRules),
-]
+/** All four reviews; `rulesFor` lists what a user may do. */
+export function accessReviewHandlers(rulesFor: RuleResolver): readonly SubresourceHandler[] {
+  return [
+    review('selfsubjectaccessreviews', reviewSelf),
+    review('subjectaccessreviews', async (request, context) => await reviewOther(request, context, undefined)),
+    review(
+      'localsubjectaccessreviews',
+      async (request, context) => await reviewOther(request, context, request.info.namespace),
+    ),
+    review('selfsubjectrulesreviews', async (request, context) => await reviewRules(request, context, rulesFor)),
+  ]
+}
 
 function review(
   plural: string,
@@ -105,16 +106,13 @@ function subjectCauses({ user = '', groups = [] }: SubjectAccessReview['spec']):
   return [invalidValue('spec.user', user, 'at least one of user or group must be specified')]
 }
 
-async function decide(
-  { authorizer }: SubresourceContext,
-  user: UserInfo,
-  question: Question,
-): Promise<{ readonly allowed: boolean; readonly denied?: true; readonly reason?: string }> {
-  const { type, reason } = await authorizer({ user, info: infoOf(question) })
+async function decide({ authorizer }: SubresourceContext, user: UserInfo, question: Question): Promise<object> {
+  const { type, reason, error } = await authorizer({ user, info: infoOf(question) })
   return {
     allowed: type === 'allow',
     ...(type === 'deny' ? { denied: true } : {}),
     ...(reason === '' ? {} : { reason }),
+    ...(error === undefined ? {} : { evaluationError: error }),
   }
 }
 
@@ -155,26 +153,26 @@ function selectorOf(attributes: Question['resourceAttributes']): string {
     .join(',')
 }
 
-async function reviewRules(request: ApiRequest, context: SubresourceContext): Promise<SubresourceAnswer> {
+async function reviewRules(
+  request: ApiRequest,
+  context: SubresourceContext,
+  rulesFor: RuleResolver,
+): Promise<SubresourceAnswer> {
   const body = await requiredBody(context, request, 'authorization.v1.SelfSubjectRulesReview')
   const { namespace = '' } = body.spec
   if (namespace === '') throw badRequest('no namespace on request')
-  return { code: 201, object: asJson({ ...body, status: rulesOf(context.reader, request.user, namespace) }) }
+  return { code: 201, object: asJson({ ...body, status: rulesStatus(rulesFor(request.user, namespace)) }) }
 }
 
-/** Everything RBAC grants a user in a namespace; the Node authorizer cannot list what it grants. */
-export function rulesOf(reader: ObjectReader, user: UserInfo, namespace: string): object {
-  const errors: string[] =
-    nodeNameOf(user) === undefined ? [] : ['node authorizer does not support user rule resolution']
-  const isNode = errors.length > 0
-  const rules = [...appliedRules(reader, user, namespace, errors)].map(({ rule }) => rule)
+/** A user's rules as the review shows them. */
+export function rulesStatus({ rules, incomplete, errors }: UserRules): object {
   return {
     resourceRules: rules.filter((rule) => (rule.resources ?? []).length > 0).map(resourceRule),
     nonResourceRules: rules
       .filter((rule) => (rule.nonResourceURLs ?? []).length > 0)
       .map(({ verbs, nonResourceURLs = [] }) => ({ verbs, nonResourceURLs })),
-    incomplete: isNode || errors.length > 0,
-    ...(errors.length === 0 ? {} : { evaluationError: aggregate(errors) }),
+    incomplete,
+    ...(errors.length === 0 ? {} : { evaluationError: joinErrors(errors) }),
   }
 }
 

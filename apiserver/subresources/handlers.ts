@@ -1,5 +1,6 @@
 /** Every subresource and virtual resource. */
 import type { TokenVerifier } from '../authn/token.ts'
+import type { RuleResolver } from '../authz/authorizer.ts'
 import { accessReviewHandlers } from './access-reviews.ts'
 import { bindingHandlers } from './binding.ts'
 import { evictionHandler } from './eviction.ts'
@@ -16,6 +17,7 @@ import { type TokenIssuer, tokenRequestHandler } from './token-request.ts'
 export type SubresourceOptions = {
   readonly kubelet: KubeletClientOptions
   readonly verifyToken: TokenVerifier
+  readonly rulesFor: RuleResolver
   readonly random: () => number
   /** Absent without a signing key: then there are no token requests. */
   readonly tokenIssuer?: TokenIssuer
@@ -23,7 +25,7 @@ export type SubresourceOptions = {
 
 /** The handlers, one per path and kind. */
 export function subresourceHandlers(options: SubresourceOptions): readonly SubresourceHandler[] {
-  const { kubelet, verifyToken, tokenIssuer, random } = options
+  const { kubelet, verifyToken, rulesFor, tokenIssuer, random } = options
   return [
     ...bindingHandlers,
     evictionHandler,
@@ -32,7 +34,7 @@ export function subresourceHandlers(options: SubresourceOptions): readonly Subre
     podLogHandler(kubelet),
     ...podStreamHandlers(kubelet),
     ...proxyHandlers({ kubelet, random }),
-    ...accessReviewHandlers,
+    ...accessReviewHandlers(rulesFor),
     ...identityReviewHandlers(verifyToken),
     ...(tokenIssuer === undefined ? [] : [tokenRequestHandler(tokenIssuer)]),
   ]

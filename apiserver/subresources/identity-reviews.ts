@@ -2,7 +2,7 @@
 import type { TokenReview } from '../../api/authentication/v1.ts'
 import { badRequest } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
-import type { TokenVerifier } from '../authn/token.ts'
+import { TokenError, type TokenVerifier } from '../authn/token.ts'
 import { withAuthenticatedGroup } from '../authn/user.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import { asJson, requiredBody } from './answers.ts'
@@ -39,10 +39,15 @@ export function identityReviewHandlers(verifyToken: TokenVerifier): readonly Sub
 }
 
 async function reviewToken({ spec }: TokenReview, verify: TokenVerifier, signal: AbortSignal): Promise<object> {
-  const found = await verify(spec.token, spec.audiences ?? [], signal)
-  if (found === undefined) return { user: {}, error: 'invalid bearer token' }
+  const found = await verify(spec.token, spec.audiences ?? [], signal).catch(reasonOf)
+  if (found === undefined || typeof found === 'string') return { user: {}, error: found ?? 'invalid bearer token' }
   const audiences = found.audiences.length === 0 ? {} : { audiences: found.audiences }
   return { authenticated: true, user: userInfo(withAuthenticatedGroup(found.user)), ...audiences }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof TokenError) return error.message
+  throw error
 }
 
 function userInfo({ name, uid, groups, extra }: UserInfo): object {

@@ -1,0 +1,93 @@
+/** Upstream's metrics of who asks and whether they may. */
+
+import { StatusError } from '../../apimachinery/status.ts'
+import type { Clock } from '../../component-base/clock.ts'
+import { Counter, Histogram, type Registry } from '../../component-base/metrics.ts'
+import type { Decision } from '../authz/authorizer.ts'
+import type { UserInfo } from './request-info.ts'
+
+/** Each takes the outcome on its way and hands it on. */
+export type AccessMetrics = {
+  readonly authentication: (outcome: Promise<UserInfo>) => Promise<UserInfo>
+  readonly authorization: (outcome: Decision | Promise<Decision>) => Decision | Promise<Decision>
+}
+
+/** Registers the metrics. */
+export function createAccessMetrics(registry: Registry, clock: Clock): AccessMetrics {
+  const registers = [registry]
+  const users = new Counter({
+    name: 'authenticated_user_requests',
+    help: 'Counter of authenticated requests broken out by username.',
+    labelNames: ['username'] as const,
+    registers,
+  })
+  const attempts = new Counter({
+    name: 'authentication_attempts',
+    help: 'Counter of authenticated attempts.',
+    labelNames: ['result'] as const,
+    registers,
+  })
+  const decisions = new Counter({
+    name: 'authorization_attempts_total',
+    help: "Counter of authorization attempts broken down by result. It can be either 'allowed', 'denied', 'no-opinion' or 'error'.",
+    labelNames: ['result'] as const,
+    registers,
+  })
+  const [authenticationSeconds, authorizationSeconds] = ['authentication', 'authorization'].map(
+    (step) =>
+      new Histogram({
+        name: `${step}_duration_seconds`,
+        help: `${step === 'authentication' ? 'Authentication' : 'Authorization'} duration in seconds broken out by result.`,
+        labelNames: ['result'] as const,
+        buckets: durationBuckets,
+        registers,
+      }),
+  )
+  const observeDecision = (decision: Decision, startedMs: number): Decision => {
+    const result = resultOf(decision)
+    decisions.inc({ result })
+    authorizationSeconds?.observe({ result }, (clock.now() - startedMs) / 1000)
+    return decision
+  }
+  return {
+    authentication: async (outcome) => {
+      const startedMs = clock.now()
+      let result = 'error'
+      try {
+        const user = await outcome
+        result = 'success'
+        users.inc({ username: compressed(user.name) })
+        return user
+      } catch (error) {
+        if (error instanceof StatusError && error.code === 401) result = 'failure'
+        throw error
+      } finally {
+        attempts.inc({ result })
+        authenticationSeconds?.observe({ result }, (clock.now() - startedMs) / 1000)
+      }
+    },
+    authorization: (outcome) => {
+      const startedMs = clock.now()
+      return outcome instanceof Promise
+        ? outcome.then((decision) => observeDecision(decision, startedMs))
+        : observeDecision(outcome, startedMs)
+    },
+  }
+}
+
+/** Source: `metrics.ExponentialBuckets(0.001, 2, 15)`. */
+const durationBuckets = Array.from({ length: 15 }, (_, step) => 0.001 * 2 ** step)
+
+function resultOf({ type, error }: Decision): string {
+  if (type === 'allow') return 'allowed'
+  if (error !== undefined) return 'error'
+  return type === 'deny' ? 'denied' : 'no-opinion'
+}
+
+const knownNames = new Set(['admin', 'client', 'kube_proxy', 'kubelet', 'system:serviceaccount:kube-system:default'])
+
+/** A label must not have a value per user. Source: `compressUsername`. */
+function compressed(name: string): string {
+  if (knownNames.has(name)) return name
+  return name.includes('@') ? 'email_id' : 'other'
+}
