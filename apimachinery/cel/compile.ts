@@ -1,13 +1,28 @@
 /** From source text to a program, or to the list of what is wrong with it. */
+import type { CheckedExpression } from './ast.ts'
+import { check } from './checker.ts'
+import { sameType } from './checker-types.ts'
 import type { Environment } from './environment.ts'
-import type { Issue } from './issues.ts'
-import type { Program } from './program.ts'
-import type { CelType } from './types.ts'
+import { CelError } from './errors.ts'
+import { formatIssues, type Issue } from './issues.ts'
+import { parse } from './parser.ts'
+import { planExpression } from './planner.ts'
+import { type Program, programOf } from './program.ts'
+import { type CelType, celTypes, formatType } from './types.ts'
+import { validate } from './validators.ts'
 
-/** What `compile` answers. */
+/**
+ * What `compile` answers. Upstream compiles in two steps: `check` issues come from the source, `program` issues (`int('x')`, a bad
+ * pattern) from making the program, and have no place.
+ */
 export type Compiled =
   | { readonly type: 'program'; readonly program: Program }
-  | { readonly type: 'issues'; readonly issues: readonly Issue[] }
+  | {
+      readonly type: 'issues'
+      readonly stage: 'check' | 'program'
+      readonly issues: readonly Issue[]
+      readonly text: string
+    }
 
 export type CompileOptions = {
   /** The type of the result must be one of these (`dyn` results are always let through). */
@@ -15,6 +30,43 @@ export type CompileOptions = {
 }
 
 /** Parses, checks and compiles. Never throws for a bad source. */
-export function compile(_environment: Environment, _source: string, _options: CompileOptions = {}): Compiled {
-  return { type: 'issues', issues: [{ offset: 0, message: 'not implemented yet' }] }
+export function compile(environment: Environment, source: string, options: CompileOptions = {}): Compiled {
+  const parsed = parse(environment, source)
+  if (parsed.issues.length > 0) return refused(source, parsed.issues)
+  const { checked, issues } = check(environment, source, parsed)
+  if (issues.length > 0) return refused(source, issues)
+  const invalid = validate(environment, checked)
+  if (invalid.length > 0) return refused(source, invalid)
+  const outputType = checked.types.get(checked.expression.id) ?? celTypes.dyn
+  const { resultTypes } = options
+  if (resultTypes !== undefined && !allows(resultTypes, outputType)) return wrongResult(resultTypes)
+  return toProgram(environment, checked, outputType)
+}
+
+function toProgram(environment: Environment, checked: CheckedExpression, outputType: CelType): Compiled {
+  try {
+    return { type: 'program', program: programOf(checked, outputType, planExpression(environment, checked)) }
+  } catch (error) {
+    if (!(error instanceof CelError)) throw error
+    const issues = [{ offset: -1, message: error.message }]
+    return { type: 'issues', stage: 'program', issues, text: error.message }
+  }
+}
+
+function refused(source: string, issues: readonly Issue[]): Compiled {
+  return { type: 'issues', stage: 'check', issues, text: formatIssues(source, issues) }
+}
+
+function allows(resultTypes: readonly CelType[], type: CelType): boolean {
+  return type.kind === 'dyn' || type.kind === 'any' || resultTypes.some((allowed) => sameType(allowed, type))
+}
+
+function wrongResult(resultTypes: readonly CelType[]): Compiled {
+  const [first, ...more] = resultTypes.map(formatType)
+  const message =
+    more.length === 0
+      ? `must evaluate to ${first ?? 'nothing'}`
+      : `must evaluate to one of the following types: ${[first, ...more].join(', ')}`
+  const issues = [{ offset: -1, message }]
+  return { type: 'issues', stage: 'check', issues, text: message }
 }

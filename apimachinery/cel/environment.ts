@@ -11,6 +11,8 @@ export type EnvironmentOptions = {
   readonly provider?: TypeProvider
   /** Names are looked up in this container first: `a.b` finds `a.b.x` for `x`. */
   readonly container?: string
+  /** Lets list and map literals hold values of several types, which Kubernetes does not. */
+  readonly mixedLiterals?: boolean
 }
 
 /** The names that an expression can use. */
@@ -23,6 +25,7 @@ export type Environment = {
   /** Named types, as `int` or `kubernetes.URL`. */
   readonly typeNames: ReadonlyMap<string, CelType>
   readonly provider: TypeProvider
+  readonly mixedLiterals: boolean
 }
 
 /** An environment with the standard library and these libraries. */
@@ -42,10 +45,17 @@ const emptyEnvironment: Environment = {
   macros: new Map(),
   typeNames: new Map(),
   provider: noTypes,
+  mixedLiterals: false,
 }
 
 function addTo(base: Environment, options: EnvironmentOptions): Environment {
-  const { libraries = [], variables, provider, container = base.container } = options
+  const {
+    libraries = [],
+    variables,
+    provider,
+    container = base.container,
+    mixedLiterals = base.mixedLiterals,
+  } = options
   return {
     container,
     variables: variables === undefined ? base.variables : new Map([...base.variables, ...Object.entries(variables)]),
@@ -53,6 +63,7 @@ function addTo(base: Environment, options: EnvironmentOptions): Environment {
     macros: libraries.length === 0 ? base.macros : withMacros(base.macros, libraries),
     typeNames: libraries.length === 0 ? base.typeNames : withTypeNames(base.typeNames, libraries),
     provider: provider === undefined ? base.provider : firstOf([provider, base.provider]),
+    mixedLiterals,
   }
 }
 

@@ -18,6 +18,10 @@ export type Overload = {
   readonly call: (args: readonly CelValue[]) => CelValue
   /** The whole run-time cost of one call; without it a call costs 1. */
   readonly cost?: (args: readonly CelValue[], result: CelValue) => number
+  /** `cost` counts only where the checker found this overload alone; otherwise a call costs 1. So cel-go counts its own functions. */
+  readonly costNeedsResolution?: boolean
+  /** `cost` does not look at the result and the call may take long: the limit is checked before the call. */
+  readonly costFirst?: boolean
   /** The whole cost and the size of the result before the run; see `cost-estimate.ts`. Without it a call costs 1. */
   readonly estimate?: EstimateCall
 }

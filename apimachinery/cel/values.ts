@@ -81,6 +81,8 @@ export type OpaqueValue = {
   readonly kind: 'opaque'
   readonly typeName: string
   readonly equals: (other: CelValue) => boolean
+  /** What run-time costs count, where it is not 1. */
+  readonly size?: number
   /** Whether `optional.ofNonZeroValue` takes it for nothing. */
   readonly isZero?: () => boolean
 }
@@ -142,10 +144,10 @@ export function itemsOf(list: ListValue): readonly CelValue[] {
 
 class EntriesMap implements MapValue {
   readonly kind = 'map'
-  readonly #byKey: ReadonlyMap<string | boolean | bigint, { readonly key: CelValue; readonly value: CelValue }>
+  readonly #byKey: ReadonlyMap<KeyIdentity, { readonly key: CelValue; readonly value: CelValue }>
 
   constructor(entries: Iterable<readonly [CelValue, CelValue]>) {
-    const byKey = new Map<string | boolean | bigint, { key: CelValue; value: CelValue }>()
+    const byKey = new Map<KeyIdentity, { key: CelValue; value: CelValue }>()
     for (const [key, value] of entries) {
       const id = keyIdentity(key)
       if (id !== undefined) byKey.set(id, { key, value })
@@ -172,9 +174,42 @@ export function mapValue(entries: Iterable<readonly [CelValue, CelValue]>): MapV
   return new EntriesMap(entries)
 }
 
+/** What a key is found by. */
+export type KeyIdentity = string | boolean | bigint | number
+
 /** What makes two keys the same: `1`, `1u` and `1.0` are. `undefined` for values that can be no key. */
-export function keyIdentity(key: CelValue): string | boolean | bigint | undefined {
+export function keyIdentity(key: CelValue): KeyIdentity | undefined {
   if (typeof key === 'string' || typeof key === 'boolean' || typeof key === 'bigint') return key
-  if (typeof key === 'number') return Number.isInteger(key) ? BigInt(key) : undefined
-  return key !== null && 'kind' in key && key.kind === 'uint' ? key.value : undefined
+  if (typeof key === 'number') return Number.isInteger(key) ? BigInt(key) : key
+  return isKind(key, 'uint') ? key.value : undefined
+}
+
+type Kinded = Extract<CelValue, { readonly kind: string }>
+
+/** Whether a value is of this kind. */
+export function isKind<Kind extends Kinded['kind']>(
+  value: CelValue | undefined,
+  kind: Kind,
+): value is Extract<Kinded, { readonly kind: Kind }> {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind
+}
+
+/** Grows at its end: what `map` and `filter` collect into. Nobody else sees it before it is done. */
+export class GrowingList implements ListValue {
+  readonly kind = 'list'
+  readonly items: CelValue[] = []
+
+  get size(): number {
+    return this.items.length
+  }
+
+  get(index: number): CelValue {
+    return this.items[index] ?? null
+  }
+
+  /** Appends what another list has. */
+  append(other: ListValue): this {
+    for (let i = 0; i < other.size; i++) this.items.push(other.get(i))
+    return this
+  }
 }

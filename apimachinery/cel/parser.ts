@@ -1,0 +1,497 @@
+/**
+ * Source text to a syntax tree, macros expanded on the way. Recursive descent by CEL's grammar, with cel-go's limits.
+ * Source: `CEL.g4`; cel-go `parser/parser.go` for places, limits and messages.
+ */
+import type { Expression, MapEntry, StructField } from './ast.ts'
+import { AstBuilder } from './ast-builder.ts'
+import { type Environment, macroKey } from './environment.ts'
+import type { Issue } from './issues.ts'
+import { type Token, type TokenType, tokenize } from './lexer.ts'
+import { MacroError } from './macro.ts'
+import { parseDouble, parseInteger, parseUnsigned } from './numbers.ts'
+import { bytesValue, LiteralError, stringValue } from './string-literal.ts'
+import { operandStart, SyntaxFailure, TokenStream } from './token-stream.ts'
+import { type CelValue, uint } from './values.ts'
+
+/** cel-go's default; longer sources are refused unread. */
+const maxCodePoints = 100_000
+/** How deep each rule of the grammar, and all of them together, may nest. cel-go's default. */
+const maxDepth = 250
+
+export type Parsed = {
+  readonly expression: Expression
+  readonly offsets: ReadonlyMap<number, number>
+  readonly issues: readonly Issue[]
+}
+
+/** Parses a source; with issues the expression means nothing. */
+export function parse(environment: Environment, source: string): Parsed {
+  const size = codePoints(source)
+  if (size > maxCodePoints) {
+    const message = `expression code point size exceeds limit: size: ${size}, limit ${maxCodePoints}`
+    return { expression: nothing, offsets: new Map(), issues: [{ offset: -1, message }] }
+  }
+  const issues: Issue[] = []
+  const tokens = new TokenStream(source, tokenize(source, issues), issues)
+  const builder = new AstBuilder()
+  try {
+    const expression = new Parser(environment, tokens, builder, issues).start()
+    return { expression, offsets: builder.offsets, issues }
+  } catch (error) {
+    if (!(error instanceof SyntaxFailure)) throw error
+    return { expression: nothing, offsets: builder.offsets, issues }
+  }
+}
+
+const nothing: Expression = { kind: 'literal', id: 0, value: null }
+
+function codePoints(text: string): number {
+  let pairs = 0
+  for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xdc00) pairs++
+  return text.length - pairs
+}
+
+const reserved: ReadonlySet<string> = new Set([
+  'as',
+  'break',
+  'const',
+  'continue',
+  'else',
+  'false',
+  'for',
+  'function',
+  'if',
+  'import',
+  'in',
+  'let',
+  'loop',
+  'package',
+  'namespace',
+  'null',
+  'return',
+  'true',
+  'var',
+  'void',
+  'while',
+])
+
+const relations: ReadonlySet<TokenType> = new Set<TokenType>(['<', '<=', '>=', '>', '==', '!=', 'in'])
+const products: ReadonlySet<TokenType> = new Set<TokenType>(['*', '/', '%'])
+const sums: ReadonlySet<TokenType> = new Set<TokenType>(['+', '-'])
+const operators: Readonly<Partial<Record<TokenType, string>>> = {
+  '<': '_<_',
+  '<=': '_<=_',
+  '>=': '_>=_',
+  '>': '_>_',
+  '==': '_==_',
+  '!=': '_!=_',
+  in: '@in',
+  '*': '_*_',
+  '/': '_/_',
+  '%': '_%_',
+  '+': '_+_',
+  '-': '_-_',
+}
+
+const argumentStart = withTypes(operandStart, ')')
+const indexStart = withTypes(operandStart, '?')
+const listStart = withTypes(operandStart, '?', ',', ']')
+const mapStart = withTypes(operandStart, '?', ',', '}')
+const fieldStart: ReadonlySet<TokenType> = new Set<TokenType>(['}', ',', '?', 'IDENTIFIER', 'ESC_IDENTIFIER'])
+const listEnd: ReadonlySet<TokenType> = new Set<TokenType>([']', ','])
+const bracesEnd: ReadonlySet<TokenType> = new Set<TokenType>(['}', ','])
+const fieldName: ReadonlySet<TokenType> = new Set<TokenType>(['IDENTIFIER', 'ESC_IDENTIFIER'])
+
+function withTypes(types: ReadonlySet<TokenType>, ...more: readonly TokenType[]): ReadonlySet<TokenType> {
+  return new Set([...types, ...more])
+}
+
+type Rule = 'expr' | 'relation' | 'calc' | 'member'
+
+class Parser {
+  readonly #environment: Environment
+  readonly #tokens: TokenStream
+  readonly #builder: AstBuilder
+  readonly #issues: Issue[]
+  readonly #depth: Record<Rule, number> = { expr: 0, relation: 0, calc: 0, member: 0 }
+  /** How many operators, selections and calls stand in one another below a node. */
+  readonly #heights = new Map<Expression, number>()
+
+  constructor(environment: Environment, tokens: TokenStream, builder: AstBuilder, issues: Issue[]) {
+    this.#environment = environment
+    this.#tokens = tokens
+    this.#builder = builder
+    this.#issues = issues
+  }
+
+  start(): Expression {
+    const expression = this.#expr()
+    const nothingMore: ReadonlySet<TokenType> = new Set()
+    this.#tokens.expect('<EOF>', nothingMore)
+    return expression
+  }
+
+  #expr(): Expression {
+    this.#enter('expr')
+    const condition = this.#logical('||')
+    const question = this.#tokens.takeIf('?')
+    const expression = question === undefined ? condition : this.#conditional(condition, question)
+    this.#leave('expr', 1)
+    return expression
+  }
+
+  #conditional(condition: Expression, question: Token): Expression {
+    const whenTrue = this.#tokens.within([':'], () => this.#logical('||'))
+    this.#tokens.expect(':', operandStart)
+    const whenFalse = this.#expr()
+    return this.#call(question.offset, '_?_:_', [condition, whenTrue, whenFalse])
+  }
+
+  /** `a && b && c` becomes a balanced tree, because either order gives the same result. */
+  #logical(operator: '||' | '&&'): Expression {
+    const operand = (): Expression => (operator === '||' ? this.#logical('&&') : this.#relation())
+    const terms = [operand()]
+    const offsets: number[] = []
+    for (let token = this.#tokens.takeIf(operator); token !== undefined; token = this.#tokens.takeIf(operator)) {
+      offsets.push(token.offset)
+      terms.push(operand())
+    }
+    return this.#balance(`_${operator}_`, terms, offsets, 0, offsets.length - 1)
+  }
+
+  #balance(
+    name: string,
+    terms: readonly Expression[],
+    offsets: readonly number[],
+    low: number,
+    high: number,
+  ): Expression {
+    if (high < low) return terms[low] ?? nothing
+    const middle = (low + high + 1) >> 1
+    const left = this.#balance(name, terms, offsets, low, middle - 1)
+    const right = this.#balance(name, terms, offsets, middle + 1, high)
+    const call = this.#builder.call(offsets[middle] ?? 0, name, [left, right])
+    this.#heights.set(call, Math.max(this.#height(left), this.#height(right)))
+    return call
+  }
+
+  #relation(): Expression {
+    return this.#leftAssociative('relation', relations, () => this.#sum())
+  }
+
+  #sum(): Expression {
+    return this.#leftAssociative('calc', sums, () => this.#leftAssociative('calc', products, () => this.#unary()))
+  }
+
+  #leftAssociative(rule: Rule, types: ReadonlySet<TokenType>, operand: () => Expression): Expression {
+    this.#enter(rule)
+    let expression = operand()
+    let entered = 1
+    while (types.has(this.#tokens.next)) {
+      this.#enter(rule)
+      entered++
+      const operator = this.#tokens.take()
+      expression = this.#call(operator.offset, operators[operator.type] ?? '', [expression, operand()])
+    }
+    this.#leave(rule, entered)
+    return expression
+  }
+
+  #unary(): Expression {
+    this.#tokens.sync(operandStart)
+    const { type } = this.#tokens.peek()
+    if (type === '!') return this.#prefix('!', '!_')
+    if (type === '-' && !this.#signedNumber()) return this.#prefix('-', '-_')
+    return this.#member()
+  }
+
+  #signedNumber(): boolean {
+    const { type } = this.#tokens.peek(1)
+    return type === 'NUM_INT' || type === 'NUM_FLOAT'
+  }
+
+  /** An even number of signs cancels out. */
+  #prefix(sign: '!' | '-', name: string): Expression {
+    const first = this.#tokens.take()
+    if (sign === '-' && this.#tokens.next !== '-' && !this.#startsMember()) this.#tokens.noAlternative(first, 0)
+    let count = 1
+    while (this.#tokens.takeIf(sign) !== undefined) count++
+    if (!this.#startsMember()) this.#tokens.extraneous(operandStart)
+    const operand = this.#member()
+    return count % 2 === 0 ? operand : this.#call(first.offset, name, [operand])
+  }
+
+  #startsMember(): boolean {
+    const { next } = this.#tokens
+    return next === '-' ? this.#signedNumber() : next !== '!' && operandStart.has(next)
+  }
+
+  #member(): Expression {
+    this.#enter('member')
+    let expression = this.#primary()
+    let entered = 1
+    while (this.#tokens.next === '.' || this.#tokens.next === '[') {
+      this.#enter('member')
+      entered++
+      expression = this.#tokens.next === '.' ? this.#selection(expression) : this.#index(expression)
+    }
+    this.#leave('member', entered)
+    return expression
+  }
+
+  #selection(operand: Expression): Expression {
+    const dot = this.#tokens.take()
+    if (this.#tokens.takeIf('?') !== undefined) {
+      this.#tokens.sync(fieldName)
+      const name = this.#tokens.take()
+      const field = this.#builder.literal(name.offset, this.#fieldName(name))
+      return this.#raise(this.#builder.call(dot.offset, '_?._', [operand, field]), [operand])
+    }
+    if (!fieldName.has(this.#tokens.next)) this.#tokens.noAlternative(dot, 0)
+    const name = this.#tokens.take()
+    if (name.type === 'IDENTIFIER' && this.#tokens.next === '(') return this.#memberCall(operand, name.text)
+    const id = this.#builder.id(dot.offset)
+    return this.#raise({ kind: 'select', id, operand, field: this.#fieldName(name), test: false }, [operand])
+  }
+
+  /** Kubernetes does not switch on names in backticks. */
+  #fieldName(name: Token): string {
+    if (name.type === 'ESC_IDENTIFIER') {
+      this.#issues.push({ offset: name.offset, message: "unsupported syntax: '`'" })
+    }
+    return name.text
+  }
+
+  #memberCall(target: Expression, name: string): Expression {
+    const open = this.#tokens.take()
+    return this.#call(open.offset, name, this.#arguments(), target)
+  }
+
+  #arguments(): readonly Expression[] {
+    this.#tokens.sync(argumentStart)
+    const args: Expression[] = []
+    if (this.#tokens.next !== ')') {
+      do args.push(this.#tokens.within([',', ')'], () => this.#expr()))
+      while (this.#tokens.takeIf(',') !== undefined)
+    }
+    this.#tokens.expect(')')
+    return args
+  }
+
+  #index(operand: Expression): Expression {
+    const open = this.#tokens.take()
+    this.#tokens.sync(indexStart)
+    const optional = this.#tokens.takeIf('?') !== undefined
+    const index = this.#tokens.within([']'], () => this.#expr())
+    this.#tokens.expect(']')
+    return this.#call(open.offset, optional ? '_[?_]' : '_[_]', [operand, index])
+  }
+
+  #primary(): Expression {
+    const token = this.#tokens.peek()
+    switch (token.type) {
+      case '(':
+        return this.#nested()
+      case '[':
+        return this.#list()
+      case '{':
+        return this.#map()
+      case '.':
+        if (this.#tokens.peek(1).type !== 'IDENTIFIER') this.#tokens.noAlternative(token, 1)
+        return this.#named()
+      case 'IDENTIFIER':
+        return this.#named()
+      default:
+        return this.#literal()
+    }
+  }
+
+  #nested(): Expression {
+    this.#tokens.take()
+    const expression = this.#tokens.within([')'], () => this.#expr())
+    this.#tokens.expect(')')
+    return expression
+  }
+
+  #list(): Expression {
+    const id = this.#builder.id(this.#tokens.take().offset)
+    const elements: Expression[] = []
+    const optionalIndices: number[] = []
+    this.#tokens.sync(listStart)
+    while (this.#startsElement()) {
+      if (this.#tokens.takeIf('?') !== undefined) optionalIndices.push(elements.length)
+      elements.push(this.#tokens.within([',', ']'], () => this.#expr()))
+      this.#tokens.sync(listEnd)
+      if (this.#tokens.takeIf(',') === undefined) break
+    }
+    if (elements.length === 0) this.#tokens.takeIf(',')
+    this.#tokens.expect(']')
+    return this.#raise({ kind: 'list', id, elements, optionalIndices }, elements, 0)
+  }
+
+  #startsElement(): boolean {
+    return this.#tokens.next === '?' || operandStart.has(this.#tokens.next)
+  }
+
+  #map(): Expression {
+    const id = this.#builder.id(this.#tokens.take().offset)
+    const entries: MapEntry[] = []
+    this.#tokens.sync(mapStart)
+    while (this.#startsElement()) {
+      entries.push(this.#mapEntry())
+      this.#tokens.sync(bracesEnd)
+      if (this.#tokens.takeIf(',') === undefined) break
+    }
+    if (entries.length === 0) this.#tokens.takeIf(',')
+    this.#tokens.expect('}')
+    const parts = entries.flatMap(({ key, value }) => [key, value])
+    return this.#raise({ kind: 'map', id, entries }, parts, 0)
+  }
+
+  #mapEntry(): MapEntry {
+    const optional = this.#tokens.takeIf('?') !== undefined
+    const key = this.#tokens.within([':'], () => this.#expr())
+    const colon = this.#tokens.expect(':', operandStart)
+    const value = this.#tokens.within([',', '}'], () => this.#expr())
+    return { id: this.#builder.id(colon.offset), key, value, optional }
+  }
+
+  /** A variable, a call or `Name{…}`. */
+  #named(): Expression {
+    const length = this.#structNameLength()
+    if (length > 0) return this.#struct(length)
+    const dot = this.#tokens.takeIf('.')
+    const name = this.#tokens.take()
+    const full = dot === undefined ? name.text : `.${name.text}`
+    if (reserved.has(name.text)) {
+      const place = dot ?? name
+      this.#issues.push({ offset: place.offset, message: `reserved identifier: ${name.text}` })
+    }
+    if (this.#tokens.next === '(') {
+      const open = this.#tokens.take()
+      return this.#call(open.offset, full, this.#arguments())
+    }
+    return { kind: 'identifier', id: this.#builder.id(name.offset), name: full }
+  }
+
+  /** How many tokens stand before the `{` of `a.b.Name{`; 0 when this is no struct. */
+  #structNameLength(): number {
+    let at = this.#tokens.next === '.' ? 1 : 0
+    for (;;) {
+      if (this.#tokens.peek(at).type !== 'IDENTIFIER') return 0
+      at++
+      if (this.#tokens.peek(at).type === '{') return at
+      if (this.#tokens.peek(at).type !== '.') return 0
+      at++
+    }
+  }
+
+  #struct(length: number): Expression {
+    let name = ''
+    for (let i = 0; i < length; i++) name += this.#tokens.take().text
+    const id = this.#builder.id(this.#tokens.take().offset)
+    const fields: StructField[] = []
+    this.#tokens.sync(fieldStart)
+    while (this.#tokens.next === '?' || fieldName.has(this.#tokens.next)) {
+      fields.push(this.#structField())
+      this.#tokens.sync(bracesEnd)
+      if (this.#tokens.takeIf(',') === undefined) break
+    }
+    if (fields.length === 0) this.#tokens.takeIf(',')
+    this.#tokens.expect('}')
+    const values = fields.map((field) => field.value)
+    return this.#raise({ kind: 'struct', id, name, fields }, values, 0)
+  }
+
+  #structField(): StructField {
+    const optional = this.#tokens.takeIf('?') !== undefined
+    this.#tokens.sync(fieldName)
+    const name = this.#fieldName(this.#tokens.take())
+    const colon = this.#tokens.expect(':', operandStart)
+    const value = this.#tokens.within([',', '}'], () => this.#expr())
+    return { id: this.#builder.id(colon.offset), name, value, optional }
+  }
+
+  #literal(): Expression {
+    const sign = this.#tokens.takeIf('-')
+    const token = this.#tokens.take()
+    const { offset } = sign ?? token
+    try {
+      return this.#builder.literal(offset, literalValue(token, sign?.text ?? ''))
+    } catch (error) {
+      if (!(error instanceof LiteralError)) throw error
+      this.#issues.push({ offset, message: error.message })
+      return this.#builder.literal(offset, null)
+    }
+  }
+
+  #call(offset: number, name: string, args: readonly Expression[], target?: Expression): Expression {
+    const parts = target === undefined ? args : [target, ...args]
+    const { macros } = this.#environment
+    const macro =
+      macros.get(macroKey(name, args.length, target !== undefined)) ??
+      macros.get(macroKey(name, '*', target !== undefined))
+    try {
+      const expanded = macro?.expand(this.#builder.macroContext(offset), target, args)
+      if (expanded !== undefined) return this.#raise(expanded, parts)
+    } catch (error) {
+      if (!(error instanceof MacroError)) throw error
+      this.#issues.push({ offset: this.#builder.offsetOf(error.nodeId), message: error.message })
+      return nothing
+    }
+    return this.#raise(this.#builder.call(offset, name, args, target), parts)
+  }
+
+  #enter(rule: Rule): void {
+    this.#depth[rule]++
+    if (this.#depth[rule] <= maxDepth) return
+    this.#issues.push({ offset: -1, message: `expression recursion limit exceeded: ${maxDepth}` })
+    throw new SyntaxFailure('too deep')
+  }
+
+  #leave(rule: Rule, times: number): void {
+    this.#depth[rule] -= times
+  }
+
+  #raise(expression: Expression, parts: readonly Expression[], by = 1): Expression {
+    const height = by + parts.reduce((highest, part) => Math.max(highest, this.#height(part)), 0)
+    if (height > maxDepth) {
+      this.#issues.push({ offset: -1, message: 'max recursion depth exceeded' })
+      throw new SyntaxFailure('too deep')
+    }
+    this.#heights.set(expression, height)
+    return expression
+  }
+
+  #height(expression: Expression): number {
+    return this.#heights.get(expression) ?? 0
+  }
+}
+
+function literalValue(token: Token, sign: string): CelValue {
+  switch (token.type) {
+    case 'true':
+      return true
+    case 'false':
+      return false
+    case 'null':
+      return null
+    case 'STRING':
+      return stringValue(token.text)
+    case 'BYTES':
+      return bytesValue(token.text)
+    default:
+      return numberValue(token, sign)
+  }
+}
+
+function numberValue(token: Token, sign: string): CelValue {
+  if (token.type === 'NUM_FLOAT') return parsed(parseDouble(sign + token.text), 'invalid double literal')
+  if (token.type === 'NUM_INT') return parsed(parseInteger(sign + token.text), 'invalid int literal')
+  return uint(parsed(parseUnsigned(token.text.slice(0, -1)), 'invalid uint literal'))
+}
+
+function parsed<T>(value: T | undefined, message: string): T {
+  if (value === undefined) throw new LiteralError(message)
+  return value
+}
