@@ -33,7 +33,9 @@ type Kinded = Extract<CelValue, { readonly kind: string }>
 function matchesKind(value: Kinded, type: CelType): boolean {
   switch (type.kind) {
     case 'object':
-      return value.kind === 'map' || value.kind === 'object'
+      return (
+        value.kind === 'map' || value.kind === 'object' || (value.kind === 'opaque' && value.typeName === type.name)
+      )
     case 'opaque':
       if (type.name === optionalTypeName) return value.kind === 'optional'
       return value.kind === 'opaque' && value.typeName === type.name
