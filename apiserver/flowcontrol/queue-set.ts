@@ -272,7 +272,8 @@ export class QueueSet {
   #dispatchAll(only?: Queue): void {
     while (this.#waiting > 0 && this.#seatsInUse < this.#limit) {
       // With one request waiting there is nothing to choose.
-      const queue = only !== undefined && this.#waiting === 1 ? only : this.#nextQueue()
+      const isOnly = this.#waiting === 1 && only?.waiting.length === 1
+      const queue = isOnly ? only : this.#nextQueue()
       if (!this.#dispatchFrom(queue)) return
     }
   }
