@@ -1,25 +1,21 @@
 /**
- * Unary gRPC calls over `node:http2`: a request frame out, a response frame and trailers back. The general client costs about
- * as much processor time a call as the rest of a write; this is all that etcd's key-value calls need.
+ * Unary gRPC calls: a request frame out, a response frame and trailers back. The general client costs about as much processor
+ * time a call as the rest of a write; this is all that etcd's key-value calls need.
  *
  *   frame = compressed (0, 1 byte)  length (4 bytes)  message
  *
  * Source: gRPC over HTTP/2, "PROTOCOL-HTTP2".
  */
-import {
-  type ClientHttp2Session,
-  connect,
-  constants,
-  type IncomingHttpHeaders,
-  type SecureClientSessionOptions,
-} from 'node:http2'
+import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import type { Clock } from '../../component-base/clock.ts'
+import { encodeHeaders } from './hpack.ts'
+import { type Answer, Http2Connection } from './http2-connection.ts'
 import { CompactedError, FutureRevisionError, UnavailableError } from './storage.ts'
 
 export type UnaryOptions = {
   /** `http://127.0.0.1:2379`; the next one is tried when one is away. */
   readonly servers: readonly string[]
-  readonly tls: SecureClientSessionOptions
+  readonly tls: TlsOptions
   readonly clock: Clock
   /** A call waits this long for the server to come back, and this long for its answer. */
   readonly timeoutMs: number
@@ -29,13 +25,12 @@ const shortestRetryMs = 50
 const longestRetryMs = 1_000
 const prefixBytes = 5
 const outOfRange = 11
-/** Room for a page of a list, so that it comes in one go. */
-const windowBytes = 4 * 1024 * 1024
 
 /** One connection, made again when it breaks. */
 export class UnaryChannel {
   readonly #options: UnaryOptions
-  #session: Promise<ClientHttp2Session> | undefined
+  readonly #blocks = new Map<string, Buffer>()
+  #connection: Promise<Http2Connection> | undefined
   #server = 0
   readonly #closed = new AbortController()
 
@@ -52,9 +47,9 @@ export class UnaryChannel {
     const { clock, timeoutMs } = this.#options
     const deadline = clock.now() + timeoutMs
     for (;;) {
-      const session = await this.#connected(deadline, signal)
+      const connection = await this.#connected(deadline, signal)
       try {
-        return await this.#exchange(session, path, message, signal)
+        return messageOf(await connection.request(this.#blockOf(path), framed(message), signal))
       } catch (error) {
         if (!repeatable || !(error instanceof UnavailableError) || clock.now() > deadline) throw error
         await clock.sleep(shortestRetryMs, signal)
@@ -63,25 +58,26 @@ export class UnaryChannel {
   }
 
   close(): void {
-    this.#closed.abort(new UnavailableError('the connection to etcd was closed'))
+    const reason = new UnavailableError('the connection to etcd was closed')
+    this.#closed.abort(reason)
     // A connection that never came has nothing to close.
-    void this.#session?.then(
-      (session) => session.destroy(),
+    void this.#connection?.then(
+      (connection) => connection.destroy(reason),
       () => {},
     )
   }
 
   /** A working connection, waited for until the time limit. */
-  async #connected(deadline: number, signal: AbortSignal): Promise<ClientHttp2Session> {
+  async #connected(deadline: number, signal: AbortSignal): Promise<Http2Connection> {
     const { clock } = this.#options
     for (let retryMs = shortestRetryMs; ; retryMs = Math.min(longestRetryMs, retryMs * 2)) {
       this.#closed.signal.throwIfAborted()
       signal.throwIfAborted()
-      this.#session ??= this.#connect()
-      const attempt = this.#session
+      this.#connection ??= this.#connect()
+      const attempt = this.#connection
       try {
-        const session = await attempt
-        if (!session.closed && !session.destroyed) return session
+        const connection = await attempt
+        if (connection.usable) return connection
         this.#forget(attempt)
       } catch (error) {
         this.#forget(attempt)
@@ -91,62 +87,38 @@ export class UnaryChannel {
     }
   }
 
-  async #connect(): Promise<ClientHttp2Session> {
-    const { servers, tls } = this.#options
-    const server = servers[this.#server % servers.length] ?? ''
-    const url = server.includes('://') ? server : `http://${server}`
-    const session = connect(url, { ...tls, settings: { initialWindowSize: windowBytes } })
-    return await new Promise((resolve, reject) => {
-      session.once('connect', () => {
-        session.setLocalWindowSize(windowBytes)
-        resolve(session)
-      })
-      // Calls under way may still end on it; new ones get a new connection.
-      session.once('goaway', () => session.close())
-      session.on('error', reject)
-    })
+  async #connect(): Promise<Http2Connection> {
+    const { tls, clock, timeoutMs } = this.#options
+    return await Http2Connection.open({ url: this.#url(), tls, clock, timeoutMs })
   }
 
-  #forget(attempt: Promise<ClientHttp2Session>): void {
-    if (this.#session !== attempt) return
-    this.#session = undefined
+  #url(): URL {
+    const { servers } = this.#options
+    const server = servers[this.#server % servers.length] ?? ''
+    return new URL(server.includes('://') ? server : `http://${server}`)
+  }
+
+  #forget(attempt: Promise<Http2Connection>): void {
+    if (this.#connection !== attempt) return
+    this.#connection = undefined
     this.#server += 1
   }
 
-  #exchange(session: ClientHttp2Session, path: string, message: Buffer, signal: AbortSignal): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const stream = session.request({
-        ':method': 'POST',
-        ':path': path,
-        'content-type': 'application/grpc',
-        te: 'trailers',
-      })
-      const chunks: Buffer[] = []
-      let trailers: IncomingHttpHeaders | undefined
-      const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL)
-      signal.addEventListener('abort', cancel, { once: true })
-      stream.setTimeout(this.#options.timeoutMs, () => {
-        // A connection on which nothing comes back is as good as broken.
-        session.destroy()
-      })
-      // A failure without an answer carries its status in the only headers there are.
-      stream.once('response', (headers) => {
-        if (headers['grpc-status'] !== undefined) trailers = headers
-      })
-      stream.once('trailers', (headers: IncomingHttpHeaders) => {
-        trailers = headers
-      })
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-      stream.once('error', () => {}) // `close` follows and reports it
-      stream.once('close', () => {
-        signal.removeEventListener('abort', cancel)
-        const failure = failureOf(trailers)
-        if (signal.aborted) reject(signal.reason as Error)
-        else if (failure !== undefined) reject(failure)
-        else resolve(messageOf(chunks))
-      })
-      stream.end(framed(message))
-    })
+  /** The headers of a method's calls, always the same. */
+  #blockOf(path: string): Buffer {
+    const known = this.#blocks.get(path)
+    if (known !== undefined) return known
+    const { protocol, host } = this.#url()
+    const block = encodeHeaders([
+      [':method', 'POST'],
+      [':scheme', protocol.slice(0, -1)],
+      [':path', path],
+      [':authority', host],
+      ['content-type', 'application/grpc'],
+      ['te', 'trailers'],
+    ])
+    this.#blocks.set(path, block)
+    return block
   }
 }
 
@@ -158,16 +130,12 @@ function framed(message: Buffer): Buffer {
   return frame
 }
 
-function messageOf(chunks: readonly Buffer[]): Buffer {
-  const frame = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
-  return frame.subarray(prefixBytes)
-}
-
-function failureOf(trailers: IncomingHttpHeaders | undefined): Error | undefined {
-  if (trailers === undefined) return new UnavailableError('etcd broke off the call')
-  const status = Number(trailers['grpc-status'])
-  if (status === 0) return undefined
-  return storageError(status, decodeURIComponent(String(trailers['grpc-message'] ?? '')))
+/** The message of a call that went well; throws the error of one that did not. */
+function messageOf({ headers, body }: Answer): Buffer {
+  const status = headers.get('grpc-status')
+  if (status === undefined) throw new UnavailableError('etcd broke off the call')
+  if (status !== '0') throw storageError(Number(status), decodeURIComponent(headers.get('grpc-message') ?? ''))
+  return body.subarray(prefixBytes)
 }
 
 /** Turns a gRPC status into one of the storage's errors. */
