@@ -126,8 +126,8 @@ const createTable: readonly (readonly [string, string, string, readonly string[]
     '{ spec: { group: example.com, scope: Namespaced, names: { plural: foos, kind: Foo }, versions: [{ name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object, properties: { a: {}, b: { type: array } } } } }] } }',
     [
       'metadata.name: Invalid value: "a": must be spec.names.plural+"."+spec.group',
-      'spec.versions[0].schema.openAPIV3Schema.properties[a].type: Required value: must not be empty for specified object fields',
-      'spec.versions[0].schema.openAPIV3Schema.properties[b].items: Required value: must be specified',
+      'spec.validation.openAPIV3Schema.properties[a].type: Required value: must not be empty for specified object fields',
+      'spec.validation.openAPIV3Schema.properties[b].items: Required value: must be specified',
     ],
   ],
   [

@@ -3,9 +3,10 @@ import type { Json, JsonObject } from '../json.ts'
 import { findAll, parseJsonPath } from '../json-path.ts'
 import { compileCustom, customDefinition } from './custom.ts'
 import { decodeStruct } from './decode.ts'
+import { validateListTypes } from './list-types.ts'
 import { compileSchema } from './schema.ts'
 import { fillDefaults, pruneRoot } from './structural.ts'
-import { validateListTypes, validateValue } from './validate.ts'
+import { validateValue } from './validate.ts'
 
 const text = { type: 'string' }
 const schema: JsonObject = {
@@ -112,7 +113,10 @@ describe('validateValue', () => {
     [
       'a fraction',
       { size: 1.5 },
-      ['spec.size: Invalid value: "number": spec.size in body must be of type integer: "number"'],
+      [
+        'spec.size: Invalid value: "number": spec.size in body must be of type integer: "number"',
+        '<nil>: Invalid value: "": Checked value must be of type integer (default format) in spec.size',
+      ],
     ],
     [
       'neither integer nor string',

@@ -2,9 +2,11 @@
  * A version of a CustomResourceDefinition compiled into the same structures as the table of `api/facts/`, so that apply, field
  * sets and OpenAPI need not know where a kind comes from. What only custom kinds do with values is `Struct.custom`.
  */
-import { isJsonList, isJsonObject, type Json, type JsonObject } from '../json.ts'
+import { isJsonList, type Json, type JsonObject } from '../json.ts'
+import { decodeStruct } from './decode.ts'
+import { coerceEmbedded, type DecodeMeta } from './embedded.ts'
 import type { CustomBehaviour, Field, FieldType, ListType, Schemas, Struct } from './schema.ts'
-import { fillDefaults, type OnUnknown, pruneEmbedded, pruneRoot, schemaAt } from './structural.ts'
+import { fillDefaults, type OnUnknown, pruneRoot, schemaAt } from './structural.ts'
 
 export type CustomKind = {
   readonly group: string
@@ -31,11 +33,10 @@ export function compileCustom(schemas: Schemas, { group, version, kind, schema }
     // Defaults of the root are none of an empty object's: whoever creates an object owns them.
     ...own.map((one) => ({ ...one, declaredDefault: undefined })),
   ]
-  const meta = schemas.structs.get('meta.v1.ObjectMeta')
-  const isMeta = hasEmbedded(schema) ? (name: string): boolean => meta?.fields.has(name) !== false : undefined
+  const decodeMeta = hasEmbedded(schema) ? metaDecoder(schemas) : undefined
   const custom: CustomBehaviour = {
     schema,
-    prune: (object, onUnknown) => prune(schema, object, isMeta, onUnknown),
+    prune: (object, onUnknown, onWrong) => prune(schema, object, decodeMeta, onUnknown, onWrong),
     fillDefaults: (object) => fillDefaults(schema, object),
   }
   return { ...struct(name, fields, schema), gvk: { group, version, kind }, custom }
@@ -45,15 +46,27 @@ export function compileCustom(schemas: Schemas, { group, version, kind, schema }
 function prune(
   schema: JsonObject,
   object: JsonObject,
-  isMeta: ((name: string) => boolean) | undefined,
+  decodeMeta: DecodeMeta | undefined,
   onUnknown: OnUnknown | undefined,
+  onWrong: ((problem: string) => void) | undefined,
 ): JsonObject {
   const dropped: string[] = []
   const kept = pruneRoot(schema, object, (path) => dropped.push(path))
   for (const path of dropped.toSorted()) onUnknown?.(path)
-  if (isMeta === undefined) return kept
-  const pruned = pruneEmbedded(schema, kept, isMeta, '', onUnknown)
-  return isJsonObject(pruned) ? pruned : kept
+  if (decodeMeta === undefined) return kept
+  const unknown: string[] = []
+  const coerced = coerceEmbedded(schema, kept, { decodeMeta, onUnknown: (path) => unknown.push(path), onWrong })
+  for (const path of unknown.toSorted()) onUnknown?.(path)
+  return coerced
+}
+
+function metaDecoder(schemas: Schemas): DecodeMeta {
+  const meta = schemas.structs.get('meta.v1.ObjectMeta')
+  return (value) => {
+    if (meta === undefined) return { object: value, unknown: [], error: undefined }
+    const { object, errors } = decodeStruct(schemas, meta, value, { fieldValidation: 'Ignore' })
+    return { object, unknown: Object.keys(value).filter((key) => !meta.fields.has(key)), error: errors[0] }
+  }
 }
 
 function hasEmbedded(schema: JsonObject): boolean {

@@ -171,7 +171,11 @@ class Decoder {
     if (isDeeperThan(rest, maxDepth)) this.error ??= 'exceeded max depth'
     if (this.error !== undefined) return head
     const dropped: string[] = []
-    const kept = custom.prune(rest, (path) => dropped.push(path))
+    const kept = custom.prune(
+      rest,
+      (path) => dropped.push(path),
+      (problem) => this.#fail(problem),
+    )
     if (this.#strict) {
       for (const path of dropped.slice(0, maxStrictProblems)) this.unknown.push({ path: [], text: path })
     }
@@ -369,8 +373,9 @@ function isOmitted({ type }: Field, value: Json): boolean {
       for (const _ in value as JsonObject) return false
       return true
     case 'scalar':
+      // Any JSON is kept: `default: ""` says something.
       return value === ''
-        ? type.scalar !== 'intOrString'
+        ? type.scalar !== 'intOrString' && type.scalar !== 'json'
         : value === 0
           ? type.scalar !== 'intOrString' && type.scalar !== 'json'
           : value === false && type.scalar === 'bool'

@@ -72,7 +72,9 @@ class Scanner {
       const opened = this.#value()
       if (opened !== undefined) {
         levels.push(opened)
-        if (levels.length > maxDepth) throw new JsonSyntaxError('exceeded max depth')
+        if (levels.length > maxDepth) {
+          throw new JsonSyntaxError(`invalid character '${opened.fields === undefined ? '[' : '{'}' exceeded max depth`)
+        }
         if (this.#closes(opened)) levels.pop()
         else {
           if (opened.fields !== undefined) this.#key(opened, levels, found)

@@ -64,7 +64,12 @@ export type Struct = {
 export type CustomBehaviour = {
   /** The schema as its author wrote it. */
   readonly schema: JsonObject
-  readonly prune: (object: JsonObject, onUnknown?: (path: string) => void) => JsonObject
+  readonly prune: (
+    object: JsonObject,
+    onUnknown?: (path: string) => void,
+    /** Told of type and metadata of embedded resources that are none; without it they are dropped. */
+    onWrong?: (problem: string) => void,
+  ) => JsonObject
   readonly fillDefaults: (object: JsonObject) => JsonObject
 }
 

@@ -17,25 +17,29 @@ export function pruneRoot(schema: JsonObject, object: JsonObject, onUnknown?: On
   return pruneObject(schema, object, '', schema[preserve] === true, true, onUnknown)
 }
 
-function prune(schema: JsonObject | undefined, value: Json, path: string, onUnknown: OnUnknown | undefined): Json {
-  if (typeof value !== 'object' || value === null) return value
-  const keeps = schema?.[preserve] === true
-  if (isJsonList(value)) {
-    const items = schemaAt(schema, 'items')
-    if (keeps && items === undefined) return value
-    return mapList(value, (item, index) =>
-      keeps && items?.[preserve] === undefined
-        ? pruneKept(items, item, `${path}[${index}]`, onUnknown)
-        : prune(items, item, `${path}[${index}]`, onUnknown),
-    )
-  }
-  return pruneObject(schema, value as JsonObject, path, keeps, schema?.[embedded] === true, onUnknown)
+/** The value without fields that the schema does not name. */
+export function pruneValue(schema: JsonObject, value: Json): Json {
+  return prune(schema, value, '', undefined)
 }
 
-/** Inside a list that keeps unknown fields, items keep theirs. */
+function prune(schema: JsonObject | undefined, value: Json, path: string, onUnknown: OnUnknown | undefined): Json {
+  if (typeof value !== 'object' || value === null) return value
+  if (schema?.[preserve] === true) return pruneKept(schema, value, path, onUnknown)
+  if (isJsonList(value)) {
+    const items = schemaAt(schema, 'items')
+    return mapList(value, (item, index) => prune(items, item, `${path}[${index}]`, onUnknown))
+  }
+  return pruneObject(schema, value as JsonObject, path, false, schema?.[embedded] === true, onUnknown)
+}
+
+/** What keeps unknown fields keeps them in the items of its lists too; below fields that it names the usual rules hold again. */
 function pruneKept(schema: JsonObject | undefined, value: Json, path: string, onUnknown: OnUnknown | undefined): Json {
-  if (schema === undefined || !isJsonObject(value)) return value
-  return pruneObject(schema, value, path, true, schema[embedded] === true, onUnknown)
+  if (schema === undefined || typeof value !== 'object' || value === null) return value
+  if (isJsonList(value)) {
+    const items = schemaAt(schema, 'items')
+    return mapList(value, (item, index) => pruneKept(items, item, `${path}[${index}]`, onUnknown))
+  }
+  return pruneObject(schema, value as JsonObject, path, true, schema[embedded] === true, onUnknown)
 }
 
 function pruneObject(
@@ -68,48 +72,6 @@ function pruneObject(
     setOwn(next, key, pruned)
   }
   return next ?? object
-}
-
-/** Drops from the metadata of embedded resources what no metadata has. */
-export function pruneEmbedded(
-  schema: JsonObject | undefined,
-  value: Json,
-  isKnown: (field: string) => boolean,
-  path: string,
-  onUnknown?: OnUnknown,
-): Json {
-  if (schema === undefined || typeof value !== 'object' || value === null) return value
-  if (isJsonList(value)) {
-    const items = schemaAt(schema, 'items')
-    return mapList(value, (item, index) => pruneEmbedded(items, item, isKnown, `${path}[${index}]`, onUnknown))
-  }
-  const properties = schemaAt(schema, 'properties') ?? {}
-  const additional = schemaAt(schema, 'additionalProperties')
-  let next: Record<string, Json> | undefined
-  for (const [key, part] of Object.entries(value as JsonObject)) {
-    if (part === undefined) continue
-    const at = path === '' ? key : `${path}.${key}`
-    const pruned =
-      key === 'metadata' && schema[embedded] === true
-        ? knownOnly(part, isKnown, at, onUnknown)
-        : pruneEmbedded(schemaAt(properties, key) ?? additional, part, isKnown, at, onUnknown)
-    if (pruned === part) continue
-    next ??= copyOf(value as JsonObject)
-    setOwn(next, key, pruned)
-  }
-  return next ?? value
-}
-
-function knownOnly(metadata: Json, isKnown: (field: string) => boolean, path: string, onUnknown?: OnUnknown): Json {
-  if (!isJsonObject(metadata)) return metadata
-  const unknown = Object.keys(metadata).filter((key) => !isKnown(key))
-  if (unknown.length === 0) return metadata
-  const next = copyOf(metadata)
-  for (const key of unknown.toSorted()) {
-    onUnknown?.(`${path}.${key}`)
-    delete next[key]
-  }
-  return next
 }
 
 /** Drops nulls where none may be, then fills in defaults. */
@@ -167,7 +129,8 @@ export function schemaAt(schema: JsonObject | undefined, key: string): JsonObjec
   return isJsonObject(inner) ? inner : undefined
 }
 
-function mapList(list: readonly Json[], change: (item: Json, index: number) => Json): readonly Json[] {
+/** The list with every item changed; the list itself when no item was. */
+export function mapList(list: readonly Json[], change: (item: Json, index: number) => Json): readonly Json[] {
   let next: Json[] | undefined
   for (let i = 0; i < list.length; i++) {
     const item = list[i] ?? null
@@ -179,7 +142,8 @@ function mapList(list: readonly Json[], change: (item: Json, index: number) => J
   return next ?? list
 }
 
-function copyOf(object: JsonObject): Record<string, Json> {
+/** A copy whose fields may be set. */
+export function copyOf(object: JsonObject): Record<string, Json> {
   const copy: Record<string, Json> = {}
   for (const key of Object.keys(object)) {
     const value = object[key]

@@ -4,40 +4,71 @@
  * Source: kube-openapi `pkg/validation/validate`, apiextensions-apiserver `pkg/apiserver/validation`.
  */
 import { RE2JS } from 're2js'
-import {
-  formatValue,
-  goQuote,
-  invalidValue,
-  notSupported,
-  required,
-  tooLong,
-  tooMany,
-  typeInvalid,
-} from '../field-errors.ts'
+import { goQuote, invalidValue, notSupported, required, tooLong, tooMany, typeInvalid } from '../field-errors.ts'
 import { equalJson, getOwn, isJsonList, isJsonObject, type Json, type JsonObject } from '../json.ts'
 import type { StatusCause } from '../status.ts'
-import { fitsFormat } from './formats.ts'
+import { correlatedItem, isUnchanged, schemaOfKey } from './correlation.ts'
+import { fitsFormat, formatOf } from './formats.ts'
 import { schemaAt } from './structural.ts'
 
 type Causes = readonly StatusCause[]
 
+/** What was found, and how many checks were made: of several schemas the one with the most says what is wrong. */
+type Result = { readonly causes: Causes; readonly checks: number }
+const nothing: Result = { causes: [], checks: 0 }
+
+/** A cause is said once, however many schemas lead to it. */
+function merge(...results: readonly Result[]): Result {
+  const [first, ...others] = results.filter((result) => result !== nothing)
+  if (first === undefined) return nothing
+  if (others.length === 0) return first
+  const checks = others.reduce((sum, result) => sum + result.checks, first.checks)
+  const found = results.flatMap(({ causes }) => causes)
+  const byText = found.length < 2 ? found : new Map(found.map((one) => [`${one.field}: ${one.message}`, one])).values()
+  return { causes: [...byText], checks }
+}
+
 /** What is wrong with an object; `old` is the stored one it is to replace. */
 export function validateValue(schema: JsonObject, value: Json, old?: Json, path = ''): Causes {
-  if (old !== undefined && equalJson(value, old)) return []
-  const causes: StatusCause[] = []
-  if (value === null) {
-    const types = typesOf(schema)
-    if (types.length > 0 && schema['nullable'] !== true) causes.push(wrongType(path, types, 'null'))
-    causes.push(...validateEnum(schema, value, path))
-    return causes
-  }
-  causes.push(...validateType(schema, value, path), ...validateJunctors(schema, value, path))
-  if (typeof value === 'string') causes.push(...validateString(schema, value, path))
-  if (typeof value === 'number') causes.push(...validateNumber(schema, value, path))
-  if (isJsonList(value)) causes.push(...validateList(schema, value, old, path))
-  causes.push(...validateEnum(schema, value, path))
-  if (isJsonObject(value)) causes.push(...validateObject(schema, value, old, path))
-  return causes
+  return check({ schema, structure: schema }, value, old, path).causes
+}
+
+/** The schema that a value is held to; `structure` is the one around it when it is combined with others (`anyOf`). */
+type Level = { readonly schema: JsonObject; readonly structure: JsonObject | undefined }
+
+function check(level: Level, value: Json, old: Json | undefined, path: string): Result {
+  const result = checkAnew(level, value, old, path)
+  const { structure } = level
+  if (result.causes.length === 0 || structure === undefined || !isUnchanged(structure, value, old)) return result
+  return { ...result, causes: [] }
+}
+
+function checkAnew(level: Level, value: Json, old: Json | undefined, path: string): Result {
+  const { schema } = level
+  const types = typesOf(schema)
+  const format = formatAt(schema, types)
+  const common = checkEnum(schema, value, path)
+  if (value === null) return merge(types.length === 0 ? nothing : checkNull(schema, types, path), common)
+  const isText = typeof value === 'string'
+  const applied =
+    3 + // the schemas combined with this one, the enum, the end
+    (types.length > 0 || format !== '' ? 1 : 0) +
+    (isText && format !== '' ? 2 : isText ? 1 : 0) +
+    (typeof value === 'object' || typeof value === 'number' ? 1 : 0)
+  return merge(
+    { causes: [], checks: applied },
+    types.length === 0 && format === '' ? nothing : checkType(types, format, value, path),
+    checkJunctors(level, value, old, path),
+    isText ? checkString(schema, format, value, path) : nothing,
+    typeof value === 'number' ? checkNumber(schema, types, format, value, path) : nothing,
+    isJsonList(value) ? checkList(level, value, old, path) : nothing,
+    common,
+    isJsonObject(value) ? checkObject(level, value, old, path) : nothing,
+  )
+}
+
+function failed(...causes: readonly StatusCause[]): Result {
+  return causes.length === 0 ? nothing : { causes, checks: 0 }
 }
 
 function typesOf(schema: JsonObject): readonly string[] {
@@ -46,26 +77,42 @@ function typesOf(schema: JsonObject): readonly string[] {
   return typeof type === 'string' && type !== '' ? [type] : []
 }
 
+function formatAt({ format }: JsonObject, types: readonly string[]): string {
+  if (typeof format !== 'string' || format === '') return ''
+  return formatOf(types.length === 1 ? (types[0] ?? '') : '', format)
+}
+
 function typeOf(value: Json): string {
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
   if (isJsonList(value)) return 'array'
   return value === null ? 'null' : typeof value
 }
 
-function validateType(schema: JsonObject, value: Json, path: string): Causes {
-  const types = typesOf(schema)
-  if (types.length === 0) return []
-  const type = typeOf(value)
-  const fits = types.includes(type) || (type === 'integer' && types.includes('number'))
-  const { format } = schema
-  const isTextWithFormat = typeof format === 'string' && format !== '' && (type === 'string' || type === 'array')
-  if (fits || (isTextWithFormat && !types.includes('number') && !types.includes('integer'))) return []
-  return [wrongType(path, types, type)]
+function checkNull(schema: JsonObject, types: readonly string[], path: string): Result {
+  return schema['nullable'] === true ? { causes: [], checks: 1 } : failed(wrongType(path, types.join(','), 'null'))
 }
 
-function wrongType(path: string, types: readonly string[], actual: string): StatusCause {
-  const words = path === '' ? ' in body' : `${path} in body`
-  return typeInvalid(fieldOf(path), actual, `${words} must be of type ${types.join(',')}: ${goQuote(actual)}`)
+function checkType(types: readonly string[], format: string, value: Json, path: string): Result {
+  const type = typeOf(value)
+  const fits = types.includes(type) || (type === 'integer' && types.includes('number'))
+  const fine: Result = { causes: [], checks: 1 }
+  const isTextOrList = type === 'string' || type === 'array'
+  if (format !== '' && !isTextOrList && !fits && goFormatOf(value) !== format) {
+    return failed(wrongType(path, format, goFormatOf(value)))
+  }
+  const isNumeric = types.includes('number') || types.includes('integer')
+  if (format !== '' && isTextOrList && !isNumeric) return fine
+  return fits ? fine : failed(wrongType(path, types.join(','), type))
+}
+
+/** The format that Go sees in a value. Source: `schemaInfoForType`. */
+function goFormatOf(value: Json): string {
+  if (typeof value !== 'number') return ''
+  return Number.isInteger(value) ? 'int64' : 'float64'
+}
+
+function wrongType(path: string, wanted: string, actual: string): StatusCause {
+  return typeInvalid(fieldOf(path), actual, `${path} in body must be of type ${wanted}: ${goQuote(actual)}`)
 }
 
 function fieldOf(path: string): string {
@@ -81,21 +128,24 @@ function numberAt(schema: JsonObject, key: string): number | undefined {
   return typeof value === 'number' ? value : undefined
 }
 
-function validateString(schema: JsonObject, value: string, path: string): Causes {
+function checkString(schema: JsonObject, format: string, value: string, path: string): Result {
   const causes: StatusCause[] = []
-  const length = [...value].length
   const [most, least] = [numberAt(schema, 'maxLength'), numberAt(schema, 'minLength')]
-  const { pattern, format } = schema
-  if (most !== undefined && length > most) causes.push(tooLong(fieldOf(path), most))
-  else if (least !== undefined && length < least) {
+  const { pattern } = schema as Readonly<Record<string, Json | undefined>>
+  if (most !== undefined && isLonger(value, most)) causes.push(tooLong(fieldOf(path), most))
+  else if (least !== undefined && !isLonger(value, least - 1)) {
     causes.push(say(path, value, `should be at least ${least} chars long`))
   } else if (typeof pattern === 'string' && pattern !== '' && !isMatch(pattern, value)) {
     causes.push(say(path, value, `should match '${pattern}'`))
   }
-  if (typeof format === 'string' && format !== '' && !fitsFormat(format, value)) {
-    causes.push(typeInvalid(fieldOf(path), value, `${path} in body must be of type ${format}: ${goQuote(value)}`))
-  }
-  return causes
+  if (format !== '' && !fitsFormat(format, value)) causes.push(wrongType(path, format, value))
+  return failed(...causes)
+}
+
+/** Characters are counted only where the length leaves a doubt. */
+function isLonger(text: string, most: number): boolean {
+  if (text.length <= most) return false
+  return text.length > 2 * most || [...text].length > most
 }
 
 const patterns = new Map<string, RE2JS | undefined>()
@@ -119,52 +169,75 @@ function compile(pattern: string): RE2JS | undefined {
   }
 }
 
-/** Whether Go's `regexp` would take the pattern. */
-export function isPattern(pattern: string): boolean {
-  return compile(pattern) !== undefined
-}
-
-function validateNumber(schema: JsonObject, value: number, path: string): Causes {
+function checkNumber(
+  schema: JsonObject,
+  types: readonly string[],
+  format: string,
+  value: number,
+  path: string,
+): Result {
   const causes: StatusCause[] = []
-  const factor = numberAt(schema, 'multipleOf')
-  const [most, least] = [numberAt(schema, 'maximum'), numberAt(schema, 'minimum')]
-  if (factor !== undefined && factor > 0 && !Number.isInteger(factor < 1 ? (1 / factor) * value : value / factor)) {
-    causes.push(say(path, value, `should be a multiple of ${factor}`))
+  const [type = ''] = types.length === 1 ? types : []
+  const range = (number: number, what: string): void => {
+    if (fitsRange(number, type, format)) return
+    const shown = format === '' ? `${type} (default format)` : `${type} with format ${format}`
+    causes.push(invalidValue('<nil>', '', `${what} value must be of type ${shown} in ${path}`))
   }
-  if (most !== undefined) {
-    const exclusive = schema['exclusiveMaximum'] === true
-    if (exclusive ? value >= most : value > most) {
-      causes.push(say(path, value, `should be less than ${exclusive ? '' : 'or equal to '}${most}`))
+  const [factor, least, most] = ['multipleOf', 'minimum', 'maximum'].map((key) => numberAt(schema, key))
+  range(value, 'Checked')
+  if (factor !== undefined) {
+    range(factor, 'MultipleOf')
+    if (factor <= 0) {
+      causes.push(
+        invalidValue(fieldOf(path), factor, `factor MultipleOf declared for ${path} must be positive: ${factor}`),
+      )
+    } else if (!Number.isInteger(factor < 1 ? (1 / factor) * value : value / factor)) {
+      causes.push(say(path, value, `should be a multiple of ${factor}`))
     }
   }
   if (least !== undefined) {
+    range(least, 'Minimum boundary')
     const exclusive = schema['exclusiveMinimum'] === true
     if (exclusive ? value <= least : value < least) {
       causes.push(say(path, value, `should be greater than ${exclusive ? '' : 'or equal to '}${least}`))
     }
   }
-  return [...causes, ...validateRange(schema, value, path)]
+  if (most !== undefined) {
+    range(most, 'Maximum boundary')
+    const exclusive = schema['exclusiveMaximum'] === true
+    if (exclusive ? value >= most : value > most) {
+      causes.push(say(path, value, `should be less than ${exclusive ? '' : 'or equal to '}${most}`))
+    }
+  }
+  return { causes, checks: 1 }
 }
 
-function validateRange({ type, format }: JsonObject, value: number, path: string): Causes {
-  if (type !== 'integer' || format !== 'int32' || (value | 0) === value || !Number.isInteger(value)) return []
-  return [invalidValue('<nil>', '', `Checked value must be of type ${type} with format ${format} in ${path}`)]
+const largestFloat32 = 3.4028234663852886e38
+
+function fitsRange(value: number, type: string, format: string): boolean {
+  if (type === 'integer') {
+    return Number.isInteger(value) && (format === 'int32' ? (value | 0) === value : Math.abs(value) <= 2 ** 63)
+  }
+  return format !== 'float' || Math.abs(value) <= largestFloat32
 }
 
-function validateEnum(schema: JsonObject, value: Json, path: string): Causes {
+/** Null is in no enum. */
+function checkEnum(schema: JsonObject, value: Json, path: string): Result {
   const allowed = schema['enum']
-  if (!isJsonList(allowed) || allowed.length === 0 || allowed.some((one) => equalJson(one, value))) return []
+  if (!isJsonList(allowed) || allowed.length === 0) return nothing
+  if (value !== null && allowed.some((one) => equalJson(one, value))) return nothing
   const texts = allowed.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)))
-  return [notSupported(fieldOf(path), value, texts)]
+  return failed(notSupported(fieldOf(path), value ?? '', texts))
 }
 
-function validateList(schema: JsonObject, list: readonly Json[], old: Json | undefined, path: string): Causes {
+function checkList(level: Level, list: readonly Json[], old: Json | undefined, path: string): Result {
+  const { schema, structure } = level
   const items = schemaAt(schema, 'items')
-  const before = items === undefined ? undefined : correlated(schema, old)
-  const causes: StatusCause[] =
-    items === undefined
-      ? []
-      : list.flatMap((item, index) => [...validateValue(items, item, before?.(item), `${path}[${index}]`)])
+  const before = structure === undefined || old === undefined ? undefined : correlatedItem(structure, old)
+  const below = items === undefined ? undefined : { schema: items, structure: schemaAt(structure, 'items') }
+  const found =
+    below === undefined ? [] : list.map((item, index) => check(below, item, before?.(item), `${path}[${index}]`))
+  const causes: StatusCause[] = []
   const [least, most] = [numberAt(schema, 'minItems'), numberAt(schema, 'maxItems')]
   if (least !== undefined && list.length < least) {
     causes.push(say(path, list.length, `should have at least ${least} items`))
@@ -173,22 +246,13 @@ function validateList(schema: JsonObject, list: readonly Json[], old: Json | und
   if (schema['uniqueItems'] === true && list.some((item, i) => list.slice(0, i).some((one) => equalJson(one, item)))) {
     causes.push(say(path, '', "shouldn't contain duplicates"))
   }
-  return causes
+  return merge(...found, { causes, checks: 1 })
 }
 
-/** Finds the old state of an item of a list with keys; items of other lists have none. */
-function correlated(schema: JsonObject, old: Json | undefined): ((item: Json) => Json | undefined) | undefined {
-  const keys = schema['x-kubernetes-list-map-keys']
-  if (schema['x-kubernetes-list-type'] !== 'map' || !isJsonList(keys) || !isJsonList(old)) return undefined
-  const names = keys.map(String)
-  const same = (a: Json, b: Json): boolean =>
-    isJsonObject(a) && isJsonObject(b) && names.every((name) => equalJson(a[name], b[name]))
-  return (item) => old.find((one) => same(one, item))
-}
-
-function validateObject(schema: JsonObject, object: JsonObject, old: Json | undefined, path: string): Causes {
+function checkObject(level: Level, object: JsonObject, old: Json | undefined, path: string): Result {
+  const { schema, structure } = level
   const causes: StatusCause[] = []
-  const keys = Object.keys(object)
+  const keys = Object.keys(object).filter((key) => object[key] !== undefined)
   const [least, most] = [numberAt(schema, 'minProperties'), numberAt(schema, 'maxProperties')]
   if (least !== undefined && keys.length < least) {
     causes.push(say(path, keys.length, `should have at least ${least} properties`))
@@ -197,19 +261,35 @@ function validateObject(schema: JsonObject, object: JsonObject, old: Json | unde
   const properties = schemaAt(schema, 'properties') ?? {}
   const additional = getOwn(schema, 'additionalProperties')
   const before = isJsonObject(old) ? old : {}
-  for (const key of keys) {
-    const value = object[key]
-    const property = schemaAt(properties, key)
-    const inner = property ?? (isJsonObject(additional) ? additional : undefined)
-    if (value === undefined) continue
-    const at = path === '' && property !== undefined ? key : `${path}.${key}`
-    if (inner !== undefined) causes.push(...validateValue(inner, value, getOwn(before, key), at))
-    else if (additional === false) causes.push(say(at, '', 'is a forbidden property'))
+  const found: Result[] = []
+  if (additional === false) {
+    const unknown = keys.filter((key) => !Object.hasOwn(properties, key))
+    causes.push(
+      ...unknown.map((key) => invalidValue(fieldOf(path), key, `${path}.${key} in body is a forbidden property`)),
+    )
   }
-  return [...causes, ...validateRequired(schema, object, path)]
+  for (const key of keys) {
+    if (!isJsonObject(additional) || Object.hasOwn(properties, key)) continue
+    const below = { schema: additional, structure: structureOf(structure, key) }
+    found.push(check(below, object[key] ?? null, getOwn(before, key), `${path}.${key}`))
+  }
+  for (const key of Object.keys(properties)) {
+    const property = schemaAt(properties, key)
+    const value = getOwn(object, key)
+    if (property === undefined || value === undefined) continue
+    // Old and new objects are seen in the same version, so that changes of their types are not.
+    const isType = path === '' && (key === 'kind' || key === 'apiVersion')
+    const below = { schema: property, structure: structureOf(structure, key) }
+    found.push(check(below, value, isType ? undefined : getOwn(before, key), path === '' ? key : `${path}.${key}`))
+  }
+  return merge({ causes, checks: 0 }, ...found, failed(...missing(schema, object, path)))
 }
 
-function validateRequired(schema: JsonObject, object: JsonObject, path: string): Causes {
+function structureOf(structure: JsonObject | undefined, key: string): JsonObject | undefined {
+  return structure === undefined ? undefined : schemaOfKey(structure, key)
+}
+
+function missing(schema: JsonObject, object: JsonObject, path: string): Causes {
   const names = schema['required']
   if (!isJsonList(names)) return []
   return names
@@ -219,77 +299,54 @@ function validateRequired(schema: JsonObject, object: JsonObject, path: string):
 }
 
 /** These say which schema failed, not which field. */
-function general(words: string): StatusCause {
-  return invalidValue('<nil>', '', words)
+function general(words: string): Result {
+  return failed(invalidValue('<nil>', '', words))
 }
 
-function validateJunctors(schema: JsonObject, value: Json, path: string): Causes {
-  const causes: StatusCause[] = []
-  const shown = goQuote(path)
-  const [any, one, all] = ['anyOf', 'oneOf', 'allOf'].map((key) =>
-    schemasAt(schema, key).map((inner) => validateValue(inner, value, undefined, path)),
-  )
-  if (any !== undefined && any.length > 0 && any.every((found) => found.length > 0)) {
-    causes.push(general(`${shown} must validate at least one schema (anyOf)`), ...(any[0] ?? []))
-  }
-  const valid = (one ?? []).filter((found) => found.length === 0).length
-  if (one !== undefined && one.length > 0 && valid !== 1) {
-    const found = valid === 0 ? 'Found none valid' : `Found ${valid} valid alternatives`
-    const best = valid === 0 ? (one[0] ?? []) : []
-    causes.push(general(`${shown} must validate one and only one schema (oneOf). ${found}`), ...best)
-  }
-  const failed = (all ?? []).filter((found) => found.length > 0)
-  if (failed.length > 0) {
-    const none = failed.length === all?.length ? '. None validated' : ''
-    causes.push(...failed.flat(), general(`${shown} must validate all the schemas (allOf)${none}`))
-  }
+function checkJunctors({ schema, structure }: Level, value: Json, old: Json | undefined, path: string): Result {
   const not = schemaAt(schema, 'not')
-  if (not !== undefined && validateValue(not, value, undefined, path).length === 0) {
-    causes.push(general(`${shown} must not validate the schema (not)`))
-  }
-  return causes
+  // A combined schema is held to the value as it is; only what is below it is compared with the old state.
+  const inside = (inner: JsonObject): Result => checkAnew({ schema: inner, structure }, value, old, path)
+  return merge(
+    { causes: [], checks: 1 },
+    checkAny(schemasAt(schema, 'anyOf').map(inside), path),
+    checkOne(schemasAt(schema, 'oneOf').map(inside), path),
+    checkAll(schemasAt(schema, 'allOf').map(inside), path),
+    not !== undefined && inside(not).causes.length === 0
+      ? general(`${goQuote(path)} must not validate the schema (not)`)
+      : nothing,
+  )
+}
+
+function checkAny(found: readonly Result[], path: string): Result {
+  const good = found.find(({ causes }) => causes.length === 0)
+  if (found.length === 0 || good !== undefined) return good ?? nothing
+  return merge(general(`${goQuote(path)} must validate at least one schema (anyOf)`), best(found))
+}
+
+function checkOne(found: readonly Result[], path: string): Result {
+  if (found.length === 0) return nothing
+  const good = found.filter(({ causes }) => causes.length === 0)
+  if (good.length === 1) return good[0] ?? nothing
+  const words = `${goQuote(path)} must validate one and only one schema (oneOf)`
+  return good.length === 0
+    ? merge(general(`${words}. Found none valid`), best(found))
+    : general(`${words}. Found ${good.length} valid alternatives`)
+}
+
+function checkAll(found: readonly Result[], path: string): Result {
+  const bad = found.filter(({ causes }) => causes.length > 0)
+  if (bad.length === 0) return merge(...found)
+  const none = bad.length === found.length ? '. None validated' : ''
+  return merge(...found, general(`${goQuote(path)} must validate all the schemas (allOf)${none}`))
+}
+
+/** The first of those with the most checks. */
+function best(found: readonly Result[]): Result {
+  return found.reduce((chosen, one) => (one.checks > chosen.checks ? one : chosen), found[0] ?? nothing)
 }
 
 function schemasAt(schema: JsonObject, key: string): readonly JsonObject[] {
   const list = schema[key]
   return isJsonList(list) ? list.filter(isJsonObject) : []
-}
-
-/** Doubled items in lists that are sets or have keys. Source: `structurallisttype.ValidateListSetsAndMaps`. */
-export function validateListTypes(schema: JsonObject | undefined, value: Json | undefined, path = ''): Causes {
-  if (schema === undefined || typeof value !== 'object' || value === null) return []
-  if (isJsonList(value)) {
-    const items = schemaAt(schema, 'items')
-    return [
-      ...doubled(schema, value, path),
-      ...value.flatMap((item, index) => [...validateListTypes(items, item, `${path}[${index}]`)]),
-    ]
-  }
-  const properties = schemaAt(schema, 'properties') ?? {}
-  const additional = schemaAt(schema, 'additionalProperties')
-  return Object.entries(value).flatMap(([key, inner]) => {
-    const property = schemaAt(properties, key)
-    const at = property === undefined ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`
-    return [...validateListTypes(property ?? additional, inner, at)]
-  })
-}
-
-function doubled(schema: JsonObject, list: readonly Json[], path: string): Causes {
-  const type = schema['x-kubernetes-list-type']
-  const keys = schema['x-kubernetes-list-map-keys']
-  if (type !== 'set' && type !== 'map') return []
-  const names = isJsonList(keys) ? keys.map(String) : []
-  const seen = new Set<string>()
-  return list.flatMap((item, index) => {
-    const shown = type === 'map' && isJsonObject(item) ? keysOf(item, names) : item
-    const text = JSON.stringify(shown)
-    const isDoubled = seen.has(text)
-    seen.add(text)
-    const message = `Duplicate value: ${formatValue(shown)}`
-    return isDoubled ? [{ reason: 'FieldValueDuplicate', field: `${path}[${index}]`, message } as const] : []
-  })
-}
-
-function keysOf(item: JsonObject, names: readonly string[]): JsonObject {
-  return Object.fromEntries(names.toSorted().map((name) => [name, item[name]]))
 }

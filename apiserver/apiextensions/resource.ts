@@ -8,12 +8,10 @@ import { findFirst, parseJsonPath } from '../../apimachinery/json-path.ts'
 import { isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { compileCustom, customDefinition } from '../../apimachinery/schema/custom.ts'
 import type { Schemas, Struct } from '../../apimachinery/schema/schema.ts'
-import { schemaAt } from '../../apimachinery/schema/structural.ts'
-import { validateListTypes, validateValue } from '../../apimachinery/schema/validate.ts'
-import type { StatusCause } from '../../apimachinery/status.ts'
 import { columnsOf } from './columns.ts'
 import type { Convert } from './conversion.ts'
-import { type ScalePaths, scaleCauses } from './scale.ts'
+import type { ScalePaths } from './scale.ts'
+import { customValidation } from './validation.ts'
 
 /** One version of a custom kind, ready to be served. */
 export type CustomVersion = {
@@ -87,8 +85,7 @@ function customVersion(
   const schema = isJsonObject(root) ? (root as JsonObject) : {}
   const struct = compileCustom(schemas, { group: facts.group, version: facts.version, kind: facts.kind, schema })
   const { scale } = version.subresources ?? {}
-  const validate = (object: ApiObject, old?: ApiObject): readonly StatusCause[] =>
-    validateObject(schema, scale, object, old)
+  const { validate, validateStatus, warningsOf } = customValidation(schema, scale)
   const resource: Resource = {
     facts,
     definition: customDefinition(facts),
@@ -97,8 +94,8 @@ function customVersion(
     validateName: (name) => isDns1123Subdomain(name),
     validate: (object) => validate(object),
     validateUpdate: validate,
-    validateStatusUpdate: (object, old) => validateStatus(schema, scale, object, old),
-    warnings: (object, old) => finalizerWarnings(object, old),
+    validateStatusUpdate: validateStatus,
+    warnings: warningsOf,
     ...(version.subresources?.status === undefined ? { prepareForUpdate: bumpOnAnyChange } : {}),
     columns: columnsOf(version.additionalPrinterColumns),
     ...selectable(version),
@@ -132,56 +129,6 @@ function readable({ custom }: Struct, object: ApiObject): ApiObject {
   // API objects are JSON.
   const json = object as unknown as JsonObject
   return custom.fillDefaults(custom.prune(json)) as unknown as ApiObject
-}
-
-function validateObject(
-  schema: JsonObject,
-  scale: ScalePaths | undefined,
-  object: ApiObject,
-  old: ApiObject | undefined,
-): readonly StatusCause[] {
-  const value = object as unknown as JsonObject
-  const before = old as unknown as JsonObject | undefined
-  const hadDoubled = before !== undefined && validateListTypes(schema, before).length > 0
-  return [
-    ...validateValue(schema, value, before),
-    ...(scale === undefined ? [] : scaleCauses(scale, value)),
-    ...(hadDoubled ? [] : validateListTypes(schema, value)),
-  ]
-}
-
-/** Only the status is looked at, and paths in the text begin there. */
-function validateStatus(
-  schema: JsonObject,
-  scale: ScalePaths | undefined,
-  object: ApiObject,
-  old: ApiObject,
-): readonly StatusCause[] {
-  const value = (object as unknown as JsonObject)['status']
-  const before = (old as unknown as JsonObject)['status']
-  const inner = schemaAt(schemaAt(schema, 'properties'), 'status')
-  const causes = value === undefined || inner === undefined ? [] : validateValue(inner, value, before)
-  const below = causes.map((cause) => ({
-    ...cause,
-    field: cause.field === undefined || cause.field === '<nil>' ? 'status' : `status.${cause.field}`,
-  }))
-  const onlyStatus = scale === undefined ? undefined : { ...scale, specReplicasPath: '' }
-  return [...below, ...(onlyStatus === undefined ? [] : scaleCauses(onlyStatus, object as unknown as JsonObject))]
-}
-
-const standardFinalizers = ['orphan', 'foregroundDeletion', 'kubernetes']
-
-/** Source: customresource `validateKubeFinalizerName`. */
-function finalizerWarnings({ metadata }: ApiObject, old: ApiObject | undefined): readonly string[] {
-  const before = old?.metadata.finalizers ?? []
-  const added = (metadata.finalizers ?? []).filter((name) => !before.includes(name)).toSorted()
-  return added
-    .filter((name) => !name.includes('/') && !standardFinalizers.includes(name))
-    .map((name) => {
-      const path = name.includes('.') ? ' including a path (/)' : ''
-      const words = `prefer a domain-qualified finalizer name${path} to avoid accidental conflicts with other finalizer writers`
-      return `metadata.finalizers: ${JSON.stringify(name)}: ${words}`
-    })
 }
 
 /** Without a status subresource every change but that of metadata is a new generation. */

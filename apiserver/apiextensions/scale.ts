@@ -115,13 +115,61 @@ function setAt(object: JsonObject, [name = '', ...rest]: readonly string[], valu
   return next
 }
 
-/** Replicas are counts. Source: `ValidateScaleSpec`, `ValidateScaleStatus`. */
-export function scaleCauses(paths: ScalePaths, object: JsonObject): readonly StatusCause[] {
-  return [paths.specReplicasPath, paths.statusReplicasPath].flatMap((path) => {
-    const value = valueAt(path, object)
-    if (typeof value !== 'number') return []
-    const field = path.replace(/^\./, '')
-    if (value < 0) return [invalidValue(field, value, 'should be a non-negative integer')]
-    return value > 2 ** 31 - 1 ? [invalidValue(field, value, `should be less than or equal to ${2 ** 31 - 1}`)] : []
-  })
+/** What is wrong with the wanted count. Source: `ValidateScaleSpec`. */
+export function specReplicasCauses({ specReplicasPath }: ScalePaths, object: JsonObject): readonly StatusCause[] {
+  return countCauses(specReplicasPath, object)
+}
+
+/** What is wrong with the present count and the selector. Source: `ValidateScaleStatus`. */
+export function statusReplicasCauses(paths: ScalePaths, object: JsonObject): readonly StatusCause[] {
+  const { statusReplicasPath, labelSelectorPath = '' } = paths
+  const selector = labelSelectorPath === '' ? undefined : nested(labelSelectorPath, object, 'string')
+  return [
+    ...countCauses(statusReplicasPath, object),
+    ...(selector?.problem === undefined ? [] : [invalidValue(labelSelectorPath, '', selector.problem)]),
+  ]
+}
+
+function countCauses(path: string, object: JsonObject): readonly StatusCause[] {
+  const { value, problem } = nested(path, object, 'int64')
+  if (problem !== undefined) return [invalidValue(path, 0, problem)]
+  if (typeof value !== 'number') return []
+  if (value < 0) return [invalidValue(path, value, 'should be a non-negative integer')]
+  return value > 2 ** 31 - 1 ? [invalidValue(path, value, `should be less than or equal to ${2 ** 31 - 1}`)] : []
+}
+
+/** A value of a Go type, or Go's complaint. Source: apimachinery `unstructured.NestedInt64`. */
+function nested(
+  path: string,
+  object: JsonObject,
+  type: 'int64' | 'string',
+): { readonly value?: Json; readonly problem?: string } {
+  const names = path.replace(/^\./, '').split('.')
+  let value: Json = object
+  for (const [index, name] of names.entries()) {
+    if (!isJsonObject(value)) {
+      const at = `.${names.slice(0, index).join('.')}`
+      return {
+        problem: `${at} accessor error: ${goText(value)} is of the type ${goType(value)}, expected map[string]interface{}`,
+      }
+    }
+    const inner: Json | undefined = value[name]
+    if (inner === undefined) return {}
+    value = inner
+  }
+  if (goType(value) === type) return { value }
+  return {
+    problem: `.${names.join('.')} accessor error: ${goText(value)} is of the type ${goType(value)}, expected ${type}`,
+  }
+}
+
+function goType(value: Json): string {
+  if (value === null) return '<nil>'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64'
+  if (typeof value === 'object') return Array.isArray(value) ? '[]interface {}' : 'map[string]interface {}'
+  return typeof value === 'boolean' ? 'bool' : 'string'
+}
+
+function goText(value: Json): string {
+  return value === null ? '<nil>' : typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
