@@ -5,7 +5,7 @@ import { parseTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, read } from '../registry/typed-reader.ts'
-import { sharedAudiences, type TokenVerifier } from './token.ts'
+import { goodFor, type TokenVerifier } from './token.ts'
 
 const secretType = 'bootstrap.kubernetes.io/token'
 const defaultGroup = 'system:bootstrappers'
@@ -24,7 +24,7 @@ export function createBootstrapTokenVerifier(
     if (stored === undefined || !isGood(stored, id, secret, clock.now())) return undefined
     const groups = groupsOf(stored)
     if (groups === undefined) return undefined
-    return { user: { name: `system:bootstrap:${id}`, groups }, audiences: sharedAudiences(audiences, apiAudiences) }
+    return goodFor({ name: `system:bootstrap:${id}`, groups }, audiences, apiAudiences)
   }
 }
 

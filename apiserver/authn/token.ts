@@ -93,13 +93,14 @@ export function createStaticTokenVerifier(
 ): TokenVerifier {
   return async (token, audiences) => {
     const user = users.get(token)
-    return user === undefined ? undefined : { user, audiences: sharedAudiences(audiences, apiAudiences) }
+    return user === undefined ? undefined : goodFor(user, audiences, apiAudiences)
   }
 }
 
-/** Methods without audiences of their own are good for the API server's. */
-export function sharedAudiences(wanted: readonly string[], own: readonly string[]): readonly string[] {
-  return wanted.length === 0 ? own : wanted.filter((audience) => own.includes(audience))
+/** Methods without audiences of their own are good for the API server's, and for no others. */
+export function goodFor(user: UserInfo, wanted: readonly string[], own: readonly string[]): TokenUser | undefined {
+  const audiences = wanted.length === 0 ? own : wanted.filter((audience) => own.includes(audience))
+  return audiences.length === 0 && wanted.length > 0 ? undefined : { user, audiences }
 }
 
 /** Asks one verifier after the other; what was wrong with the token in one kind's eyes does not stop the next. */

@@ -1,16 +1,20 @@
 /** "May this user do that?", asked of the API: the reviews of `authorization.k8s.io`. */
-import type { SelfSubjectAccessReview, SubjectAccessReview } from '../../api/authorization/v1.ts'
-import { invalidValue } from '../../apimachinery/field-errors.ts'
-import { badRequest, invalid, type StatusCause } from '../../apimachinery/status.ts'
+import { badRequest, invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
 import { joinErrors } from '../authn/join-errors.ts'
 import type { RuleResolver, UserRules } from '../authz/authorizer.ts'
 import type { PolicyRule } from '../authz/rbac-rules.ts'
 import type { ApiRequest } from '../http/api-request.ts'
-import type { RequestInfo, UserInfo } from '../http/request-info.ts'
+import type { UserInfo } from '../http/request-info.ts'
 import { asJson, requiredBody } from './answers.ts'
+import {
+  askedRequest,
+  localCauses,
+  metadataCauses,
+  type Question,
+  questionCauses,
+  subjectCauses,
+} from './review-question.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from './subresource.ts'
-
-type Question = SelfSubjectAccessReview['spec']
 
 /** All four reviews; `rulesFor` lists what a user may do. */
 export function accessReviewHandlers(rulesFor: RuleResolver): readonly SubresourceHandler[] {
@@ -40,7 +44,7 @@ function review(
 
 async function reviewSelf(request: ApiRequest, context: SubresourceContext): Promise<SubresourceAnswer> {
   const body = await requiredBody(context, request, 'authorization.v1.SelfSubjectAccessReview')
-  refuseAny('SelfSubjectAccessReview', questionCauses(body.spec))
+  refuseAny([...questionCauses(body.spec), ...metadataCauses(body.metadata, false)])
   return { code: 201, object: asJson({ ...body, status: await decide(context, request.user, body.spec) }) }
 }
 
@@ -51,8 +55,13 @@ async function reviewOther(
 ): Promise<SubresourceAnswer> {
   const kind = namespace === undefined ? 'SubjectAccessReview' : 'LocalSubjectAccessReview'
   const body = await requiredBody(context, request, `authorization.v1.${kind}`)
-  refuseAny(kind, [...questionCauses(body.spec), ...subjectCauses(body.spec)])
-  if (namespace !== undefined) refuseOtherNamespace(body.spec, namespace)
+  const causes = [
+    ...questionCauses(body.spec),
+    ...subjectCauses(body.spec),
+    ...metadataCauses(body.metadata, namespace !== undefined),
+    ...(namespace === undefined ? [] : localCauses(body.spec, namespace)),
+  ]
+  refuseAny(causes)
   const { user = '', uid, groups = [], extra } = body.spec
   const subject: UserInfo = {
     name: user,
@@ -60,97 +69,27 @@ async function reviewOther(
     ...(uid === undefined ? {} : { uid }),
     ...(extra === undefined ? {} : { extra }),
   }
-  return { code: 201, object: asJson({ ...body, status: await decide(context, subject, body.spec) }) }
+  const metadata = namespace === undefined ? body.metadata : { ...body.metadata, namespace }
+  return { code: 201, object: asJson({ ...body, metadata, status: await decide(context, subject, body.spec) }) }
 }
 
-function refuseOtherNamespace({ resourceAttributes, nonResourceAttributes }: Question, namespace: string): void {
-  const kind = { group: 'authorization.k8s.io', kind: 'LocalSubjectAccessReview' }
-  if (nonResourceAttributes !== undefined) {
-    throw invalid(kind, '', [
-      invalidValue('spec.nonResourceAttributes', asJson(nonResourceAttributes), 'disallowed on this kind of request'),
-    ])
-  }
-  if (resourceAttributes?.namespace === namespace) return
-  throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`)
-}
-
-function refuseAny(kind: string, causes: readonly StatusCause[]): void {
-  if (causes.length > 0) throw invalid({ group: 'authorization.k8s.io', kind }, '', causes)
-}
-
-/** Exactly one of the two kinds of question. */
-export function questionCauses({ resourceAttributes, nonResourceAttributes }: Question): readonly StatusCause[] {
-  if (resourceAttributes !== undefined && nonResourceAttributes !== undefined) {
-    return [
-      invalidValue(
-        'spec.nonResourceAttributes',
-        asJson(nonResourceAttributes),
-        'cannot be specified in combination with resourceAttributes',
-      ),
-    ]
-  }
-  if (resourceAttributes === undefined && nonResourceAttributes === undefined) {
-    return [
-      invalidValue(
-        'spec.resourceAttributes',
-        null,
-        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
-      ),
-    ]
-  }
-  return []
-}
-
-function subjectCauses({ user = '', groups = [] }: SubjectAccessReview['spec']): readonly StatusCause[] {
-  if (user !== '' || groups.length > 0) return []
-  return [invalidValue('spec.user', user, 'at least one of user or group must be specified')]
+/** Upstream forgets the kind here: the message begins with a dot, and the details have none. */
+function refuseAny(causes: readonly StatusCause[]): void {
+  if (causes.length === 0) return
+  const { message, details } = invalid({ group: 'authorization.k8s.io', kind: '' }, '', causes)
+  throw new StatusError('Invalid', message, { group: 'authorization.k8s.io', causes: details?.causes ?? [] })
 }
 
 async function decide({ authorizer }: SubresourceContext, user: UserInfo, question: Question): Promise<object> {
-  const { type, reason, error } = await authorizer({ user, info: infoOf(question) })
+  const { info, problems } = askedRequest(question)
+  const { type, reason, error } = await authorizer({ user, info })
+  const errors = [...(error === undefined ? [] : [error]), ...problems]
   return {
     allowed: type === 'allow',
     ...(type === 'deny' ? { denied: true } : {}),
     ...(reason === '' ? {} : { reason }),
-    ...(error === undefined ? {} : { evaluationError: error }),
+    ...(errors.length === 0 ? {} : { evaluationError: errors.join('; ') }),
   }
-}
-
-/** The question as a request would put it. */
-export function infoOf({ resourceAttributes, nonResourceAttributes }: Question): RequestInfo {
-  const {
-    verb = '',
-    group = '',
-    version = '',
-    namespace = '',
-    resource = '',
-    subresource = '',
-    name = '',
-  } = resourceAttributes ?? {}
-  const fieldSelector = selectorOf(resourceAttributes)
-  return {
-    isResourceRequest: resourceAttributes !== undefined,
-    verb: resourceAttributes === undefined ? (nonResourceAttributes?.verb ?? '') : verb,
-    apiPrefix: '',
-    group,
-    version,
-    namespace,
-    resource,
-    subresource,
-    name,
-    parts: [],
-    path: nonResourceAttributes?.path ?? '',
-    ...(fieldSelector === '' ? {} : { fieldSelector }),
-  }
-}
-
-function selectorOf(attributes: Question['resourceAttributes']): string {
-  const { rawSelector, requirements = [] } = attributes?.fieldSelector ?? {}
-  if (rawSelector !== undefined && rawSelector !== '') return rawSelector
-  return requirements
-    .filter(({ operator, values }) => operator === 'In' && values?.length === 1)
-    .map(({ key, values }) => `${key}=${values?.[0] ?? ''}`)
-    .join(',')
 }
 
 async function reviewRules(
@@ -161,7 +100,10 @@ async function reviewRules(
   const body = await requiredBody(context, request, 'authorization.v1.SelfSubjectRulesReview')
   const { namespace = '' } = body.spec
   if (namespace === '') throw badRequest('no namespace on request')
-  return { code: 201, object: asJson({ ...body, status: rulesStatus(rulesFor(request.user, namespace)) }) }
+  // Upstream's answer is about the rules alone: the question is not in it.
+  const { kind, apiVersion } = body
+  const status = rulesStatus(rulesFor(request.user, namespace))
+  return { code: 201, object: asJson({ kind, apiVersion, metadata: {}, spec: {}, status }) }
 }
 
 /** A user's rules as the review shows them. */

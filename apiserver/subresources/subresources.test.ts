@@ -3,7 +3,6 @@ import type { Binding, Endpoints, Node, Pod, Service } from '../../api/core/v1.t
 import type { PodDisruptionBudget } from '../../api/policy/v1.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { StatusError } from '../../apimachinery/status.ts'
-import { infoOf, questionCauses } from './access-reviews.ts'
 import { bindingCauses, bound } from './binding.ts'
 import { planEviction, spent } from './eviction.ts'
 import { chooseContainer, kubeletAddress } from './kubelet-location.ts'
@@ -12,6 +11,7 @@ import { kubeletLogQuery, logOptionCauses } from './pod-log.ts'
 import { kubeletPath, requestHead } from './pod-streams.ts'
 import { backendPath, rootRedirect } from './proxy.ts'
 import { parseProxyName, podAddress, serviceAddress } from './proxy-target.ts'
+import { askedRequest, questionCauses } from './review-question.ts'
 import { scaleOf, withScale } from './scale.ts'
 import { tokenRequestCauses } from './token-request.ts'
 
@@ -413,7 +413,7 @@ describe('reviews', () => {
 
   it('put the question as a request would', () => {
     const fieldSelector = { requirements: [{ key: 'spec.nodeName', operator: 'In', values: ['one'] }] }
-    expect(infoOf({ resourceAttributes: { verb: 'list', resource: 'pods', fieldSelector } })).toMatchObject({
+    expect(askedRequest({ resourceAttributes: { verb: 'list', resource: 'pods', fieldSelector } }).info).toMatchObject({
       isResourceRequest: true,
       verb: 'list',
       resource: 'pods',

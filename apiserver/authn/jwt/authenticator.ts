@@ -5,7 +5,7 @@
 import { decodeJwt } from 'jose'
 import type { Clock } from '../../../component-base/clock.ts'
 import type { Logger } from '../../../component-base/logger.ts'
-import { sharedAudiences, TokenError, type TokenVerifier } from '../token.ts'
+import { goodFor, TokenError, type TokenVerifier } from '../token.ts'
 import { userOfClaims } from './claims.ts'
 import type { JwtAuthenticatorConfig } from './configuration.ts'
 import { expandGroups } from './distributed-claims.ts'
@@ -62,7 +62,7 @@ export function createJwtAuthenticator(config: JwtAuthenticatorConfig, options: 
       const verified = await verifyToken(token, config, keys, options)
       const claims = await expandGroups(verified, config, keys, options, signal)
       const user = userOfClaims(config, expressions, claims)
-      return { user, audiences: sharedAudiences(audiences, options.apiAudiences) }
+      return goodFor(user, audiences, options.apiAudiences)
     },
   }
 }
