@@ -21,6 +21,13 @@ export function getOwn(object: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined
 }
 
+/** What Go's decoder calls a value that it did not expect. */
+export function goType(value: unknown): string {
+  if (value === null || value === undefined) return 'null'
+  if (Array.isArray(value)) return 'array'
+  return typeof value === 'boolean' ? 'bool' : typeof value
+}
+
 /** Tells lists from the other JSON values, keeping the type of their items. */
 export function isJsonList(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value)

@@ -145,7 +145,7 @@ export function invalid(kind: GroupKind, name: string, causes: readonly StatusCa
   return new StatusError('Invalid', `${qualifiedKind} "${name}" is invalid: ${all}`, {
     ...(name === '' ? {} : { name }),
     ...(kind.group === '' ? {} : { group: kind.group }),
-    kind: kind.kind,
+    ...(kind.kind === '' ? {} : { kind: kind.kind }),
     causes,
   })
 }

@@ -33,7 +33,10 @@ function validateConfigMap({ data = {}, binaryData = {} }: ConfigMap): Causes {
   return [
     ...Object.keys(data).flatMap((key) => [
       ...invalidValues(`data[${key}]`, key, isConfigMapKey(key)),
-      ...when(key in binaryData, invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData')),
+      ...when(
+        Object.hasOwn(binaryData, key),
+        invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData'),
+      ),
     ]),
     ...Object.keys(binaryData).flatMap((key) => invalidValues(`binaryData[${key}]`, key, isConfigMapKey(key))),
     ...when(size > maxDataBytes, tooLong('[]', maxDataBytes)),

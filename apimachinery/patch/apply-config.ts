@@ -4,7 +4,7 @@
  * Source: structured-merge-diff `typed/validate.go`.
  */
 import { goQuote } from '../field-errors.ts'
-import { isDeeperThan, isJsonList, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts'
+import { goType, isDeeperThan, isJsonList, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts'
 import { canonicalQuantity } from '../quantity.ts'
 import { canonicalMicroTime, canonicalTime } from '../schema/scalars.ts'
 import type { Field, FieldType, ScalarName, Struct } from '../schema/schema.ts'
@@ -15,10 +15,10 @@ const maxDepth = 500
 
 /** The configuration without nulls, or the answer to one that does not fit the schema. */
 export function decodeConfiguration(struct: Struct, value: unknown): JsonObject {
-  if (!isJsonObject(value))
-    throw badRequest(
-      'error decoding YAML: error unmarshaling JSON: json: cannot unmarshal into Go value of type map[string]interface {}',
-    )
+  if (!isJsonObject(value)) {
+    const problem = `json: cannot unmarshal ${goType(value)} into Go value of type map[string]interface {}`
+    throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${problem}`)
+  }
   if (isDeeperThan(value, maxDepth)) throw badRequest('exceeded max depth')
   const { config, problem } = typedConfiguration(struct, value)
   if (problem === undefined) return config

@@ -6,6 +6,7 @@
 import {
   equalJson,
   getOwn,
+  goType,
   isDeeperThan,
   isJsonList,
   isJsonObject,
@@ -41,13 +42,17 @@ export function applyJsonPatch(document: JsonObject, operations: unknown): JsonO
 
 function checkPatch(operations: unknown): readonly JsonObject[] {
   if (!Array.isArray(operations)) {
-    const kind = isJsonObject(operations) ? 'object' : typeof operations
-    throw badRequest(`json: cannot unmarshal ${kind} into Go value of type jsonpatch.Patch`)
+    const kind = goType(operations)
+    // The only value of another type that Go takes for a list.
+    if (kind === 'null') return []
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${kind} into Go value of type []handlers.jsonPatchOp`,
+    )
   }
   if (operations.length > maxOperations) {
     throw new StatusError(
       'RequestEntityTooLarge',
-      `Request entity is too large: The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`,
+      `Request entity too large: The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`,
     )
   }
   if (isDeeperThan(operations as Json, maxDepth)) throw badRequest('exceeded max depth')
@@ -151,8 +156,11 @@ class Applier {
   #replace(path: string, value: Json): void {
     const place = this.#find(path)
     if (place === undefined) throw missing(`replace operation does not apply: doc is missing path: ${path}`)
-    if (read(place) === undefined) throw missing(`replace operation does not apply: doc is missing key: ${path}`)
     const { container, key } = place
+    // Upstream's library notices what is missing in lists only.
+    if (isJsonList(container) && read(place) === undefined) {
+      throw missing(`replace operation does not apply: doc is missing key: ${path}`)
+    }
     const index = isJsonList(container) ? listIndex(container.length, key) : undefined
     if (!isJsonList(container)) setOwn(container, key, value)
     else if (index !== undefined) container[index] = value
@@ -167,7 +175,8 @@ class Applier {
 
   #copy(source: string, path: string): void {
     const place = this.#find(source)
-    const value = place === undefined ? undefined : read(place)
+    const isField = place !== undefined && !isJsonList(place.container)
+    const value = place === undefined ? undefined : (read(place) ?? (isField ? null : undefined))
     if (value === undefined) throw missing(`copy operation does not apply: doc is missing from path: ${source}`)
     this.#copiedBytes += JSON.stringify(value).length
     if (this.#copiedBytes > maxCopiedBytes) {

@@ -1,12 +1,18 @@
 /** JSON Merge Patch (RFC 7386): objects merge, null deletes, everything else replaces. */
-import { getOwn, isDeeperThan, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts'
+import { getOwn, goType, isDeeperThan, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts'
 import { badRequest } from '../status.ts'
 
 const maxDepth = 1000
 
 /** Applies a merge patch to an object; a body that is no object is refused. */
 export function applyMergePatch(document: JsonObject, patch: unknown): JsonObject {
-  if (!isJsonObject(patch)) throw badRequest('Invalid JSON Patch')
+  // Go takes null for an empty map, and the library that merges does not.
+  if (patch === null) throw badRequest('Invalid JSON Patch')
+  if (!isJsonObject(patch)) {
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${goType(patch)} into Go value of type map[string]interface {}`,
+    )
+  }
   if (isDeeperThan(patch, maxDepth)) throw badRequest('exceeded max depth')
   return mergeObject(document, patch)
 }

@@ -11,6 +11,7 @@
 import {
   equalJson,
   getOwn,
+  goType,
   isDeeperThan,
   isJsonList,
   isJsonObject,
@@ -42,8 +43,11 @@ export function applyStrategicMerge(
 
 /** Applies a strategic merge patch to an object of a compiled definition. */
 export function mergeStruct(struct: Struct, document: JsonObject, patch: unknown): JsonObject {
-  if (!isJsonObject(patch))
-    throw badRequest('error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}')
+  // Go takes null for an empty map.
+  if (patch === null) return document
+  if (!isJsonObject(patch)) {
+    throw badRequest(`json: cannot unmarshal ${goType(patch)} into Go value of type map[string]interface {}`)
+  }
   if (isDeeperThan(patch, maxDepth)) throw badRequest('exceeded max depth')
   return mergeMap({ type: 'struct', struct }, document, patch)
 }
@@ -108,7 +112,7 @@ function checkRetainKeys(keep: Json, patch: JsonObject): void {
   const fits = Object.entries(patch).every(
     ([key, value]) => value === null || key.startsWith('$') || keep.includes(key),
   )
-  if (!fits) throw unprocessable("patch content doesn't match retainKeys list")
+  if (!fits) throw badRequest('invalid patch format of retainKeys')
 }
 
 function deletePrimitives(merged: MutableObject, name: string, values: Json): void {

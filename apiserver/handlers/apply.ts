@@ -14,6 +14,7 @@ import { decodeResource } from '../registry/decode.ts'
 import { ignoredFields } from '../registry/managed-fields.ts'
 import { apiVersionOf, type HandlerContext, type ResourceHandler } from './context.ts'
 import { isTrue } from './read-options.ts'
+import { checkName } from './update.ts'
 import { type BodyOptions, parseWriteOptions } from './write-options.ts'
 import { sendWritten } from './written.ts'
 
@@ -24,9 +25,8 @@ export const applyPatch: ResourceHandler = async (context, resource, request, re
   const options = parseWriteOptions(request, 'PatchOptions')
   requireManager(query)
   const text = (await request.body()).toString('utf8')
-  const config = readConfiguration(context, resource, info.name, text)
-  checkDoubledKeys(text, options)
-  const apply = applier(context, resource, request, config, options.fieldManager)
+  const config = readConfiguration(context, resource, text)
+  const apply = applier(context, resource, request, config, options.fieldManager, () => checkDoubledKeys(text, options))
   const key = { namespace: info.namespace, name: info.name }
   const write = { ...options, subresource: info.subresource, keepManagedFields: true }
   try {
@@ -51,17 +51,42 @@ function requireManager(query: URLSearchParams): void {
   ])
 }
 
-function readConfiguration({ schemas }: HandlerContext, resource: Resource, name: string, text: string): JsonObject {
-  const value = parseYamlText(text)
-  const config = decodeConfiguration(structOf(schemas, resource.definition), value)
+function readConfiguration({ schemas, resources }: HandlerContext, resource: Resource, text: string): JsonObject {
+  // Go takes an empty body for an empty map.
+  const value = parseConfiguration(text) ?? {}
+  const config = isJsonObject(value) ? value : {}
+  const [apiVersion, kind] = [String(config['apiVersion'] ?? ''), String(config['kind'] ?? '')]
   const expected = apiVersionOf(resource.facts)
-  if (config['apiVersion'] !== expected) {
+  if (isJsonObject(value) && (apiVersion !== expected || kind !== resource.facts.kind)) {
+    const { kind: ownKind } = resource.facts
+    const isServed = resources.all().some(({ facts }) => facts.kind === ownKind && apiVersionOf(facts) === apiVersion)
+    if (kind !== ownKind || !isServed) {
+      const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion]
+      throw badRequest(`invalid object type: ${group}/${version}, Kind=${kind}`)
+    }
     throw badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${String(config['apiVersion'] ?? '')}, expected: ${expected}`,
+      `Incorrect version specified in apply patch. Specified patch version: ${apiVersion}, expected: ${expected}`,
     )
   }
+  return decodeConfiguration(structOf(schemas, resource.definition), value)
+}
+
+function parseConfiguration(text: string): unknown {
+  try {
+    return parseYamlText(text)
+  } catch (error) {
+    throw hasReason(error, 'BadRequest') ? badRequest(`error decoding YAML: ${error.message}`) : error
+  }
+}
+
+/** Ownership of the name keeps the metadata from being pruned; whoever creates must say it. */
+function named(config: JsonObject, name: string, creates: boolean): JsonObject {
   const metadata = isJsonObject(config['metadata']) ? config['metadata'] : {}
-  return { ...config, metadata: { ...metadata, name: metadata['name'] ?? name } }
+  if ((metadata['name'] ?? '') !== '') return config
+  if (creates) {
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+  }
+  return { ...config, metadata: { ...metadata, name } }
 }
 
 /** Source: `applyPatcher.applyPatchToCurrentObject`. */
@@ -78,11 +103,13 @@ function applier(
   { schemas, clock }: HandlerContext,
   resource: Resource,
   { info, query, warn }: ApiRequest,
-  config: JsonObject,
+  given: JsonObject,
   manager: string,
+  checkText: () => void,
 ): (current: ApiObject | undefined) => ApiObject {
   const struct = structOf(schemas, resource.definition)
   return (current) => {
+    const config = named(given, info.name, current === undefined)
     const value = applyConfiguration({
       struct,
       // API objects are JSON.
@@ -95,7 +122,10 @@ function applier(
       force: isTrue(query.get('force')),
       time: formatTime(clock.now()),
     })
-    return decodeResource(schemas, resource, { value, fieldValidation: 'Strict', warn })
+    checkText()
+    const next = decodeResource(schemas, resource, { value, fieldValidation: 'Strict', warn })
+    checkName(next, '', info.name)
+    return next
   }
 }
 

@@ -1,6 +1,6 @@
 /** The `continue` token of paged lists: where to go on, and at which revision. Source: upstream's `EncodeContinue`. */
 import { posix } from 'node:path'
-import { isJsonList, isJsonObject, type Json } from '../../apimachinery/json.ts'
+import { goType, isJsonObject, type Json } from '../../apimachinery/json.ts'
 import { JsonSyntaxError, parseJson } from '../../apimachinery/schema/parse-json.ts'
 import { badRequest, type StatusError } from '../../apimachinery/status.ts'
 
@@ -39,11 +39,6 @@ function invalidToken(problem: string): StatusError {
 function wrongField(name: string, value: Json | undefined, type: string): StatusError {
   const field = `Go struct field continueToken.${name} of type ${type}`
   return invalidToken(`: json: cannot unmarshal ${goType(value)} into ${field}`)
-}
-
-function goType(value: Json | undefined): string {
-  if (isJsonList(value)) return 'array'
-  return typeof value === 'boolean' ? 'bool' : typeof value
 }
 
 function parse(text: string): Json {

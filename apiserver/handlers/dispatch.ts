@@ -1,6 +1,8 @@
 /** From a request's group, version, resource and verb to the handler. */
 import type { Resource } from '../../api/resource.ts'
-import { StatusError } from '../../apimachinery/status.ts'
+import { goQuote } from '../../apimachinery/field-errors.ts'
+import { isPathSegmentName } from '../../apimachinery/names.ts'
+import { badRequest, StatusError } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { collectionTypes, negotiateOutput, negotiateWithoutTable, refuseUnproducible } from '../http/negotiation.ts'
 import type { RequestInfo } from '../http/request-info.ts'
@@ -46,14 +48,19 @@ export function resourceNotServed(): StatusError {
 export async function dispatch(context: DispatchContext, request: ApiRequest, response: ApiResponse): Promise<void> {
   const { info } = request
   const { resources } = context.handlers
+  if (info.path.startsWith('//')) {
+    sendText(response, 404, '404 page not found\n')
+    return
+  }
   const resource = resources.get(info.group, info.version, info.resource)
   if (resource === undefined) {
-    if (resources.hasGroupVersion(info.group, info.version)) throw resourceNotServed()
+    if (info.apiPrefix === 'api' || resources.hasGroupVersion(info.group, info.version)) throw resourceNotServed()
     sendText(response, 404, '404 page not found\n')
     return
   }
   if (info.verbInPath === true && info.subresource !== '') throw resourceNotServed()
   checkScope(resource, request)
+  checkName(info.parts[1] ?? '')
   if (resource.deprecation !== undefined) request.warn(resource.deprecation)
   const special = context.subresources.get(`${info.group}/${info.resource}/${info.subresource}`)
   if (special !== undefined) await answerSpecial(special, context, request, response)
@@ -80,6 +87,12 @@ function watchUpgrade(context: HandlerContext, request: ApiRequest): UpgradeHand
   checkScope(resource, request)
   plainHandler(resource, request)
   return async (_, socket, head) => await watchOverSocket(context, resource, request, socket, head)
+}
+
+/** Source: `ContextBasedNaming.Name`. */
+function checkName(name: string): void {
+  const [problem] = isPathSegmentName(name)
+  if (problem !== undefined) throw badRequest(`Name parameter invalid: ${goQuote(name)}: ${problem}`)
 }
 
 /** Namespaced kinds are found under a namespace; without one they can only be listed and watched. */

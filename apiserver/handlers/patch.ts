@@ -13,11 +13,12 @@ import {
 } from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import { badRequest, invalid, type StatusError } from '../../apimachinery/status.ts'
-import { unsupportedMediaType } from '../http/body.ts'
+import { unroutedMediaType, unsupportedMediaType } from '../http/body.ts'
 import { mediaTypeOf, negotiateOutput } from '../http/negotiation.ts'
 import { decodeResource } from '../registry/decode.ts'
 import { applyPatch } from './apply.ts'
 import type { ResourceHandler } from './context.ts'
+import { checkName } from './update.ts'
 import { parseWriteOptions } from './write-options.ts'
 import { sendWritten } from './written.ts'
 
@@ -39,6 +40,7 @@ export const patchObject: ResourceHandler = async (context, resource, request, r
   refuseForce(query)
   const form = negotiateOutput(incoming.headers, query)
   const options = parseWriteOptions(request, 'PatchOptions')
+  if (resource.isCustom !== true && !patchTypes.includes(type)) throw unroutedMediaType()
   if (resource.isCustom === true && type === strategicMerge) throw unsupportedMediaType(customPatchTypes)
   const patch = patchFunction(context.schemas, resource.definition, type, await request.body())
   const strictness = { fieldValidation: options.fieldValidation, duplicates: patch.duplicates, warn }
@@ -47,7 +49,9 @@ export const patchObject: ResourceHandler = async (context, resource, request, r
     { namespace: info.namespace, name: info.name },
     (current) => {
       const value = patch.apply(asJson(current))
-      return decodeResource(context.schemas, resource, { value, refusal: patchRefusal(value), ...strictness })
+      const next = decodeResource(context.schemas, resource, { value, refusal: patchRefusal(value), ...strictness })
+      checkName(next, '', info.name)
+      return next
     },
     { ...options, subresource: info.subresource },
     signal,

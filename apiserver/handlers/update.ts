@@ -36,10 +36,13 @@ export const updateObject: ResourceHandler = async (context, resource, request, 
   }
 }
 
-/** Source: `checkName`. */
-function checkName({ metadata }: ApiObject, namespace: string, name: string): void {
+/** Throws BadRequest for an object that is not the one of the URL. Source: `checkName`. */
+export function checkName({ metadata }: ApiObject, namespace: string, name: string): void {
+  if ((metadata.name ?? '') === '') {
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+  }
   if (metadata.name !== name) {
-    throw badRequest(`the name of the object (${metadata.name ?? ''}) does not match the name on the URL (${name})`)
+    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
   }
   const own = metadata.namespace ?? ''
   if (namespace !== '' && own !== '' && own !== namespace) {

@@ -1,9 +1,9 @@
 /** `CreateOptions`, `UpdateOptions`, `PatchOptions` and `DeleteOptions` from query and body. */
-import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
+import { goType, isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import type { FieldValidation } from '../../apimachinery/schema/decode.ts'
 import { JsonSyntaxError, parseJson, type StrictProblem } from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
-import { badRequest, invalid } from '../../apimachinery/status.ts'
+import { badRequest, hasReason, invalid } from '../../apimachinery/status.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { doubledYamlKeys, parseYamlText, unsupportedMediaType } from '../http/body.ts'
 import { mediaTypeOf } from '../http/negotiation.ts'
@@ -51,7 +51,7 @@ function parseDryRun(kind: string, values: readonly string[]): boolean {
 function parseFieldValidation(kind: string, text: string): FieldValidation {
   if (text === 'Ignore' || text === 'Warn' || text === 'Strict') return text
   if (text === '') return 'Warn'
-  const message = `Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`
+  const message = `Unsupported value: ${JSON.stringify(text)}: supported values: "", "Ignore", "Strict", "Warn"`
   throw invalidOptions(kind, 'fieldValidation', 'FieldValueNotSupported', message)
 }
 
@@ -97,17 +97,41 @@ export async function readObjectBody(
   const type = mediaTypeOf(request.incoming.headers)
   if (!bodyTypes.includes(type)) throw unsupportedMediaType(bodyTypes)
   const body = await request.body()
-  if (type === protobufType) return { value: parseProtobufBody(schemas, definition, body), duplicates: [] }
-  if (type === 'application/yaml') return readYaml(body, fieldValidation)
+  if (type === protobufType) return { value: readProtobuf(schemas, definition, kind, body), duplicates: [] }
+  if (type === 'application/yaml') return readYaml(body, kind, fieldValidation)
   return parseJsonBody(body, kind, fieldValidation)
 }
 
-function readYaml(body: Buffer, fieldValidation: FieldValidation): ParsedBody {
+function readProtobuf(schemas: Schemas, definition: string, kind: string, body: Buffer): unknown {
+  if (body.length === 0) throw unrecognized(kind, 'empty data', body)
+  if (body.length === protobufPrefix.length && body.equals(protobufPrefix)) throw unrecognized(kind, 'empty body', body)
+  try {
+    return parseProtobufBody(schemas, definition, body)
+  } catch (error) {
+    throw hasReason(error, 'BadRequest') ? unrecognized(kind, error.message, body) : error
+  }
+}
+
+const protobufPrefix = Buffer.from('k8s\0')
+
+function readYaml(body: Buffer, kind: string, fieldValidation: FieldValidation): ParsedBody {
   const text = body.toString('utf8')
+  const value = parseYaml(text, kind, body)
+  // Go takes an empty text for an empty map.
+  if (value !== null && !isJsonObject(value)) throw unrecognized(kind, wrongRoot(value), body)
   const problem = fieldValidation === 'Ignore' ? undefined : doubledYamlKeys(text)
   return {
-    value: sortedKeys(parseYamlText(text)),
+    value: sortedKeys(value ?? {}),
     duplicates: problem === undefined ? [] : [{ text: problem, rank: [] }],
+  }
+}
+
+function parseYaml(text: string, kind: string, body: Buffer): unknown {
+  try {
+    return parseYamlText(text)
+  } catch (error) {
+    if (!hasReason(error, 'BadRequest')) throw error
+    throw unrecognized(kind, error.message.replace(/^error converting YAML to JSON: /, ''), body)
   }
 }
 
@@ -122,7 +146,10 @@ function sortedKeys(value: unknown): unknown {
 function parseJsonBody(body: Buffer, kind: string, fieldValidation: FieldValidation): ParsedBody {
   try {
     const parsed = parseJson(body.toString('utf8'), { duplicates: fieldValidation !== 'Ignore' })
+    // Go takes null for an empty map.
+    if (parsed.value === null) return { ...parsed, value: {} }
     if (!isJsonObject(parsed.value)) throw unrecognized(kind, wrongRoot(parsed.value), body)
+    checkType(parsed.value, kind, body)
     return parsed
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
@@ -130,9 +157,20 @@ function parseJsonBody(body: Buffer, kind: string, fieldValidation: FieldValidat
   }
 }
 
+/** Kind and version are looked at before anything else. */
+function checkType({ kind: givenKind = '', apiVersion = '' }: JsonObject, kind: string, body: Buffer): void {
+  for (const [name, value] of Object.entries({ apiVersion, kind: givenKind })) {
+    if (typeof value === 'string' || value === null) continue
+    const problem = `json: cannot unmarshal ${goType(value)} into Go struct field .${name} of type string`
+    throw unrecognized(kind, `couldn't get version/kind; json parse error: ${problem}`, body)
+  }
+  if (typeof apiVersion === 'string' && apiVersion.split('/').length > 2) {
+    throw unrecognized(kind, `unexpected GroupVersion string: ${apiVersion}`, body)
+  }
+}
+
 function wrongRoot(value: unknown): string {
-  const type = Array.isArray(value) ? 'array' : typeof value
-  return `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`
+  return `couldn't get version/kind; json parse error: json: cannot unmarshal ${goType(value)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`
 }
 
 /** Source: `transformDecodeError`, `summarizeData`. */

@@ -44,6 +44,11 @@ function tooLarge(): StatusError {
   return new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${maxBodyBytes}`)
 }
 
+/** 415 of upstream's router, which knows what a path consumes. Source: go-restful. */
+export function unroutedMediaType(): StatusError {
+  return new StatusError('UnsupportedMediaType', '415: Unsupported Media Type', {})
+}
+
 /** 415 in upstream's words. */
 export function unsupportedMediaType(supported: readonly string[]): StatusError {
   return new StatusError(

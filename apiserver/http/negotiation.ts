@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { protobufContentType } from '../../apimachinery/protobuf/encode.ts'
 import { StatusError } from '../../apimachinery/status.ts'
+import { parseQuery } from './query.ts'
 
 /** What objects are turned into before they are encoded. */
 export type Transform = 'none' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'
@@ -78,8 +79,7 @@ export function negotiatePlain(headers: IncomingHttpHeaders, query: URLSearchPar
 
 /** How an error is told: as the answer would have been, or, to those who accept nothing of ours, in JSON for people. */
 export function negotiateError(headers: IncomingHttpHeaders, url: string): OutputForm {
-  const queryAt = url.indexOf('?')
-  const query = new URLSearchParams(queryAt === -1 ? '' : url.slice(queryAt + 1))
+  const query = parseQuery(url)
   const choice = choiceFor(headers.accept ?? '')
   if (choice === undefined) return { format: 'json', transform: 'none', metaVersion: 'v1', pretty: true }
   return { ...choice, pretty: choice.pretty === true || wantsPretty(headers, query) }
@@ -195,8 +195,13 @@ function wantsPretty(headers: IncomingHttpHeaders, query: URLSearchParams): bool
   return /^(?:curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '')
 }
 
-/** `application/json; charset=utf-8` → `application/json`; an absent type is JSON. */
+/** `application/json; charset=utf-8` → `application/json`; an absent type is JSON, a malformed one is none. */
 export function mediaTypeOf(headers: IncomingHttpHeaders): string {
-  const text = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
-  return text === '' ? 'application/json' : text
+  const [type = '', ...parameters] = (headers['content-type'] ?? '').split(';').map((part) => part.trim())
+  // Source: Go's `mime.ParseMediaType`, which lets a semicolon at the end pass.
+  const isMalformed = parameters.some(
+    (part, at) => !/^[^\s=]+=\S/.test(part) && !(part === '' && at === parameters.length - 1),
+  )
+  if (isMalformed) return ''
+  return type === '' && headers['content-type'] === undefined ? 'application/json' : type.toLowerCase()
 }

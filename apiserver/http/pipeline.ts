@@ -26,7 +26,8 @@ import { decompressed, readBody } from './body.ts'
 import { type FlowControl, type FlowSeat, OverloadedError } from './flow-control.ts'
 import { negotiateError } from './negotiation.ts'
 import type { ProtobufEncoder } from './protobuf-answer.ts'
-import { parseRequestInfo, type RequestInfo, type UserInfo } from './request-info.ts'
+import { parseQuery } from './query.ts'
+import { isMalformedPath, parseRequestInfo, type RequestInfo, type UserInfo } from './request-info.ts'
 import { requestTimeout } from './request-timeout.ts'
 import { sendOverloaded, sendStatus } from './respond.ts'
 import type { RawRequest, RawResponse } from './transport.ts'
@@ -97,6 +98,11 @@ export class Pipeline {
 
   /** Answers one request; never throws. */
   async serve(raw: RawRequest, response: RawResponse): Promise<void> {
+    if (isMalformedPath(raw.url ?? '')) {
+      response.writeHead(400, { 'content-type': 'text/plain; charset=utf-8' })
+      response.end('400 Bad Request')
+      return
+    }
     const { clock, onDone } = this.#options
     const startedMs = clock.now()
     const warnings: string[] = []
@@ -295,12 +301,11 @@ function apiRequest(
   warnings: string[],
   signal: AbortSignal,
 ): Omit<ApiRequest, 'protobuf'> {
-  const queryAt = incoming.url.indexOf('?')
   return {
     incoming,
     info,
     user,
-    query: new URLSearchParams(queryAt === -1 ? '' : incoming.url.slice(queryAt + 1)),
+    query: parseQuery(incoming.url),
     body: async () => await readBody(decompressed(raw, incoming.headers['content-encoding']), signal),
     stream: raw as Readable,
     warn: (text) => addWarning(warnings, text),

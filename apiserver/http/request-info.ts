@@ -7,6 +7,7 @@
  */
 
 import { exactField, parseFieldSelector } from '../../apimachinery/selector/fields.ts'
+import { parseQuery } from './query.ts'
 
 /** Who is asking. */
 export type UserInfo = {
@@ -145,7 +146,7 @@ function collectionVerb(
 ): Pick<RequestInfo, 'verb' | 'name' | 'fieldSelector' | 'labelSelector'> {
   if (name !== '' || (verb !== 'get' && verb !== 'delete')) return { verb, name }
   if (query === '') return { verb: verb === 'delete' ? 'deletecollection' : 'list', name }
-  const parameters = new URLSearchParams(query)
+  const parameters = parseQuery(`?${query}`)
   const fieldSelector = parameters.get('fieldSelector') ?? ''
   const labelSelector = parameters.get('labelSelector') ?? ''
   const selectors = {
@@ -171,16 +172,21 @@ function selectedName(fieldSelector: string): string {
   }
 }
 
+/** Escapes are undone before the path is taken apart, as Go does: an escaped `/` separates. */
 function splitPath(path: string): string[] {
-  const trimmed = path.replace(/^\/+|\/+$/g, '')
-  return trimmed === '' ? [] : trimmed.split('/').map(decodeSegment)
+  const trimmed = decodePath(path).replace(/^\/+|\/+$/g, '')
+  return trimmed === '' ? [] : trimmed.split('/')
 }
 
-function decodeSegment(segment: string): string {
-  if (!segment.includes('%')) return segment
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
+function decodePath(path: string): string {
+  if (!path.includes('%')) return path
+  const bytes = Buffer.from(path, 'utf8').toString('latin1')
+  const decoded = bytes.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return Buffer.from(decoded, 'latin1').toString('utf8')
+}
+
+/** Whether Go's server would answer 400 before looking at anything but the path. */
+export function isMalformedPath(url: string): boolean {
+  const [path = ''] = url.split('?')
+  return /%(?![0-9A-Fa-f]{2})/.test(path)
 }
