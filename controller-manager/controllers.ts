@@ -37,6 +37,7 @@ import { startServiceAccountTokenController } from './serviceaccount-token/contr
 import { startStatefulSetController } from './statefulset/controller.ts'
 import { startTaintEvictionController } from './taint-eviction/controller.ts'
 import { startTtlAfterFinishedController } from './ttl-after-finished/controller.ts'
+import { startValidatingAdmissionPolicyStatusController } from './validatingadmissionpolicy-status/controller.ts'
 
 /** One controller of the process. */
 type Registration = {
@@ -163,6 +164,12 @@ const registrations: readonly Registration[] = [
     alias: 'ttl-after-finished',
     serviceAccount: 'ttl-after-finished-controller',
     start: startTtlAfterFinishedController,
+  },
+  {
+    name: 'validatingadmissionpolicy-status-controller',
+    alias: 'validatingadmissionpolicy-status',
+    serviceAccount: 'validatingadmissionpolicy-status-controller',
+    start: startValidatingAdmissionPolicyStatusController,
   },
   {
     name: 'serviceaccount-token-controller',

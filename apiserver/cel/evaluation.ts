@@ -9,7 +9,7 @@ import { CelError, CostLimitError } from '../../apimachinery/cel/errors.ts'
 import { fromJson } from '../../apimachinery/cel/json-values.ts'
 import { type AskAccess, authorizerValue, resourceCheckValue } from '../../apimachinery/cel/library/authorizer.ts'
 import { noTypes } from '../../apimachinery/cel/object-type.ts'
-import type { Activation } from '../../apimachinery/cel/program.ts'
+import type { Activation, Program } from '../../apimachinery/cel/program.ts'
 import { celTypes } from '../../apimachinery/cel/types.ts'
 import type { CelValue, ObjectValue } from '../../apimachinery/cel/values.ts'
 import type { Json } from '../../apimachinery/json.ts'
@@ -105,14 +105,21 @@ type Costly = Evaluated & { readonly cost: number }
 
 function evaluateOne({ source, program, problem }: CompiledExpression, activation: Activation): Costly {
   if (program === undefined) return { error: `compilation error: ${problem ?? ''}`, cost: 0 }
+  const { value, cost } = runLimited(program, activation)
+  return value instanceof Error
+    ? { error: `expression '${source}' resulted in error: ${value.message}`, cost }
+    : { value, cost }
+}
+
+/** As the program runs, and where it costs too much that is its error. */
+function runLimited(
+  program: Program,
+  activation: Activation,
+): { readonly value: CelValue | CelError | CostLimitError; readonly cost: number } {
   try {
-    return program.evaluate(activation, { costLimit })
+    return program.run(activation, { costLimit })
   } catch (error) {
-    if (error instanceof CelError)
-      return { error: `expression '${source}' resulted in error: ${error.message}`, cost: 0 }
-    if (error instanceof CostLimitError) {
-      return { error: `expression '${source}' resulted in error: ${error.message}`, cost: costLimit }
-    }
+    if (error instanceof CostLimitError) return { value: error, cost: costLimit }
     throw error
   }
 }
@@ -158,14 +165,10 @@ class ComposedVariables implements ObjectValue {
 
   #valueOf(name: string, { program, problem = '' }: CompiledExpression): CelValue | CelError {
     if (program === undefined) return new CelError(`composited variable "${name}" fails to compile: ${problem}`)
-    try {
-      const { value, cost } = program.evaluate(this.activation, { costLimit })
-      this.#cost += cost
-      return value
-    } catch (error) {
-      if (!(error instanceof CelError) && !(error instanceof CostLimitError)) throw error
-      if (error instanceof CostLimitError) this.#cost += costLimit
-      return new CelError(`composited variable "${name}" fails to evaluate: ${error.message}`)
-    }
+    const { value, cost } = runLimited(program, this.activation)
+    this.#cost += cost
+    return value instanceof Error
+      ? new CelError(`composited variable "${name}" fails to evaluate: ${value.message}`)
+      : value
   }
 }

@@ -150,3 +150,10 @@ export function resourcePath(
   const subresource = at.subresource === undefined ? '' : `/${at.subresource}`
   return `${root}${scope}/${plural}${name}${subresource}`
 }
+export const validatingAdmissionPolicies = ref<'admissionregistration.v1.ValidatingAdmissionPolicy'>(
+  'admissionregistration.k8s.io',
+  'v1',
+  'validatingadmissionpolicies',
+  'ValidatingAdmissionPolicy',
+  false,
+)

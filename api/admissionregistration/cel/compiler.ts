@@ -4,15 +4,15 @@
  * Source: upstream's `admission/plugin/cel` (compile.go, composition.go).
  */
 import { compile } from '../../../apimachinery/cel/compile.ts'
-import { createEnvironment, type Environment, extendEnvironment } from '../../../apimachinery/cel/environment.ts'
-import { formatIssues } from '../../../apimachinery/cel/issues.ts'
+import { type Environment, extendEnvironment } from '../../../apimachinery/cel/environment.ts'
 import { authorizerLibrary, authorizerType, resourceCheckType } from '../../../apimachinery/cel/library/authorizer.ts'
-import { kubernetesLibraries } from '../../../apimachinery/cel/library/kubernetes.ts'
+import { jsonPatchLibrary } from '../../../apimachinery/cel/library/json-patch.ts'
+import { baseEnvironment } from '../../../apimachinery/cel/library/kubernetes.ts'
 import type { ObjectField } from '../../../apimachinery/cel/object-type.ts'
 import type { Program } from '../../../apimachinery/cel/program.ts'
 import { type CelType, celTypes, listOf, objectType, typeName } from '../../../apimachinery/cel/types.ts'
 import { admissionTypes, namespaceType, requestType } from './admission-types.ts'
-import { applyConfigurationType, jsonPatchLibrary, jsonPatchType, patchTypes } from './patch-types.ts'
+import { applyConfigurationType, jsonPatchType, patchTypes } from './patch-types.ts'
 
 /** Which variables an expression may name besides `object`, `oldObject`, `request` and `namespaceObject`. */
 export type OptionalVariables = {
@@ -48,8 +48,8 @@ export const resultTypes = {
 /** The struct behind the variable `variables`. */
 export const variablesTypeName = 'kubernetes.variables'
 
-const base = createEnvironment({
-  libraries: [...kubernetesLibraries, authorizerLibrary],
+const base = extendEnvironment(baseEnvironment(), {
+  libraries: [authorizerLibrary],
   provider: admissionTypes,
   variables: {
     object: celTypes.dyn,
@@ -81,15 +81,17 @@ export const plainCompiler: Pick<PolicyCompiler, 'compile'> = {
   compile: (source, results, optional) => compileIn(environmentFor(optional), source, results),
 }
 
-/** A compiler for one policy, with `variables`. */
-export function createPolicyCompiler(): PolicyCompiler {
+/** A compiler for one policy, with `variables`; `environmentOf` is there for the type check, which knows more of the types. */
+export function createPolicyCompiler(
+  environmentOf: (optional: OptionalVariables) => Environment = environmentFor,
+): PolicyCompiler {
   const fields = new Map<string, ObjectField>()
   const provider = {
     find: (name: string) => (name === variablesTypeName ? { name, fields } : undefined),
   }
   const variables = { variables: objectType(variablesTypeName) }
   const compileHere: PolicyCompiler['compile'] = (source, results, optional) =>
-    compileIn(extendEnvironment(environmentFor(optional), { provider, variables }), source, results)
+    compileIn(extendEnvironment(environmentOf(optional), { provider, variables }), source, results)
   return {
     compile: compileHere,
     addVariable: (name, source, optional) => {
@@ -104,7 +106,8 @@ export function createPolicyCompiler(): PolicyCompiler {
 export function compileIn(environment: Environment, source: string, results: readonly CelType[]): CompiledExpression {
   const compiled = compile(environment, source)
   if (compiled.type === 'issues') {
-    return { source, problem: `compilation failed: ${formatIssues(source, compiled.issues)}` }
+    const step = compiled.stage === 'check' ? 'compilation' : 'program instantiation'
+    return { source, problem: `${step} failed: ${compiled.text}` }
   }
   const { program } = compiled
   const wanted = results.map(goTypeName)

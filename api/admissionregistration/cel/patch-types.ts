@@ -5,7 +5,6 @@
  */
 import { CelError } from '../../../apimachinery/cel/errors.ts'
 import { toJson } from '../../../apimachinery/cel/json-values.ts'
-import type { Library } from '../../../apimachinery/cel/library.ts'
 import type { ObjectType, TypeProvider } from '../../../apimachinery/cel/object-type.ts'
 import { celTypes, objectType } from '../../../apimachinery/cel/types.ts'
 import { type CelValue, itemsOf, type ObjectValue } from '../../../apimachinery/cel/values.ts'
@@ -128,24 +127,4 @@ function entriesJson<Key extends CelValue>(keys: readonly Key[], find: (key: Key
     setOwn(result, key, plain(find(key) ?? null))
   }
   return result
-}
-
-/** `jsonpatch.escapeKey('a/b')`: a key as part of a path. Source: RFC 6901, section 3. */
-export const jsonPatchLibrary: Library = {
-  name: 'kubernetes.jsonpatch',
-  functions: [
-    {
-      name: 'jsonpatch.escapeKey',
-      overloads: [
-        {
-          id: 'string_jsonpatch_escapeKey_string',
-          member: false,
-          arguments: [celTypes.string],
-          result: celTypes.string,
-          call: ([key]) => String(key).replaceAll('~', '~0').replaceAll('/', '~1'),
-          cost: ([key]) => Math.ceil([...String(key)].length / 10),
-        },
-      ],
-    },
-  ],
 }
