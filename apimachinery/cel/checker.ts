@@ -256,7 +256,7 @@ class Checker {
     let type: CelType | undefined
     for (const [index, element] of elements.entries()) {
       const elementType = this.#typeOf(element)
-      type = this.#join(element, type, optional.has(index) ? this.#unwrapped(element, elementType) : elementType)
+      type = this.#join(type, optional.has(index) ? this.#unwrapped(element, elementType) : elementType)
     }
     this.#types.set(list.id, listOf(type ?? this.#freeType()))
     return { ...list, elements }
@@ -267,10 +267,10 @@ class Checker {
     let values: CelType | undefined
     const entries = map.entries.map((entry): MapEntry => {
       const key = this.check(entry.key)
-      keys = this.#join(key, keys, this.#typeOf(key))
+      keys = this.#join(keys, this.#typeOf(key))
       const value = this.check(entry.value)
       const type = this.#typeOf(value)
-      values = this.#join(value, values, entry.optional ? this.#unwrapped(value, type) : type)
+      values = this.#join(values, entry.optional ? this.#unwrapped(value, type) : type)
       return { ...entry, key, value }
     })
     this.#types.set(map.id, mapOf(keys ?? this.#freeType(), values ?? this.#freeType()))
@@ -284,13 +284,11 @@ class Checker {
     return inside ?? type
   }
 
-  /** Kubernetes asks for literals of one type. */
-  #join(expression: Expression, before: CelType | undefined, type: CelType): CelType {
+  /** The type of a literal's items so far and one more. That Kubernetes wants one type is for the validators to say. */
+  #join(before: CelType | undefined, type: CelType): CelType {
     if (before === undefined) return type
     if (isAssignable(this.#known, before, type)) return mostGeneral(before, type)
-    if (this.#environment.mixedLiterals) return celTypes.dyn
-    this.#mismatch(expression.id, before, type)
-    return celTypes.error
+    return celTypes.dyn
   }
 
   #struct(struct: Extract<Expression, { kind: 'struct' }>): Expression {

@@ -1,5 +1,5 @@
 /** What a library of CEL functions is made of. A library adds functions, macros and names of types to an environment. */
-import type { Expression } from './ast.ts'
+import type { CheckedExpression, Expression } from './ast.ts'
 import type { MacroContext } from './macro.ts'
 import type { CelType } from './types.ts'
 import type { CelValue } from './values.ts'
@@ -66,11 +66,19 @@ export type Macro = {
   ) => Expression | undefined
 }
 
+/** What is wrong at a node. */
+export type NodeProblem = { readonly nodeId: number; readonly message: string }
+
+/** Looks at one node for what types do not show. */
+export type NodeCheck = (node: Expression, checked: CheckedExpression) => NodeProblem | undefined
+
 /** A named set of functions, macros, type names and constants. */
 export type Library = {
   readonly name: string
   readonly functions: readonly FunctionDeclaration[]
   readonly macros?: readonly Macro[]
+  /** Called for every node of a checked expression. */
+  readonly checks?: readonly NodeCheck[]
   /** Types that can be named in expressions, as `kubernetes.URL` or `optional_type`. */
   readonly types?: readonly CelType[]
 }

@@ -8,6 +8,7 @@ import { toDuration, toTimestamp } from './convert.ts'
 import type { Environment } from './environment.ts'
 import { CelError } from './errors.ts'
 import type { Issue } from './issues.ts'
+import type { NodeProblem } from './library.ts'
 import { compilePattern } from './patterns.ts'
 import { type CelType, celTypes, formatType } from './types.ts'
 import type { CelValue } from './values.ts'
@@ -21,7 +22,12 @@ export function validate(environment: Environment, checked: CheckedExpression): 
     ...literalIssues(nodes, 'timestamp', toTimestamp, report),
     ...literalIssues(nodes, 'matches', (value) => compilePattern(String(value)), report),
     ...(environment.mixedLiterals ? [] : mixedIssues(nodes, checked, report)),
+    ...environment.checks.flatMap((check) => nodes.flatMap(({ node }) => problemIssue(check(node, checked), report))),
   ]
+}
+
+function problemIssue(problem: NodeProblem | undefined, report: Report): readonly Issue[] {
+  return problem === undefined ? [] : [report(problem.nodeId, problem.message)]
 }
 
 type Visited = { readonly node: Expression; readonly exempt: boolean }

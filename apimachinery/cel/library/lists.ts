@@ -1,9 +1,9 @@
 /** `[1, 2, 3].sum()`, `['a', 'b'].indexOf('b')`: Kubernetes' own functions on lists. Source: apiserver `pkg/cel/library/lists.go`. */
 import { compare, equals } from '../equality.ts'
 import { CelError } from '../errors.ts'
-import { addRanges, exactly, multiplyRanges, scaleRange } from '../estimate-range.ts'
-import { stringTraversalCost } from '../estimate-standard.ts'
-import type { ArgumentEstimate, Library, Overload } from '../library.ts'
+import { addRanges, exactly, multiplyRanges } from '../estimate-range.ts'
+import { traversalCost } from '../estimate-standard.ts'
+import type { ArgumentEstimate, Library, Overload, Range } from '../library.ts'
 import { add } from '../operators.ts'
 import { runtimeTypeName } from '../runtime-type.ts'
 import { type CelType, celTypes, listOf, param, typeName } from '../types.ts'
@@ -95,15 +95,15 @@ function lastIndexOf(args: readonly CelValue[]): bigint {
 /** One look at each item; at texts and bytes as long as they are. */
 const costs: CallCosts = {
   cost: visitFirst,
-  estimate: ([list]) => {
-    if (list === undefined) return { cost: exactly(1) }
-    return { cost: multiplyRanges(list.size, addRanges(exactly(1), itemCost(list))) }
-  },
+  estimate: ([list]) => ({ cost: list === undefined ? exactly(1) : visitEstimate(list) }),
 }
 
-function itemCost({ type, items }: ArgumentEstimate) {
-  const kind = type.kind === 'list' ? type.items.kind : type.kind
-  return kind === 'string' || kind === 'bytes' ? scaleRange(items(), stringTraversalCost) : exactly(0)
+/** What is not known to be a list counts as a text. */
+function visitEstimate({ type, size, items }: ArgumentEstimate): Range {
+  if (type.kind !== 'list' && type.kind !== 'map') return traversalCost(size)
+  const item = type.kind === 'list' ? type.items : type.keys
+  const isText = item.kind === 'string' || item.kind === 'bytes'
+  return multiplyRanges(size, isText ? addRanges(exactly(1), traversalCost(items())) : exactly(1))
 }
 
 function onList(id: string, items: CelType, result: CelType, call: (list: ListValue) => CelValue): Overload {

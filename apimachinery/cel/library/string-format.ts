@@ -10,6 +10,7 @@ import { goQuote } from '../../field-errors.ts'
 import { toText } from '../convert.ts'
 import { CelError, CostLimitError } from '../errors.ts'
 import { runtimeTypeName } from '../runtime-type.ts'
+import { typeName } from '../types.ts'
 import { type CelValue, isKind, itemsOf, type ListValue, type MapValue } from '../values.ts'
 import { formatFixed, formatScientific, plainFixed } from './localized-number.ts'
 import { longestResult } from './text.ts'
@@ -20,8 +21,16 @@ export type Verb = 's' | 'd' | 'f' | 'e' | 'b' | 'x' | 'X' | 'o'
 /** One clause and which argument it prints. */
 export type Clause = { readonly verb: Verb; readonly precision: number | undefined; readonly index: number }
 
-/** Walks a format string; `render` makes the text of a clause. Throws `CelError` for a wrong format. */
-export function interpretFormat(format: string, argumentCount: number, render: (clause: Clause) => string): string {
+/**
+ * Walks a format string; `render` makes the text of a clause. Throws `CelError` for a wrong format.
+ * A format that is a literal in the source is told that it ends too early before it is told that arguments are missing.
+ */
+export function interpretFormat(
+  format: string,
+  argumentCount: number,
+  render: (clause: Clause) => string,
+  source: 'literal' | 'value' = 'value',
+): string {
   let result = ''
   let from = 0
   let index = 0
@@ -32,8 +41,9 @@ export function interpretFormat(format: string, argumentCount: number, render: (
       from = at + 2
       continue
     }
+    const endsEarly = at + 1 >= format.length
+    if (endsEarly && (source === 'literal' || index < argumentCount)) throw new CelError('unexpected end of string')
     if (index >= argumentCount) throw new CelError(`index ${index} out of range`)
-    if (at + 1 >= format.length) throw new CelError('unexpected end of string')
     const { verb, precision, end } = readClause(format, at + 1)
     result += render({ verb, precision, index })
     if (result.length > longestResult) throw new CostLimitError()
@@ -162,6 +172,7 @@ function stringOf(value: CelValue): string | undefined {
   if (value === null) return 'null'
   if (isKind(value, 'list')) return listText(value)
   if (isKind(value, 'map')) return mapText(value)
+  if (isKind(value, 'type')) return typeName(value.type)
   if (isKind(value, 'opaque') || isKind(value, 'optional') || isKind(value, 'object')) return undefined
   try {
     return toText(value)

@@ -9,6 +9,7 @@ import { type CelValue, itemsOf, type ListValue, listValue } from '../values.ts'
 import { type CallCosts, copiesFirst, sizeOfArgument } from './call-costs.ts'
 import { rewriteFirst, traverseFirst, visitFirst } from './costs.ts'
 import { fn, intAt, listAt, method, stringAt } from './declare.ts'
+import { checkFormatCall } from './format-check.ts'
 import { formatString } from './string-format.ts'
 import {
   charAt,
@@ -146,6 +147,7 @@ function estimateQuote(args: readonly ArgumentEstimate[]): CallEstimate {
 /** Functions on texts. */
 export const stringLibrary: Library = {
   name: 'cel.lib.ext.strings',
+  checks: [checkFormatCall],
   functions: [
     declare(
       'charAt',
