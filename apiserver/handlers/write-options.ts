@@ -233,20 +233,56 @@ function fromQuery(query: URLSearchParams): GivenDeleteOptions {
 
 function fromBody(body: Buffer, request: ApiRequest, schemas: Schemas): GivenDeleteOptions {
   const value = deleteOptionsOf(body, mediaTypeOf(request.incoming.headers), schemas)
-  if (!isJsonObject(value)) throw unrecognized('DeleteOptions', 'not an object', body)
+  if (!isJsonObject(value)) throw badRequest(wrongRoot(value))
+  checkDeleteFields(value)
   return readDeleteOptions(value)
 }
 
 function deleteOptionsOf(body: Buffer, type: string, schemas: Schemas): unknown {
   switch (type) {
     case 'application/json':
-      return parseJsonBody(body, 'DeleteOptions', 'Ignore').value
+      return parseDeleteJson(body)
     case 'application/yaml':
-      return parseYamlText(body.toString('utf8'))
+      return parseYamlText(body.toString('utf8')) ?? {}
     case protobufType:
       return parseProtobufBody(schemas, 'meta.v1.DeleteOptions', body)
     default:
       throw unsupportedMediaType(bodyTypes)
+  }
+}
+
+function parseDeleteJson(body: Buffer): unknown {
+  try {
+    return parseJson(body.toString('utf8')).value ?? {}
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+    throw badRequest(`couldn't get version/kind; json parse error: ${error.message}`)
+  }
+}
+
+/** Field → what JSON must have there, and what Go calls it. */
+const deleteFields: Readonly<Record<string, readonly [string, string]>> = {
+  gracePeriodSeconds: ['number', 'int64'],
+  orphanDependents: ['bool', 'bool'],
+  propagationPolicy: ['string', 'v1.DeletionPropagation'],
+  preconditions: ['object', 'v1.Preconditions'],
+  dryRun: ['array', '[]string'],
+}
+
+function checkDeleteFields(value: JsonObject): void {
+  const { kind = 'DeleteOptions', apiVersion = 'meta.k8s.io/v1' } = value
+  if (kind !== 'DeleteOptions' && kind !== '') {
+    const scheme = 'k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27'
+    throw badRequest(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "${scheme}"`,
+    )
+  }
+  for (const [field, [json, go]] of Object.entries(deleteFields)) {
+    const given = value[field]
+    if (given === undefined || given === null || goType(given) === json) continue
+    throw badRequest(
+      `json: cannot unmarshal ${goType(given)} into Go struct field DeleteOptions.${field} of type ${go}`,
+    )
   }
 }
 
@@ -271,6 +307,6 @@ function readPreconditions({ uid, resourceVersion }: JsonObject): { uid?: string
 
 function checkPolicy(text: string): 'Orphan' | 'Background' | 'Foreground' {
   if (text === 'Orphan' || text === 'Background' || text === 'Foreground') return text
-  const message = `Unsupported value: ${JSON.stringify(text)}: supported values: "Background", "Foreground", "Orphan"`
+  const message = `Unsupported value: ${JSON.stringify(text)}: supported values: "Foreground", "Background", "Orphan", "nil"`
   throw invalidOptions('DeleteOptions', 'propagationPolicy', 'FieldValueNotSupported', message)
 }

@@ -1,14 +1,13 @@
 /** Reading request bodies: at most 3 MiB. */
 
-import { type Readable, Transform } from 'node:stream'
-import { createGunzip } from 'node:zlib'
+import type { Readable } from 'node:stream'
 import { isNode, isScalar, LineCounter, parseDocument, parse as parseYaml, visit } from 'yaml'
 import { badRequest, StatusError } from '../../apimachinery/status.ts'
 
 /** Source: upstream's `MaxRequestBodyBytes`. */
 export const maxBodyBytes = 3 * 1024 * 1024
 
-/** Reads a whole body. Throws RequestEntityTooLarge. */
+/** Reads a whole body as it is: like upstream, nothing is unpacked. Throws RequestEntityTooLarge. */
 export async function readBody(stream: Readable, signal: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
@@ -19,8 +18,6 @@ export async function readBody(stream: Readable, signal: AbortSignal): Promise<B
       bytes += chunk.length
       if (bytes > maxBodyBytes) {
         chunks.length = 0
-        // A small body can unpack to a huge one: no need to see the end of it.
-        if (stream instanceof Transform) stream.destroy()
         reject(tooLarge())
       } else chunks.push(chunk)
     })
@@ -30,14 +27,6 @@ export async function readBody(stream: Readable, signal: AbortSignal): Promise<B
     })
     stream.once('error', (error) => reject(badRequest(`error reading the body of the request: ${error.message}`)))
   })
-}
-
-/** The body of a request that may have compressed it. */
-export function decompressed(stream: Readable, encoding: string | undefined): Readable {
-  if (encoding !== 'gzip') return stream
-  const gunzip = createGunzip()
-  stream.once('error', (error) => gunzip.destroy(error))
-  return stream.pipe(gunzip)
 }
 
 function tooLarge(): StatusError {

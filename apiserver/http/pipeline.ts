@@ -22,7 +22,7 @@ import { UnavailableError } from '../storage/storage.ts'
 import { BehindError } from '../storage/watch-cache.ts'
 import type { AccessMetrics } from './access-metrics.ts'
 import type { ApiRequest, ApiResponse, IncomingRequest } from './api-request.ts'
-import { decompressed, readBody } from './body.ts'
+import { readBody } from './body.ts'
 import { type FlowControl, type FlowSeat, OverloadedError } from './flow-control.ts'
 import { negotiateError } from './negotiation.ts'
 import type { ProtobufEncoder } from './protobuf-answer.ts'
@@ -306,7 +306,7 @@ function apiRequest(
     info,
     user,
     query: parseQuery(incoming.url),
-    body: async () => await readBody(decompressed(raw, incoming.headers['content-encoding']), signal),
+    body: async () => await readBody(raw, signal),
     stream: raw as Readable,
     warn: (text) => addWarning(warnings, text),
     signal,
