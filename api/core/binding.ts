@@ -12,8 +12,7 @@ export const bindings = defineResource<Binding>({
   hasGeneration: false,
   validateName: subdomainName,
   validate: ({ target }) => [
-    ...when(
-      (target.kind ?? '') !== '' && target.kind !== 'Node',
+    ...when((target.kind ?? '') !== '' && target.kind !== 'Node', () =>
       notSupported('target.kind', target.kind, ['Node', '<empty>']),
     ),
     ...when((target.name ?? '') === '', required('target.name')),

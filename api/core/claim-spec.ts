@@ -25,8 +25,7 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, field: string
     ...(volumeMode === undefined ? [] : oneOf(`${field}.volumeMode`, volumeMode, ['Block', 'Filesystem'])),
     ...(dataSource === undefined ? [] : validateSource(dataSource, `${field}.dataSource`)),
     ...(dataSourceRef === undefined ? [] : validateSource(dataSourceRef, `${field}.dataSourceRef`)),
-    ...when(
-      dataSource !== undefined && dataSourceRef !== undefined && !sameJson(dataSource, dataSourceRef),
+    ...when(dataSource !== undefined && dataSourceRef !== undefined && !sameJson(dataSource, dataSourceRef), () =>
       invalidValue(field, `${field}.dataSource`, 'must match dataSourceRef'),
     ),
     ...(volumeAttributesClassName === ''
@@ -54,7 +53,9 @@ export function validateAccessModes(modes: readonly string[] | undefined, field:
 function validateStorageRequest({ resources }: PersistentVolumeClaimSpec, field: string): Causes {
   const storage = resources?.requests?.['storage']
   if (storage === undefined) return [required(`${field}[storage]`)]
-  return when(quantityOf(storage).nano <= 0n, invalidValue(`${field}[storage]`, storage, 'must be greater than zero'))
+  return when(quantityOf(storage).nano <= 0n, () =>
+    invalidValue(`${field}[storage]`, storage, 'must be greater than zero'),
+  )
 }
 
 type Source = { readonly apiGroup?: string; readonly kind: string; readonly name: string }
@@ -63,8 +64,7 @@ function validateSource({ apiGroup = '', kind, name }: Source, field: string): C
   return [
     ...when(name === '', required(`${field}.name`)),
     ...when(kind === '', required(`${field}.kind`)),
-    ...when(
-      apiGroup === '' && kind !== 'PersistentVolumeClaim',
+    ...when(apiGroup === '' && kind !== 'PersistentVolumeClaim', () =>
       invalidValue(field, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"),
     ),
   ]

@@ -33,8 +33,7 @@ function validateConfigMap({ data = {}, binaryData = {} }: ConfigMap): Causes {
   return [
     ...Object.keys(data).flatMap((key) => [
       ...invalidValues(`data[${key}]`, key, isConfigMapKey(key)),
-      ...when(
-        Object.hasOwn(binaryData, key),
+      ...when(Object.hasOwn(binaryData, key), () =>
         invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData'),
       ),
     ]),

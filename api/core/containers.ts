@@ -130,14 +130,13 @@ function validatePorts(ports: readonly ContainerPort[] | undefined, field: strin
     const messages = name === '' ? [] : isPortName(name)
     return [
       ...invalidValues(`${path}.name`, name, messages),
-      ...when(messages.length === 0 && again.has(index), duplicate(`${path}.name`, name)),
+      ...when(messages.length === 0 && again.has(index), () => duplicate(`${path}.name`, name)),
       ...(containerPort === 0
         ? [required(`${path}.containerPort`)]
         : invalidValues(`${path}.containerPort`, containerPort, isPortNumber(containerPort))),
       ...(hostPort === 0 ? [] : invalidValues(`${path}.hostPort`, hostPort, isPortNumber(hostPort))),
       ...(protocol === '' ? [required(`${path}.protocol`)] : oneOf(`${path}.protocol`, protocol, protocols)),
-      ...when(
-        hostNetwork && hostPort !== 0 && hostPort !== containerPort,
+      ...when(hostNetwork && hostPort !== 0 && hostPort !== containerPort, () =>
         invalidValue(`${path}.containerPort`, containerPort, 'must match `hostPort` when `hostNetwork` is true'),
       ),
     ]
@@ -186,11 +185,10 @@ function validateRestartPolicy({ restartPolicy, restartPolicyRules = [] }: Conta
 function validateResizePolicy({ resizePolicy }: Container, { restartPolicy }: PodSpec, field: string): Causes {
   const again = new Set(repeats((resizePolicy ?? []).map(({ resourceName }) => resourceName)))
   return each(field, resizePolicy, (policy, path, index) => [
-    ...when(again.has(index), duplicate(path, policy.resourceName)),
+    ...when(again.has(index), () => duplicate(path, policy.resourceName)),
     ...oneOf(path, policy.resourceName, ['cpu', 'memory']),
     ...oneOf(path, policy.restartPolicy, ['NotRequired', 'RestartContainer']),
-    ...when(
-      restartPolicy === 'Never' && policy.restartPolicy !== 'NotRequired',
+    ...when(restartPolicy === 'Never' && policy.restartPolicy !== 'NotRequired', () =>
       invalidValue(path, policy.restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"),
     ),
   ])

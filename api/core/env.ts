@@ -55,16 +55,17 @@ function validateValueFrom({ value = '' }: EnvVar, source: EnvVarSource, field: 
     ...(configMapKeyRef === undefined ? [] : validateKeyRef(configMapKeyRef, `${field}.configMapKeyRef`)),
     ...(secretKeyRef === undefined ? [] : validateKeyRef(secretKeyRef, `${field}.secretKeyRef`)),
     ...(fileKeyRef === undefined ? [] : validateFileKeyRef(fileKeyRef, `${field}.fileKeyRef`)),
-    ...when(
-      count === 0,
+    ...when(count === 0, () =>
       invalidValue(
         field,
         '',
         'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
       ),
     ),
-    ...when(value !== '' && count > 0, invalidValue(field, '', 'may not be specified when `value` is not empty')),
-    ...when(value === '' && count > 1, invalidValue(field, '', 'may not have more than one field specified at a time')),
+    ...when(value !== '' && count > 0, () => invalidValue(field, '', 'may not be specified when `value` is not empty')),
+    ...when(value === '' && count > 1, () =>
+      invalidValue(field, '', 'may not have more than one field specified at a time'),
+    ),
   ]
 }
 
@@ -94,7 +95,7 @@ export function validateFieldRef(ref: ObjectFieldSelector, field: string, where:
     ]
   }
   if (subscript === undefined) {
-    return when(!supported.includes(path), notSupported(`${field}.fieldPath`, path, supported))
+    return when(!supported.includes(path), () => notSupported(`${field}.fieldPath`, path, supported))
   }
   if (path === 'metadata.annotations') return invalidValues(field, subscript, isQualifiedName(subscript.toLowerCase()))
   if (path === 'metadata.labels') return invalidValues(field, subscript, isQualifiedName(subscript))
@@ -131,8 +132,8 @@ export function validateEnvFrom(sources: readonly EnvFromSource[] | undefined, f
       ...(prefix === '' ? [] : invalidValues(`${path}.prefix`, prefix, isRelaxedEnvVarName(prefix))),
       ...when(configMapRef?.name === '', required(`${path}.configMapRef.name`)),
       ...when(secretRef?.name === '', required(`${path}.secretRef.name`)),
-      ...when(count === 0, invalidValue(field, '', 'must specify one of: `configMapRef` or `secretRef`')),
-      ...when(count > 1, invalidValue(field, '', 'may not have more than one field specified at a time')),
+      ...when(count === 0, () => invalidValue(field, '', 'must specify one of: `configMapRef` or `secretRef`')),
+      ...when(count > 1, () => invalidValue(field, '', 'may not have more than one field specified at a time')),
     ]
   })
 }

@@ -78,12 +78,11 @@ function validateNamespace({ involvedObject, metadata }: Event): Causes {
   const about = involvedObject?.namespace ?? ''
   const mine = metadata.namespace ?? ''
   if (about === '') {
-    return when(
-      mine !== 'default' && mine !== 'kube-system' && mine !== '',
+    return when(mine !== 'default' && mine !== 'kube-system' && mine !== '', () =>
       invalidValue('involvedObject.namespace', about, 'does not match event.namespace'),
     )
   }
-  return when(about !== mine, invalidValue('involvedObject.namespace', about, 'does not match event.namespace'))
+  return when(about !== mine, () => invalidValue('involvedObject.namespace', about, 'does not match event.namespace'))
 }
 
 const maxReason = 128
@@ -110,12 +109,12 @@ export function validateNewStyle(event: Event): Causes {
     ...bounded('reportingInstance', reportingInstance, maxInstance),
     ...bounded('action', action, maxAction),
     ...bounded('reason', reason, maxReason),
-    ...when(byteLength(message) > maxNote, invalidValue('message', '', `can have at most ${maxNote} characters`)),
-    ...when(type !== 'Normal' && type !== 'Warning', invalidValue('type', '', `has invalid value: ${type}`)),
+    ...when(byteLength(message) > maxNote, () => invalidValue('message', '', `can have at most ${maxNote} characters`)),
+    ...when(type !== 'Normal' && type !== 'Warning', () => invalidValue('type', '', `has invalid value: ${type}`)),
   ]
 }
 
 function bounded(field: string, value: string, max: number): Causes {
   if (value === '') return [required(field)]
-  return when(byteLength(value) > max, invalidValue(field, '', `can have at most ${max} characters`))
+  return when(byteLength(value) > max, () => invalidValue(field, '', `can have at most ${max} characters`))
 }

@@ -40,7 +40,7 @@ function validateRange({ spec }: LimitRange): Causes {
   const again = new Set(repeats(spec.limits.map(({ type }) => type)))
   return each('spec.limits', spec.limits, (item, path, index) => [
     ...invalidValues(`${path}.type`, item.type, isQualifiedName(item.type)),
-    ...when(again.has(index), duplicate(`${path}.type`, item.type)),
+    ...when(again.has(index), () => duplicate(`${path}.type`, item.type)),
     ...when(
       item.type === 'Pod' && Object.keys(item.default ?? {}).length > 0,
       forbiddenField(`${path}.default`, "may not be specified when `type` is 'Pod'"),

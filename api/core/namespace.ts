@@ -50,12 +50,10 @@ function validateFinalizers({ spec }: Namespace): Causes {
 function validatePhase({ metadata, status }: Namespace): Causes {
   const { phase = '' } = status
   return metadata.deletionTimestamp === undefined
-    ? when(
-        phase !== 'Active',
+    ? when(phase !== 'Active', () =>
         invalidValue('status.Phase', phase, "may only be 'Active' if `deletionTimestamp` is empty"),
       )
-    : when(
-        phase !== 'Terminating',
+    : when(phase !== 'Terminating', () =>
         invalidValue('status.Phase', phase, "may only be 'Terminating' if `deletionTimestamp` is not empty"),
       )
 }

@@ -56,8 +56,7 @@ function validateNode({ spec, status }: Node): Causes {
   return [
     ...validateTaints(spec.taints, 'spec.taints'),
     ...each('spec.podCIDRs', spec.podCIDRs, (cidr, path) => invalidValues(path, cidr, isCidr(cidr))),
-    ...when(
-      hasTwoOfOneFamily(spec.podCIDRs ?? []),
+    ...when(hasTwoOfOneFamily(spec.podCIDRs ?? []), () =>
       invalidValue('spec.podCIDRs', spec.podCIDRs, 'may specify no more than one CIDR for each IP family'),
     ),
     ...repeats(addresses).map((index) =>

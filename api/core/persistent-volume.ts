@@ -82,12 +82,10 @@ function validateSpec(spec: PersistentVolumeSpec): Causes {
     ...when(accessModes.length === 0, required('spec.accessModes')),
     ...validateAccessModes(accessModes, 'spec.accessModes'),
     ...when(resources.length === 0, required('spec.capacity')),
-    ...when(
-      resources.length > 0 && (resources.length !== 1 || resources[0] !== 'storage'),
+    ...when(resources.length > 0 && (resources.length !== 1 || resources[0] !== 'storage'), () =>
       notSupported('spec.capacity', capacity, ['storage']),
     ),
-    ...when(
-      capacity['storage'] !== undefined && quantityOf(capacity['storage']).nano <= 0n,
+    ...when(capacity['storage'] !== undefined && quantityOf(capacity['storage']).nano <= 0n, () =>
       invalidValue('spec.capacity[storage]', capacity['storage'], 'must be greater than zero'),
     ),
     ...oneOf('spec.persistentVolumeReclaimPolicy', spec.persistentVolumeReclaimPolicy, ['Delete', 'Recycle', 'Retain']),
@@ -101,8 +99,7 @@ function validateSpec(spec: PersistentVolumeSpec): Causes {
     ...when(first === undefined, required('spec', 'must specify a volume type')),
     ...others.map(([key]) => forbiddenField(`spec.${key}`, 'may not specify more than 1 volume type')),
     ...when(path === '', required(`spec.${hostPath === undefined ? 'local' : 'hostPath'}.path`)),
-    ...when(
-      path.split('/').includes('..'),
+    ...when(path.split('/').includes('..'), () =>
       invalidValue(`spec.${hostPath === undefined ? 'local' : 'hostPath'}.path`, path, "must not contain '..'"),
     ),
     ...when(

@@ -39,8 +39,7 @@ export function validatePodResize(wanted: Pod, old: Pod): Causes {
   return [
     ...validatePodSpec(pod.spec, 'spec', pod.metadata.name),
     ...when(old.spec.os?.name === 'windows', forbiddenField('[]', 'windows pods cannot be resized')),
-    ...when(
-      qosClass(pod.spec) !== qos,
+    ...when(qosClass(pod.spec) !== qos, () =>
       invalidValue('spec', qos, 'Pod QOS Class may not change as a result of resizing'),
     ),
     ...compare(wanted.spec, old.spec),

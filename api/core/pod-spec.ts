@@ -89,7 +89,7 @@ function validateGates({ schedulingGates, nodeName = '' }: PodSpec, field: strin
   return [
     ...each(field, schedulingGates, ({ name }, path, index) => [
       ...invalidValues(path, name, isQualifiedName(name)),
-      ...when(again.has(index), duplicate(path, name)),
+      ...when(again.has(index), () => duplicate(path, name)),
     ]),
     ...when(
       nodeName !== '' && (schedulingGates ?? []).length > 0,
@@ -112,17 +112,15 @@ function validateResourceClaims({ resourceClaims }: PodSpec, field: string): Cau
   const again = new Set(repeats((resourceClaims ?? []).map(({ name }) => name)))
   return each(field, resourceClaims, ({ name, resourceClaimName, resourceClaimTemplateName }, path, index) => [
     ...(name === '' ? [required(`${path}.name`)] : invalidValues(`${path}.name`, name, isDns1123Label(name))),
-    ...when(name !== '' && again.has(index), duplicate(`${path}.name`, name)),
-    ...when(
-      resourceClaimName !== undefined && resourceClaimTemplateName !== undefined,
+    ...when(name !== '' && again.has(index), () => duplicate(`${path}.name`, name)),
+    ...when(resourceClaimName !== undefined && resourceClaimTemplateName !== undefined, () =>
       invalidValue(
         path,
         { name, ...{ resourceClaimName, resourceClaimTemplateName } },
         'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified',
       ),
     ),
-    ...when(
-      resourceClaimName === undefined && resourceClaimTemplateName === undefined,
+    ...when(resourceClaimName === undefined && resourceClaimTemplateName === undefined, () =>
       invalidValue(path, { name }, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'),
     ),
   ])
@@ -149,17 +147,14 @@ const maxSearchCharacters = 2048
 
 function validateDnsLists({ nameservers = [], searches = [], options = [] }: PodDNSConfig, field: string): Causes {
   return [
-    ...when(
-      nameservers.length > maxNameservers,
+    ...when(nameservers.length > maxNameservers, () =>
       invalidValue(`${field}.nameservers`, nameservers, `must not have more than ${maxNameservers} nameservers`),
     ),
     ...each(`${field}.nameservers`, nameservers, (address, path) => invalidValues(path, address, isIpAddress(address))),
-    ...when(
-      searches.length > maxSearches,
+    ...when(searches.length > maxSearches, () =>
       invalidValue(`${field}.searches`, searches, `must not have more than ${maxSearches} search paths`),
     ),
-    ...when(
-      searches.join(' ').length > maxSearchCharacters,
+    ...when(searches.join(' ').length > maxSearchCharacters, () =>
       invalidValue(
         `${field}.searches`,
         searches,
@@ -194,7 +189,7 @@ export function validatePodTemplate(template: PodTemplateSpec, field: string): C
 export function validateAlwaysRestart(template: PodTemplateSpec, field: string, kind: string): Causes {
   const { restartPolicy = '', activeDeadlineSeconds } = template.spec
   return [
-    ...when(restartPolicy !== 'Always', notSupported(`${field}.spec.restartPolicy`, restartPolicy, ['Always'])),
+    ...when(restartPolicy !== 'Always', () => notSupported(`${field}.spec.restartPolicy`, restartPolicy, ['Always'])),
     ...when(
       activeDeadlineSeconds !== undefined,
       forbiddenField(`${field}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`),

@@ -21,16 +21,14 @@ const updatable = [
 export function validatePodAnnotations({ metadata, spec }: Pod): Causes {
   const { [mirrorAnnotation]: mirror, [deletionCostAnnotation]: cost } = metadata.annotations ?? {}
   return [
-    ...when(
-      mirror !== undefined && (spec.nodeName ?? '') === '',
+    ...when(mirror !== undefined && (spec.nodeName ?? '') === '', () =>
       invalidValue(
         `metadata.annotations[${mirrorAnnotation}]`,
         mirror,
         'must set spec.nodeName if mirror pod annotation is set',
       ),
     ),
-    ...when(
-      cost !== undefined && !isInt32(cost),
+    ...when(cost !== undefined && !isInt32(cost), () =>
       invalidValue(`metadata.annotations[${deletionCostAnnotation}]`, cost, 'must be a 32bit integer'),
     ),
   ]
@@ -70,8 +68,7 @@ function validateImages(now: Containers, before: Containers, field: string, what
   }
   return each(field, now, ({ image = '' }, path) => [
     ...when(image === '', required(`${path}.image`)),
-    ...when(
-      image !== image.trim(),
+    ...when(image !== image.trim(), () =>
       invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'),
     ),
   ])
@@ -92,11 +89,12 @@ function validateSpecChange(spec: PodSpec, old: PodSpec): Causes {
 function validateDeadline(now: number | undefined, before: number | undefined): Causes {
   const field = 'spec.activeDeadlineSeconds'
   if (now === undefined) {
-    return when(before !== undefined, invalidValue(field, now, 'must not update from a positive integer to nil value'))
+    return when(before !== undefined, () =>
+      invalidValue(field, now, 'must not update from a positive integer to nil value'),
+    )
   }
   if (now < 0 || now > maxInt32) return [invalidValue(field, now, `must be between 0 and ${maxInt32}, inclusive`)]
-  return when(
-    before !== undefined && before < now,
+  return when(before !== undefined && before < now, () =>
     invalidValue(field, now, 'must be less than or equal to previous value'),
   )
 }
@@ -126,8 +124,7 @@ function validateGatedScheduling(spec: PodSpec, old: PodSpec): Causes {
   if ((old.schedulingGates ?? []).length === 0) return []
   const now = spec.nodeSelector ?? {}
   const changed = Object.entries(old.nodeSelector ?? {}).some(([key, value]) => now[key] !== value)
-  return when(
-    changed,
+  return when(changed, () =>
     invalidValue(
       'spec.nodeSelector',
       now,
@@ -183,8 +180,7 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): Causes {
     ),
     ...each('status.podIPs', status.podIPs, ({ ip }, path) => invalidValues(path, ip, isIpAddress(ip))),
     ...each('status.hostIPs', status.hostIPs, ({ ip }, path) => invalidValues(path, ip, isIpAddress(ip))),
-    ...when(
-      old.status.qosClass !== undefined && qos !== '' && qos !== old.status.qosClass,
+    ...when(old.status.qosClass !== undefined && qos !== '' && qos !== old.status.qosClass, () =>
       invalidValue('status.qosClass', qos, 'field is immutable'),
     ),
   ]

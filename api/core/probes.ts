@@ -13,8 +13,7 @@ export function validateProbes(container: Container, field: string, graceSeconds
     ...validateProbe(livenessProbe, `${field}.livenessProbe`, graceSeconds),
     ...mustSucceedOnce(livenessProbe, `${field}.livenessProbe`),
     ...validateProbe(readinessProbe, `${field}.readinessProbe`, graceSeconds),
-    ...when(
-      readinessProbe?.terminationGracePeriodSeconds !== undefined,
+    ...when(readinessProbe?.terminationGracePeriodSeconds !== undefined, () =>
       invalidValue(
         `${field}.readinessProbe.terminationGracePeriodSeconds`,
         readinessProbe?.terminationGracePeriodSeconds,
@@ -45,8 +44,7 @@ function validateProbe(probe: Probe | undefined, field: string, graceSeconds: nu
   return [
     ...validateHandler(probe, field, graceSeconds),
     ...counts.flatMap((key) => nonNegative(`${field}.${key}`, probe[key])),
-    ...when(
-      grace !== undefined && grace <= 0,
+    ...when(grace !== undefined && grace <= 0, () =>
       invalidValue(`${field}.terminationGracePeriodSeconds`, grace, 'must be greater than 0'),
     ),
   ]
@@ -93,8 +91,7 @@ function validateAction(
     case 'grpc':
       return validatePort(grpc?.port ?? 0, `${field}.port`)
     case 'sleep':
-      return when(
-        (sleep?.seconds ?? 0) < 0 || (sleep?.seconds ?? 0) > graceSeconds,
+      return when((sleep?.seconds ?? 0) < 0 || (sleep?.seconds ?? 0) > graceSeconds, () =>
         invalidValue(
           field,
           sleep?.seconds,

@@ -62,11 +62,12 @@ function validateController({ spec }: ReplicationController): Causes {
       : [
           ...when(
             entries.some(([key, value]) => labels[key] !== value),
-            invalidValue(
-              'spec.template.metadata.labels',
-              sortedMap(labels),
-              '`selector` does not match template `labels`',
-            ),
+            () =>
+              invalidValue(
+                'spec.template.metadata.labels',
+                sortedMap(labels),
+                '`selector` does not match template `labels`',
+              ),
           ),
           ...validatePodTemplate(template, 'spec.template'),
           ...validateAlwaysRestart(template, 'spec.template', 'ReplicationController'),

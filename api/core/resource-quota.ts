@@ -83,7 +83,7 @@ function validateResourceName(name: string, field: string): Causes {
   if (messages.length > 0) return invalidValues(field, name, messages)
   const known =
     plainResources.has(name) || /^(requests\.)?hugepages-/.test(name) || name.includes('/') || name.startsWith('count/')
-  return when(!known, invalidValue(field, name, 'must be a standard resource for quota'))
+  return when(!known, () => invalidValue(field, name, 'must be a standard resource for quota'))
 }
 
 function validateQuota({ spec }: ResourceQuota): Causes {
@@ -97,8 +97,7 @@ function validateQuota({ spec }: ResourceQuota): Causes {
         (one.operator === 'In' || one.operator === 'NotIn') && (one.values ?? []).length === 0,
         required(`${path}.values`, "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"),
       ),
-      ...when(
-        (one.operator === 'Exists' || one.operator === 'DoesNotExist') && (one.values ?? []).length > 0,
+      ...when((one.operator === 'Exists' || one.operator === 'DoesNotExist') && (one.values ?? []).length > 0, () =>
         invalidValue(
           `${path}.values`,
           one.values,
@@ -115,11 +114,13 @@ function validateScopes(list: readonly string[]): Causes {
     ['Terminating', 'NotTerminating'],
   ] as const
   return [
-    ...list.flatMap((scope) => when(!scopes.includes(scope), invalidValue('spec.scopes', scope, 'unsupported scope'))),
+    ...list.flatMap((scope) =>
+      when(!scopes.includes(scope), () => invalidValue('spec.scopes', scope, 'unsupported scope')),
+    ),
     ...opposites.flatMap((pair) =>
       when(
         pair.every((scope) => list.includes(scope)),
-        invalidValue('spec.scopes', list, 'conflicting scopes'),
+        () => invalidValue('spec.scopes', list, 'conflicting scopes'),
       ),
     ),
   ]

@@ -35,9 +35,8 @@ function isOvercommitAllowed(name: string): boolean {
 export function validateQuantity(name: string, text: string, field: string): Causes {
   const quantity = quantityOf(text)
   return [
-    ...when(quantity.nano < 0n, invalidValue(field, text, 'must be greater than or equal to 0')),
-    ...when(
-      (wholeNumbers.has(name) || isExtendedResource(name)) && quantity.nano % nano !== 0n,
+    ...when(quantity.nano < 0n, () => invalidValue(field, text, 'must be greater than or equal to 0')),
+    ...when((wholeNumbers.has(name) || isExtendedResource(name)) && quantity.nano % nano !== 0n, () =>
       invalidValue(field, text, 'must be an integer'),
     ),
   ]
@@ -49,16 +48,15 @@ export function validateContainerResourceName(name: string, field: string): Caus
   if (messages.length > 0) return invalidValues(field, name, messages)
   if (!name.includes('/')) {
     const standard = ['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-')
-    return when(!standard, invalidValue(field, name, 'must be a standard resource for containers'))
+    return when(!standard, () => invalidValue(field, name, 'must be a standard resource for containers'))
   }
-  return when(
-    !name.includes('kubernetes.io/') && !isExtendedResource(name),
+  return when(!name.includes('kubernetes.io/') && !isExtendedResource(name), () =>
     invalidValue(field, name, "doesn't follow extended resource name standard"),
   )
 }
 
 function validatePodResourceName(name: string, field: string): Causes {
-  return when(!isPodLevelResource(name), invalidValue(field, name, 'must be a standard resource for pods'))
+  return when(!isPodLevelResource(name), () => invalidValue(field, name, 'must be a standard resource for pods'))
 }
 
 type NameCheck = (name: string, field: string) => Causes
@@ -131,5 +129,5 @@ function requestAgainstLimit(name: string, request: string, limits: ResourceList
   if (order !== 0 && !isOvercommitAllowed(name)) {
     return [invalidValue(path, request, `must be equal to ${name} limit of ${limit}`)]
   }
-  return when(order > 0, invalidValue(path, request, `must be less than or equal to ${name} limit of ${limit}`))
+  return when(order > 0, () => invalidValue(path, request, `must be less than or equal to ${name} limit of ${limit}`))
 }

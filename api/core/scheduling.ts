@@ -34,7 +34,7 @@ export function validateAffinity(affinity: Affinity | undefined, field: string):
 }
 
 function validateWeight(weight: number, field: string): Causes {
-  return when(weight < 1 || weight > 100, invalidValue(`${field}.weight`, weight, 'must be in the range 1-100'))
+  return when(weight < 1 || weight > 100, () => invalidValue(`${field}.weight`, weight, 'must be in the range 1-100'))
 }
 
 /** At least one term, each in order. */
@@ -132,8 +132,7 @@ function validatePodTerm(term: PodAffinityTerm, field: string): Causes {
     ...validateMatchKeys(matchLabelKeys, labelSelector !== undefined, `${field}.matchLabelKeys`),
     ...validateMatchKeys(mismatchLabelKeys, labelSelector !== undefined, `${field}.mismatchLabelKeys`),
     ...matchLabelKeys.flatMap((key, index) =>
-      when(
-        mismatchLabelKeys.includes(key),
+      when(mismatchLabelKeys.includes(key), () =>
         invalidValue(`${field}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'),
       ),
     ),
@@ -170,16 +169,14 @@ export function validateTolerations(tolerations: readonly Toleration[] | undefin
     const { key = '', operator = '', value = '', effect = '', tolerationSeconds } = toleration
     return [
       ...(key === '' ? [] : validateLabelKey(key, `${path}.key`)),
-      ...when(
-        key === '' && operator !== 'Exists',
+      ...when(key === '' && operator !== 'Exists', () =>
         invalidValue(
           `${path}.operator`,
           operator,
           'operator must be Exists when `key` is empty, which means "match all values and all keys"',
         ),
       ),
-      ...when(
-        tolerationSeconds !== undefined && effect !== 'NoExecute',
+      ...when(tolerationSeconds !== undefined && effect !== 'NoExecute', () =>
         invalidValue(`${path}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"),
       ),
       ...tolerationOperator(toleration, operator, value, `${path}.operator`),
@@ -193,11 +190,10 @@ function tolerationOperator(toleration: Toleration, operator: string, value: str
     case '':
     case 'Equal': {
       const messages = isLabelValue(value)
-      return when(messages.length > 0, invalidValue(field, value, messages.join(';')))
+      return when(messages.length > 0, () => invalidValue(field, value, messages.join(';')))
     }
     case 'Exists':
-      return when(
-        value !== '',
+      return when(value !== '', () =>
         invalidValue(
           field,
           asInternal(toleration, internalToleration),
@@ -219,18 +215,16 @@ export function validateTopologySpread(
   return each(field, constraints, (constraint, path, index) => {
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, nodeAffinityPolicy, nodeTaintsPolicy } = constraint
     return [
-      ...when(maxSkew <= 0, invalidValue(`${path}.maxSkew`, maxSkew, 'must be greater than zero')),
+      ...when(maxSkew <= 0, () => invalidValue(`${path}.maxSkew`, maxSkew, 'must be greater than zero')),
       ...(topologyKey === ''
         ? [required(`${path}.topologyKey`, 'can not be empty')]
         : validateLabelKey(topologyKey, `${path}.topologyKey`)),
       ...oneOf(`${path}.whenUnsatisfiable`, whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway']),
-      ...when(again.has(index), duplicate(`${path}.{topologyKey, whenUnsatisfiable}`, keys[index])),
-      ...when(
-        minDomains !== undefined && minDomains <= 0,
+      ...when(again.has(index), () => duplicate(`${path}.{topologyKey, whenUnsatisfiable}`, keys[index])),
+      ...when(minDomains !== undefined && minDomains <= 0, () =>
         invalidValue(`${path}.minDomains`, minDomains, 'must be greater than zero'),
       ),
-      ...when(
-        minDomains !== undefined && whenUnsatisfiable !== 'DoNotSchedule',
+      ...when(minDomains !== undefined && whenUnsatisfiable !== 'DoNotSchedule', () =>
         invalidValue(
           `${path}.minDomains`,
           minDomains,

@@ -78,7 +78,7 @@ function validateJson(key: string, base64: string): Causes {
   const field = `data[${key}]`
   try {
     const value: unknown = JSON.parse(Buffer.from(base64, 'base64').toString())
-    return when(!isJsonObject(value), invalidValue(field, '<secret contents redacted>', 'must be a JSON object'))
+    return when(!isJsonObject(value), () => invalidValue(field, '<secret contents redacted>', 'must be a JSON object'))
   } catch (error) {
     return [invalidValue(field, '<secret contents redacted>', error instanceof Error ? error.message : String(error))]
   }

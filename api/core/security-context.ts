@@ -24,8 +24,7 @@ export function validateSecurityContext(
     ...validateId(runAsUser, `${field}.runAsUser`),
     ...validateId(runAsGroup, `${field}.runAsGroup`),
     ...(procMount === undefined ? [] : oneOf(`${field}.procMount`, procMount, ['Default', 'Unmasked'])),
-    ...when(
-      procMount === 'Unmasked' && hostUsers,
+    ...when(procMount === 'Unmasked' && hostUsers, () =>
       invalidValue(`${field}.procMount`, procMount, '`hostUsers` must be false to use `Unmasked`'),
     ),
     ...validateProfile(context.seccompProfile, `${field}.seccompProfile`, 'seccomp'),
@@ -62,8 +61,7 @@ export function validatePodSecurityContext(
       : oneOf(`${field}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['MountOption', 'Recursive'])),
     ...validateProfile(context.seccompProfile, `${field}.seccompProfile`, 'seccomp'),
     ...validateProfile(context.appArmorProfile, `${field}.appArmorProfile`, 'AppArmor'),
-    ...when(
-      spec.shareProcessNamespace === true && spec.hostPID === true,
+    ...when(spec.shareProcessNamespace === true && spec.hostPID === true, () =>
       invalidValue(`${field}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'),
     ),
   ]
@@ -83,17 +81,14 @@ function validateSysctls(
     const dotted = name.replaceAll('/', '.')
     if (name === '') return [required(`${path}.name`)]
     return [
-      ...when(
-        name.length > 253 || !sysctlRegExp.test(name),
+      ...when(name.length > 253 || !sysctlRegExp.test(name), () =>
         invalidValue(`${path}.name`, name, `must have at most 253 characters and match regex ^${sysctlName}$`),
       ),
-      ...when(again.has(index), duplicate(`${path}.name`, name)),
-      ...when(
-        hostNetwork === true && dotted.startsWith('net.'),
+      ...when(again.has(index), () => duplicate(`${path}.name`, name)),
+      ...when(hostNetwork === true && dotted.startsWith('net.'), () =>
         invalidValue(`${path}.name`, name, "may not be specified when 'hostNetwork' is true"),
       ),
-      ...when(
-        hostIPC === true && /^(kernel\.(shm|msg|sem)|fs\.mqueue\.)/.test(dotted),
+      ...when(hostIPC === true && /^(kernel\.(shm|msg|sem)|fs\.mqueue\.)/.test(dotted), () =>
         invalidValue(`${path}.name`, name, "may not be specified when 'hostIPC' is true"),
       ),
     ]
@@ -116,8 +111,7 @@ function validateProfile(profile: Profile | undefined, field: string, what: 'sec
       type === 'Localhost' && (localhostProfile ?? '') === '',
       required(`${field}.localhostProfile`, `must be set when ${what} type is Localhost`),
     ),
-    ...when(
-      type !== 'Localhost' && localhostProfile !== undefined,
+    ...when(type !== 'Localhost' && localhostProfile !== undefined, () =>
       invalidValue(`${field}.localhostProfile`, localhostProfile, `can only be set when ${what} type is Localhost`),
     ),
   ]

@@ -51,13 +51,14 @@ function isHeadless({ clusterIP, clusterIPs }: ServiceSpec): boolean {
 function validateByType(spec: ServiceSpec): Causes {
   const { type, ports = [], externalName = '' } = spec
   const none = (what: string) =>
-    when(isHeadless(spec), invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${what} services`))
+    when(isHeadless(spec), () =>
+      invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${what} services`),
+    )
   switch (type) {
     case 'LoadBalancer':
       return [
         ...ports.flatMap(({ port }, index) =>
-          when(
-            port === kubeletPort,
+          when(port === kubeletPort, () =>
             invalidValue(
               `spec.ports[${index}]`,
               port,
@@ -105,8 +106,8 @@ function validatePorts(spec: ServiceSpec): Causes {
       type === 'ClusterIP' && (port.nodePort ?? 0) !== 0,
       forbiddenField(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'"),
     ),
-    ...when(sameNodePort.has(index), duplicate(`${path}.nodePort`, port.nodePort)),
-    ...when(samePort.has(index), duplicate(path, bareKey(port))),
+    ...when(sameNodePort.has(index), () => duplicate(`${path}.nodePort`, port.nodePort)),
+    ...when(samePort.has(index), () => duplicate(path, bareKey(port))),
   ])
 }
 
@@ -121,7 +122,7 @@ function validatePort(servicePort: ServicePort, field: string, needsName: boolea
   return [
     ...when(name === '' && needsName, required(`${field}.name`)),
     ...invalidValues(`${field}.name`, name, messages),
-    ...when(again && messages.length === 0, duplicate(`${field}.name`, name)),
+    ...when(again && messages.length === 0, () => duplicate(`${field}.name`, name)),
     ...invalidValues(`${field}.port`, port, isPortNumber(port)),
     ...(protocol === ''
       ? [required(`${field}.protocol`)]
@@ -143,8 +144,7 @@ function validateAffinityConfig({ sessionAffinity, sessionAffinityConfig }: Serv
   if (sessionAffinity !== 'ClientIP') return []
   if (seconds === undefined)
     return [required(`${field}.clientIP.timeoutSeconds`, 'when session affinity type is ClientIP')]
-  return when(
-    seconds <= 0 || seconds > maxAffinitySeconds,
+  return when(seconds <= 0 || seconds > maxAffinitySeconds, () =>
     invalidValue(
       `${field}.clientIP.timeoutSeconds`,
       seconds,
@@ -186,16 +186,14 @@ function validateTrafficPolicies(spec: ServiceSpec): Causes {
       ? externalTrafficPolicy === ''
         ? [required('spec.externalTrafficPolicy')]
         : oneOf('spec.externalTrafficPolicy', externalTrafficPolicy, policies)
-      : when(
-          externalTrafficPolicy !== '',
+      : when(externalTrafficPolicy !== '', () =>
           invalidValue(
             'spec.externalTrafficPolicy',
             externalTrafficPolicy,
             'may only be set for externally-accessible services',
           ),
         )),
-    ...when(
-      !needsHealthPort(spec) && healthCheckNodePort !== 0,
+    ...when(!needsHealthPort(spec) && healthCheckNodePort !== 0, () =>
       invalidValue(
         'spec.healthCheckNodePort',
         healthCheckNodePort,
@@ -231,15 +229,13 @@ function validateAddresses({
     ...each('spec.ipFamilies', ipFamilies, (family, path) => oneOf(path, family, ['IPv4', 'IPv6'])),
     ...repeats(ipFamilies).map((index) => duplicate(`spec.ipFamilies[${index}]`, ipFamilies[index])),
     ...when(clusterIP !== '' && clusterIPs.length === 0, required('spec.clusterIPs')),
-    ...when(
-      clusterIPs.length > 0 && clusterIP !== clusterIPs[0],
+    ...when(clusterIPs.length > 0 && clusterIP !== clusterIPs[0], () =>
       invalidValue('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`'),
     ),
-    ...when(clusterIPs.length > 2, invalidValue('spec.clusterIPs', clusterIPs, 'may only hold up to 2 values')),
+    ...when(clusterIPs.length > 2, () => invalidValue('spec.clusterIPs', clusterIPs, 'may only hold up to 2 values')),
     ...each('spec.clusterIPs', clusterIPs, (ip, path, index) => {
       if (ip === 'None' && index === 0) {
-        return when(
-          clusterIPs.length > 1,
+        return when(clusterIPs.length > 1, () =>
           invalidValue('spec.clusterIPs', clusterIPs, "'None' must be the first and only value"),
         )
       }
@@ -257,7 +253,7 @@ export function validateServiceUpdate(service: Service, old: Service): Causes {
       old.spec.type === 'LoadBalancer' &&
         service.spec.type === 'LoadBalancer' &&
         old.spec.loadBalancerClass !== service.spec.loadBalancerClass,
-      invalidValue('spec.loadBalancerClass', service.spec.loadBalancerClass, 'may not change once set'),
+      () => invalidValue('spec.loadBalancerClass', service.spec.loadBalancerClass, 'may not change once set'),
     ),
   ]
 }
@@ -272,7 +268,7 @@ function validateAddressChange(spec: ServiceSpec, old: ServiceSpec): Causes {
   return before
     .slice(0, compared)
     .flatMap((ip, index) =>
-      when(now[index] !== ip, invalidValue(`spec.clusterIPs[${index}]`, now, 'may not change once set')),
+      when(now[index] !== ip, () => invalidValue(`spec.clusterIPs[${index}]`, now, 'may not change once set')),
     )
 }
 
@@ -294,8 +290,7 @@ export function validateServiceStatus({ spec, status }: Service): Causes {
     ...each('status.loadBalancer.ingress', ingress, ({ ip = '', hostname = '' }, path) => [
       ...(ip === '' ? [] : invalidValues(`${path}.ip`, ip, isIpAddress(ip))),
       ...(hostname === '' ? [] : invalidValues(`${path}.hostname`, hostname, isDns1123Subdomain(hostname))),
-      ...when(
-        hostname !== '' && isIpAddress(hostname).length === 0,
+      ...when(hostname !== '' && isIpAddress(hostname).length === 0, () =>
         invalidValue(`${path}.hostname`, hostname, 'must be a DNS name, not an IP address'),
       ),
     ]),

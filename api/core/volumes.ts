@@ -62,7 +62,7 @@ export function validateVolumes(volumes: readonly Volume[] | undefined, field: s
     ...(volume.name === ''
       ? [required(`${path}.name`)]
       : invalidValues(`${path}.name`, volume.name, isDns1123Label(volume.name))),
-    ...when(volume.name !== '' && again.has(index), duplicate(`${path}.name`, volume.name)),
+    ...when(volume.name !== '' && again.has(index), () => duplicate(`${path}.name`, volume.name)),
     ...validateSource(volume, path, podName),
   ])
 }
@@ -115,8 +115,7 @@ function validateDetails(volume: Volume, field: string, podName: string): Causes
           ...validateMode(projected.defaultMode, `${field}.projected.defaultMode`),
           ...validateProjections(projected.sources ?? [], `${field}.projected`),
         ]),
-    ...when(
-      nfs !== undefined && nfs.path !== '' && !nfs.path.startsWith('/'),
+    ...when(nfs !== undefined && nfs.path !== '' && !nfs.path.startsWith('/'), () =>
       invalidValue(`${field}.nfs.path`, nfs?.path, 'must be an absolute path'),
     ),
     ...(csi === undefined || csi.driver === '' ? [] : validateDriverName(csi.driver, `${field}.csi.driver`)),
@@ -169,7 +168,7 @@ function validateKeyToPath({ key, path, mode }: KeyToPath, field: string): Cause
 }
 
 function validateMode(mode: number | undefined, field: string): Causes {
-  return when(mode !== undefined && (mode < 0 || mode > 0o777), invalidValue(field, mode, modeMessage))
+  return when(mode !== undefined && (mode < 0 || mode > 0o777), () => invalidValue(field, mode, modeMessage))
 }
 
 function validateDownwardItem(item: DownwardAPIVolumeFile, field: string): Causes {
@@ -177,8 +176,7 @@ function validateDownwardItem(item: DownwardAPIVolumeFile, field: string): Cause
   return [
     ...(path === '' ? [required(`${field}.path`)] : localPath(path, `${field}.path`, true)),
     ...(fieldRef === undefined ? [] : validateFieldRef(fieldRef, `${field}.fieldRef`, 'volume')),
-    ...when(
-      fieldRef !== undefined && resourceFieldRef !== undefined,
+    ...when(fieldRef !== undefined && resourceFieldRef !== undefined, () =>
       invalidValue(field, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'),
     ),
     ...(fieldRef !== undefined || resourceFieldRef === undefined
@@ -222,16 +220,14 @@ function validateProjection(source: VolumeProjection, field: string): Causes {
     ...when(configMap?.name === '', required(`${field}.configMap.name`)),
     ...(configMap === undefined ? [] : validateFiles({ ...configMap }, `${field}.configMap`)),
     ...(downwardAPI?.items ?? []).flatMap((item) => validateDownwardItem(item, `${field}.downwardAPI`)),
-    ...when(
-      token !== undefined && expirationSeconds < 600,
+    ...when(token !== undefined && expirationSeconds < 600, () =>
       invalidValue(
         `${field}.serviceAccountToken.expirationSeconds`,
         expirationSeconds,
         'may not specify a duration less than 10 minutes',
       ),
     ),
-    ...when(
-      token !== undefined && expirationSeconds > 2 ** 32,
+    ...when(token !== undefined && expirationSeconds > 2 ** 32, () =>
       invalidValue(
         `${field}.serviceAccountToken.expirationSeconds`,
         expirationSeconds,
@@ -246,17 +242,16 @@ function validateProjection(source: VolumeProjection, field: string): Causes {
 /** A path that stays below its directory; `reserved`: may also not start with `..`. */
 function localPath(path: string, field: string, reserved = false): Causes {
   return [
-    ...when(path.startsWith('/'), invalidValue(field, path, 'must be a relative path')),
+    ...when(path.startsWith('/'), () => invalidValue(field, path, 'must be a relative path')),
     ...noBacksteps(path, field),
-    ...when(
-      reserved && path.startsWith('..') && !path.startsWith('../') && path !== '..',
+    ...when(reserved && path.startsWith('..') && !path.startsWith('../') && path !== '..', () =>
       invalidValue(field, path, "must not start with '..'"),
     ),
   ]
 }
 
 function noBacksteps(path: string, field: string): Causes {
-  return when(path.split('/').includes('..'), invalidValue(field, path, "must not contain '..'"))
+  return when(path.split('/').includes('..'), () => invalidValue(field, path, "must not contain '..'"))
 }
 
 /** The mounts of one container. */
@@ -268,20 +263,19 @@ export function validateMounts(container: Container, volumes: readonly Volume[] 
     const { name, mountPath = '', subPath = '', subPathExpr = '' } = mount
     return [
       ...(name === '' ? [required(`${path}.name`)] : []),
-      ...when(!known.has(name), fieldNotFound(`${path}.name`, name)),
+      ...when(!known.has(name), () => fieldNotFound(`${path}.name`, name)),
       ...(mountPath === '' ? [required(`${path}.mountPath`)] : []),
-      ...when(again.has(index), invalidValue(`${path}.mountPath`, mountPath, 'must be unique')),
+      ...when(again.has(index), () => invalidValue(`${path}.mountPath`, mountPath, 'must be unique')),
       ...when(
         devices.some((device) => device.name === name),
-        invalidValue(`${path}.name`, name, 'must not already exist in volumeDevices'),
+        () => invalidValue(`${path}.name`, name, 'must not already exist in volumeDevices'),
       ),
       ...when(
         devices.some((device) => device.devicePath === mountPath),
-        invalidValue(`${path}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices'),
+        () => invalidValue(`${path}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices'),
       ),
       ...(subPath === '' ? [] : localPath(subPath, `${field}.volumeMounts.subPath`)),
-      ...when(
-        subPath !== '' && subPathExpr !== '',
+      ...when(subPath !== '' && subPathExpr !== '', () =>
         invalidValue(`${path}.subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
       ),
       ...(subPathExpr === '' ? [] : localPath(subPathExpr, `${field}.volumeMounts.subPathExpr`)),
@@ -330,15 +324,16 @@ export function validateDevices(
       ...when(name === '', required(`${path}.name`)),
       ...when(
         volume !== undefined && volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined,
-        invalidValue(
-          `${path}.name`,
-          name,
-          'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
-        ),
+        () =>
+          invalidValue(
+            `${path}.name`,
+            name,
+            'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
+          ),
       ),
-      ...when(name !== '' && volume === undefined, fieldNotFound(`${path}.name`, name)),
+      ...when(name !== '' && volume === undefined, () => fieldNotFound(`${path}.name`, name)),
       ...when(devicePath === '', required(`${path}.devicePath`)),
-      ...when(again.has(index), invalidValue(`${path}.devicePath`, devicePath, 'must be unique')),
+      ...when(again.has(index), () => invalidValue(`${path}.devicePath`, devicePath, 'must be unique')),
       ...noBacksteps(devicePath, `${path}.devicePath`),
     ]
   })

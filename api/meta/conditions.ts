@@ -11,7 +11,7 @@ const reasonRegExp = new RegExp(`^${reasonPattern}$`)
 export function validateConditions(conditions: readonly Condition[] | undefined, field: string): Causes {
   const again = new Set(repeats((conditions ?? []).map(({ type }) => type)))
   return each(field, conditions, (condition, path, index) => [
-    ...when(again.has(index), duplicate(`${path}.type`, condition.type)),
+    ...when(again.has(index), () => duplicate(`${path}.type`, condition.type)),
     ...validateCondition(condition, path),
   ])
 }
@@ -29,8 +29,7 @@ function validateCondition(
     ...when((lastTransitionTime ?? '') === '', required(`${field}.lastTransitionTime`, 'must be set')),
     ...(reason === ''
       ? [required(`${field}.reason`, 'must be set')]
-      : when(
-          !reasonRegExp.test(reason),
+      : when(!reasonRegExp.test(reason), () =>
           invalidValue(
             `${field}.reason`,
             reason,
