@@ -1,6 +1,7 @@
 /** What an expression may name: variables, functions, macros, types. Environments are immutable and share their tables. */
-import type { FunctionDeclaration, Library, Macro } from './library.ts'
+import type { FunctionDeclaration, Library, Macro, NodeCheck } from './library.ts'
 import { firstOf, noTypes, type TypeProvider } from './object-type.ts'
+import { optionalLibrary } from './optional-library.ts'
 import { standardLibrary } from './standard-library.ts'
 import { type CelType, typeName } from './types.ts'
 
@@ -25,12 +26,17 @@ export type Environment = {
   /** Named types, as `int` or `kubernetes.URL`. */
   readonly typeNames: ReadonlyMap<string, CelType>
   readonly provider: TypeProvider
+  /** What libraries look for once the types are known. */
+  readonly checks: readonly NodeCheck[]
   readonly mixedLiterals: boolean
 }
 
-/** An environment with the standard library and these libraries. */
+/** An environment with the standard library, optional values and these libraries. */
 export function createEnvironment(options: EnvironmentOptions): Environment {
-  return addTo(emptyEnvironment, { ...options, libraries: [standardLibrary, ...(options.libraries ?? [])] })
+  return addTo(emptyEnvironment, {
+    ...options,
+    libraries: [standardLibrary, optionalLibrary, ...(options.libraries ?? [])],
+  })
 }
 
 /** The environment with more names; what is not added to is shared. */
@@ -45,6 +51,7 @@ const emptyEnvironment: Environment = {
   macros: new Map(),
   typeNames: new Map(),
   provider: noTypes,
+  checks: [],
   mixedLiterals: false,
 }
 
@@ -63,6 +70,7 @@ function addTo(base: Environment, options: EnvironmentOptions): Environment {
     macros: libraries.length === 0 ? base.macros : withMacros(base.macros, libraries),
     typeNames: libraries.length === 0 ? base.typeNames : withTypeNames(base.typeNames, libraries),
     provider: provider === undefined ? base.provider : firstOf([provider, base.provider]),
+    checks: libraries.length === 0 ? base.checks : withChecks(base.checks, libraries),
     mixedLiterals,
   }
 }
@@ -92,6 +100,10 @@ function withTypeNames(
 ): ReadonlyMap<string, CelType> {
   const added = libraries.flatMap((library) => library.types ?? [])
   return new Map([...known, ...added.map((type) => [typeName(type), type] as const)])
+}
+
+function withChecks(known: readonly NodeCheck[], libraries: readonly Library[]): readonly NodeCheck[] {
+  return [...new Set([...known, ...libraries.flatMap((library) => library.checks ?? [])])]
 }
 
 function macroKeyOf({ name, argumentCount, receiver }: Macro): string {

@@ -9,10 +9,14 @@ export function equals(a: CelValue, b: CelValue): boolean {
   const left = numberOf(a)
   if (left !== undefined) {
     const right = numberOf(b)
-    // biome-ignore lint/suspicious/noDoubleEquals: compares bigint and number by value
-    return right !== undefined && left == right
+    return right !== undefined && sameNumber(left, right)
   }
   return typeof a === 'object' && typeof b === 'object' && b !== null && equalObjects(a, b)
+}
+
+/** Between whole numbers and doubles the double's precision decides, as upstream has it. */
+function sameNumber(a: bigint | number, b: bigint | number): boolean {
+  return typeof a === typeof b ? a === b : Number(a) === Number(b)
 }
 
 /** The number that a value is, without its type. */
@@ -94,6 +98,7 @@ export function compare(a: CelValue, b: CelValue): number {
 }
 
 function compareNumbers(a: bigint | number, b: bigint | number): number {
+  if (typeof a !== typeof b) return compareNumbers(Number(a), Number(b))
   if (a < b) return -1
   if (a > b) return 1
   if (Number.isNaN(a) || Number.isNaN(b)) throw new CelError('NaN values cannot be ordered')

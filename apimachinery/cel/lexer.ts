@@ -147,6 +147,25 @@ function codePointLength(source: string, at: number): number {
 function unterminatedEnd(source: string, open: number, raw: boolean): number {
   const inside = raw ? /[^"'\n\r]*/y : new RegExp(`(?:${escapeSequence}|[^\\\\\\n\\r])*`, 'y')
   const stop = open + 1 + matchAt(inside, source, open + 1)
-  if (source.charAt(stop) !== '\\') return Math.min(source.length, stop + 1)
-  return Math.min(source.length, stop + 2)
+  const end = source.charAt(stop) === '\\' ? badEscapeEnd(source, stop + 1) : stop + 1
+  return Math.min(source.length, end)
+}
+
+/** How many digits an escape takes, and which. */
+const escapeDigits: Readonly<Record<string, readonly [count: number, digits: RegExp]>> = {
+  x: [2, /[0-9a-fA-F]/],
+  X: [2, /[0-9a-fA-F]/],
+  u: [4, /[0-9a-fA-F]/],
+  U: [8, /[0-9a-fA-F]/],
+  0: [2, /[0-7]/],
+  1: [2, /[0-7]/],
+  2: [2, /[0-7]/],
+  3: [2, /[0-7]/],
+}
+
+function badEscapeEnd(source: string, at: number): number {
+  const [count, digits] = escapeDigits[source.charAt(at)] ?? [0, /x/]
+  let end = at + 1
+  while (count > 0 && end <= at + count && digits.test(source.charAt(end))) end++
+  return count === 0 ? end : end + 1
 }

@@ -132,19 +132,18 @@ class Parser {
   }
 
   #expr(): Expression {
-    this.#enter('expr')
-    const condition = this.#logical('||')
-    const question = this.#tokens.takeIf('?')
-    const expression = question === undefined ? condition : this.#conditional(condition, question)
-    this.#leave('expr', 1)
-    return expression
+    return this.#nested('expr', () => {
+      const condition = this.#logical('||')
+      const question = this.#tokens.takeIf('?')
+      return question === undefined ? condition : this.#conditional(condition, question)
+    })
   }
 
   #conditional(condition: Expression, question: Token): Expression {
     const whenTrue = this.#tokens.within([':'], () => this.#logical('||'))
     this.#tokens.expect(':', operandStart)
     const whenFalse = this.#expr()
-    return this.#call(question.offset, '_?_:_', [condition, whenTrue, whenFalse])
+    return this.#call(question.offset, '_?_:_', [condition, whenTrue, whenFalse], 1)
   }
 
   /** `a && b && c` becomes a balanced tree, because either order gives the same result. */
@@ -176,33 +175,41 @@ class Parser {
   }
 
   #relation(): Expression {
-    return this.#leftAssociative('relation', relations, () => this.#sum())
+    return this.#nested('relation', () =>
+      this.#leftAssociative(relations, this.#sum(), () => this.#nested('relation', () => this.#sum())),
+    )
   }
 
   #sum(): Expression {
-    return this.#leftAssociative('calc', sums, () => this.#leftAssociative('calc', products, () => this.#unary()))
+    return this.#nested('calc', () =>
+      this.#leftAssociative(sums, this.#product(), () => this.#nested('calc', () => this.#product())),
+    )
   }
 
-  #leftAssociative(rule: Rule, types: ReadonlySet<TokenType>, operand: () => Expression): Expression {
-    this.#enter(rule)
-    let expression = operand()
-    let entered = 1
+  #product(): Expression {
+    return this.#leftAssociative(products, this.#unary(), () => this.#nested('calc', () => this.#unary()))
+  }
+
+  #leftAssociative(types: ReadonlySet<TokenType>, first: Expression, operand: () => Expression): Expression {
+    let expression = first
     while (types.has(this.#tokens.next)) {
-      this.#enter(rule)
-      entered++
       const operator = this.#tokens.take()
-      expression = this.#call(operator.offset, operators[operator.type] ?? '', [expression, operand()])
+      expression = this.#call(operator.offset, operators[operator.type] ?? '', [expression, operand()], 1)
     }
-    this.#leave(rule, entered)
     return expression
   }
 
   #unary(): Expression {
-    this.#tokens.sync(operandStart)
+    if (!this.#tokens.sync(operandStart)) return this.#nothing()
     const { type } = this.#tokens.peek()
-    if (type === '!') return this.#prefix('!', '!_')
-    if (type === '-' && !this.#signedNumber()) return this.#prefix('-', '-_')
+    if (type === '!') return this.#negation()
+    if (type === '-' && !this.#signedNumber()) return this.#minus()
     return this.#member()
+  }
+
+  /** Stands where something could not be read. */
+  #nothing(): Expression {
+    return this.#builder.literal(this.#tokens.peek().offset, null)
   }
 
   #signedNumber(): boolean {
@@ -210,15 +217,34 @@ class Parser {
     return type === 'NUM_INT' || type === 'NUM_FLOAT'
   }
 
-  /** An even number of signs cancels out. */
-  #prefix(sign: '!' | '-', name: string): Expression {
-    const first = this.#tokens.take()
-    if (sign === '-' && this.#tokens.next !== '-' && !this.#startsMember()) this.#tokens.noAlternative(first, 0)
+  #negation(): Expression {
+    const { offset } = this.#tokens.take()
     let count = 1
-    while (this.#tokens.takeIf(sign) !== undefined) count++
-    if (!this.#startsMember()) this.#tokens.extraneous(operandStart)
+    while (this.#tokens.takeIf('!') !== undefined) count++
+    if (this.#startsMember()) return this.#prefix(offset, '!_', count)
+    this.#tokens.extraneous(operandStart)
+    return this.#nothing()
+  }
+
+  #minus(): Expression {
+    const { offset } = this.#tokens.peek()
+    let count = 0
+    while (this.#tokens.next === '-') {
+      const { type } = this.#tokens.peek(1)
+      if (type === '!' || !operandStart.has(type)) {
+        this.#tokens.noAlternative(1)
+        return this.#nothing()
+      }
+      this.#tokens.take()
+      count++
+    }
+    return this.#prefix(offset, '-_', count)
+  }
+
+  /** An even number of signs cancels out. */
+  #prefix(offset: number, name: string, count: number): Expression {
     const operand = this.#member()
-    return count % 2 === 0 ? operand : this.#call(first.offset, name, [operand])
+    return count % 2 === 0 ? operand : this.#call(offset, name, [operand], 0)
   }
 
   #startsMember(): boolean {
@@ -227,31 +253,37 @@ class Parser {
   }
 
   #member(): Expression {
-    this.#enter('member')
-    let expression = this.#primary()
-    let entered = 1
-    while (this.#tokens.next === '.' || this.#tokens.next === '[') {
-      this.#enter('member')
-      entered++
-      expression = this.#tokens.next === '.' ? this.#selection(expression) : this.#index(expression)
-    }
-    this.#leave('member', entered)
-    return expression
+    return this.#nested('member', () => {
+      let expression = this.#primary()
+      for (;;) {
+        const { next } = this.#tokens
+        const longer = next === '.' ? this.#selection(expression) : next === '[' ? this.#index(expression) : undefined
+        if (longer === undefined) return expression
+        expression = longer
+      }
+    })
   }
 
-  #selection(operand: Expression): Expression {
-    const dot = this.#tokens.take()
-    if (this.#tokens.takeIf('?') !== undefined) {
-      this.#tokens.sync(fieldName)
-      const name = this.#tokens.take()
-      const field = this.#builder.literal(name.offset, this.#fieldName(name))
-      return this.#raise(this.#builder.call(dot.offset, '_?._', [operand, field]), [operand])
+  /** `undefined` when what follows the dot is no name. */
+  #selection(operand: Expression): Expression | undefined {
+    const { type } = this.#tokens.peek(1)
+    if (type !== '?' && !fieldName.has(type)) {
+      this.#tokens.noAlternative(1)
+      return undefined
     }
-    if (!fieldName.has(this.#tokens.next)) this.#tokens.noAlternative(dot, 0)
+    const dot = this.#tokens.take()
+    if (this.#tokens.takeIf('?') !== undefined) return this.#optionalSelection(operand, dot)
     const name = this.#tokens.take()
     if (name.type === 'IDENTIFIER' && this.#tokens.next === '(') return this.#memberCall(operand, name.text)
     const id = this.#builder.id(dot.offset)
-    return this.#raise({ kind: 'select', id, operand, field: this.#fieldName(name), test: false }, [operand])
+    return this.#raise({ kind: 'select', id, operand, field: this.#fieldName(name), test: false }, [operand], 1)
+  }
+
+  #optionalSelection(operand: Expression, dot: Token): Expression {
+    if (!this.#tokens.sync(fieldName)) return this.#nothing()
+    const name = this.#tokens.take()
+    const field = this.#builder.literal(name.offset, this.#fieldName(name))
+    return this.#raise(this.#builder.call(dot.offset, '_?._', [operand, field]), [operand], 1)
   }
 
   /** Kubernetes does not switch on names in backticks. */
@@ -264,7 +296,7 @@ class Parser {
 
   #memberCall(target: Expression, name: string): Expression {
     const open = this.#tokens.take()
-    return this.#call(open.offset, name, this.#arguments(), target)
+    return this.#call(open.offset, name, this.#arguments(), 1, target)
   }
 
   #arguments(): readonly Expression[] {
@@ -284,21 +316,20 @@ class Parser {
     const optional = this.#tokens.takeIf('?') !== undefined
     const index = this.#tokens.within([']'], () => this.#expr())
     this.#tokens.expect(']')
-    return this.#call(open.offset, optional ? '_[?_]' : '_[_]', [operand, index])
+    return this.#call(open.offset, optional ? '_[?_]' : '_[_]', [operand, index], 1)
   }
 
   #primary(): Expression {
     const token = this.#tokens.peek()
     switch (token.type) {
       case '(':
-        return this.#nested()
+        return this.#parenthesized()
       case '[':
         return this.#list()
       case '{':
         return this.#map()
       case '.':
-        if (this.#tokens.peek(1).type !== 'IDENTIFIER') this.#tokens.noAlternative(token, 1)
-        return this.#named()
+        return this.#rooted()
       case 'IDENTIFIER':
         return this.#named()
       default:
@@ -306,7 +337,7 @@ class Parser {
     }
   }
 
-  #nested(): Expression {
+  #parenthesized(): Expression {
     this.#tokens.take()
     const expression = this.#tokens.within([')'], () => this.#expr())
     this.#tokens.expect(')')
@@ -317,16 +348,33 @@ class Parser {
     const id = this.#builder.id(this.#tokens.take().offset)
     const elements: Expression[] = []
     const optionalIndices: number[] = []
-    this.#tokens.sync(listStart)
-    while (this.#startsElement()) {
+    this.#separated([']', ','], listStart, listEnd, () => {
+      if (!this.#startsElement()) return false
       if (this.#tokens.takeIf('?') !== undefined) optionalIndices.push(elements.length)
-      elements.push(this.#tokens.within([',', ']'], () => this.#expr()))
-      this.#tokens.sync(listEnd)
-      if (this.#tokens.takeIf(',') === undefined) break
-    }
-    if (elements.length === 0) this.#tokens.takeIf(',')
+      elements.push(this.#expr())
+      return true
+    })
     this.#tokens.expect(']')
     return this.#raise({ kind: 'list', id, elements, optionalIndices }, elements, 0)
+  }
+
+  /** Elements with commas between them, one more comma allowed at the end; `read` answers whether there was one. */
+  #separated(
+    closers: readonly TokenType[],
+    start: ReadonlySet<TokenType>,
+    end: ReadonlySet<TokenType>,
+    read: () => boolean,
+  ): void {
+    this.#tokens.sync(start)
+    this.#tokens.within(closers, () => {
+      let count = 0
+      while (read()) {
+        count++
+        this.#tokens.sync(end)
+        if (this.#tokens.takeIf(',') === undefined) return
+      }
+      if (count === 0) this.#tokens.takeIf(',')
+    })
   }
 
   #startsElement(): boolean {
@@ -336,13 +384,11 @@ class Parser {
   #map(): Expression {
     const id = this.#builder.id(this.#tokens.take().offset)
     const entries: MapEntry[] = []
-    this.#tokens.sync(mapStart)
-    while (this.#startsElement()) {
+    this.#separated(['}', ','], mapStart, bracesEnd, () => {
+      if (!this.#startsElement()) return false
       entries.push(this.#mapEntry())
-      this.#tokens.sync(bracesEnd)
-      if (this.#tokens.takeIf(',') === undefined) break
-    }
-    if (entries.length === 0) this.#tokens.takeIf(',')
+      return true
+    })
     this.#tokens.expect('}')
     const parts = entries.flatMap(({ key, value }) => [key, value])
     return this.#raise({ kind: 'map', id, entries }, parts, 0)
@@ -352,8 +398,15 @@ class Parser {
     const optional = this.#tokens.takeIf('?') !== undefined
     const key = this.#tokens.within([':'], () => this.#expr())
     const colon = this.#tokens.expect(':', operandStart)
-    const value = this.#tokens.within([',', '}'], () => this.#expr())
+    const value = this.#expr()
     return { id: this.#builder.id(colon.offset), key, value, optional }
+  }
+
+  /** A name that is looked up from the root: `.a`. */
+  #rooted(): Expression {
+    if (this.#tokens.peek(1).type === 'IDENTIFIER') return this.#named()
+    this.#tokens.noAlternative(1)
+    return this.#nothing()
   }
 
   /** A variable, a call or `Name{…}`. */
@@ -363,14 +416,14 @@ class Parser {
     const dot = this.#tokens.takeIf('.')
     const name = this.#tokens.take()
     const full = dot === undefined ? name.text : `.${name.text}`
-    if (reserved.has(name.text)) {
-      const place = dot ?? name
-      this.#issues.push({ offset: place.offset, message: `reserved identifier: ${name.text}` })
-    }
+    const { offset } = dot ?? name
+    const isReserved = reserved.has(name.text)
+    if (isReserved) this.#issues.push({ offset, message: `reserved identifier: ${name.text}` })
     if (this.#tokens.next === '(') {
       const open = this.#tokens.take()
-      return this.#call(open.offset, full, this.#arguments())
+      return this.#call(open.offset, full, this.#arguments(), 0)
     }
+    if (isReserved) return this.#builder.literal(offset, null)
     return { kind: 'identifier', id: this.#builder.id(name.offset), name: full }
   }
 
@@ -391,13 +444,11 @@ class Parser {
     for (let i = 0; i < length; i++) name += this.#tokens.take().text
     const id = this.#builder.id(this.#tokens.take().offset)
     const fields: StructField[] = []
-    this.#tokens.sync(fieldStart)
-    while (this.#tokens.next === '?' || fieldName.has(this.#tokens.next)) {
+    this.#separated(['}', ','], fieldStart, bracesEnd, () => {
+      if (this.#tokens.next !== '?' && !fieldName.has(this.#tokens.next)) return false
       fields.push(this.#structField())
-      this.#tokens.sync(bracesEnd)
-      if (this.#tokens.takeIf(',') === undefined) break
-    }
-    if (fields.length === 0) this.#tokens.takeIf(',')
+      return true
+    })
     this.#tokens.expect('}')
     const values = fields.map((field) => field.value)
     return this.#raise({ kind: 'struct', id, name, fields }, values, 0)
@@ -405,10 +456,9 @@ class Parser {
 
   #structField(): StructField {
     const optional = this.#tokens.takeIf('?') !== undefined
-    this.#tokens.sync(fieldName)
-    const name = this.#fieldName(this.#tokens.take())
+    const name = this.#tokens.sync(fieldName) ? this.#fieldName(this.#tokens.take()) : ''
     const colon = this.#tokens.expect(':', operandStart)
-    const value = this.#tokens.within([',', '}'], () => this.#expr())
+    const value = this.#expr()
     return { id: this.#builder.id(colon.offset), name, value, optional }
   }
 
@@ -425,7 +475,8 @@ class Parser {
     }
   }
 
-  #call(offset: number, name: string, args: readonly Expression[], target?: Expression): Expression {
+  /** A call, or what its macro makes of it. `by`: whether it counts as a level of depth. */
+  #call(offset: number, name: string, args: readonly Expression[], by: 0 | 1, target?: Expression): Expression {
     const parts = target === undefined ? args : [target, ...args]
     const { macros } = this.#environment
     const macro =
@@ -433,32 +484,32 @@ class Parser {
       macros.get(macroKey(name, '*', target !== undefined))
     try {
       const expanded = macro?.expand(this.#builder.macroContext(offset), target, args)
-      if (expanded !== undefined) return this.#raise(expanded, parts)
+      if (expanded !== undefined) return this.#raise(expanded, parts, by)
     } catch (error) {
       if (!(error instanceof MacroError)) throw error
       this.#issues.push({ offset: this.#builder.offsetOf(error.nodeId), message: error.message })
       return nothing
     }
-    return this.#raise(this.#builder.call(offset, name, args, target), parts)
+    return this.#raise(this.#builder.call(offset, name, args, target), parts, by)
   }
 
-  #enter(rule: Rule): void {
+  /** Counts how deep a rule stands in itself. */
+  #nested(rule: Rule, read: () => Expression): Expression {
     this.#depth[rule]++
-    if (this.#depth[rule] <= maxDepth) return
-    this.#issues.push({ offset: -1, message: `expression recursion limit exceeded: ${maxDepth}` })
-    throw new SyntaxFailure('too deep')
+    if (this.#depth[rule] > maxDepth) this.#tooDeep(`expression recursion limit exceeded: ${maxDepth}`)
+    const expression = read()
+    this.#depth[rule]--
+    return expression
   }
 
-  #leave(rule: Rule, times: number): void {
-    this.#depth[rule] -= times
+  #tooDeep(message: string): never {
+    this.#issues.push({ offset: -1, message })
+    throw new SyntaxFailure(message)
   }
 
-  #raise(expression: Expression, parts: readonly Expression[], by = 1): Expression {
+  #raise(expression: Expression, parts: readonly Expression[], by: 0 | 1): Expression {
     const height = by + parts.reduce((highest, part) => Math.max(highest, this.#height(part)), 0)
-    if (height > maxDepth) {
-      this.#issues.push({ offset: -1, message: 'max recursion depth exceeded' })
-      throw new SyntaxFailure('too deep')
-    }
+    if (height > maxDepth) this.#tooDeep('max recursion depth exceeded')
     this.#heights.set(expression, height)
     return expression
   }

@@ -7,7 +7,7 @@ import { add, type BinaryOperator, contains, divide, modulo, multiply, negate, s
 import { matches } from './patterns.ts'
 import { sizeOf } from './runtime-type.ts'
 import { conversions } from './standard-conversions.ts'
-import { itemsOfSecond, matching, readBoth, readFirst, readShorter, search } from './standard-costs.ts'
+import { itemsOfSecond, matching, readBoth, readEqual, readFirst, readShorter, search } from './standard-costs.ts'
 import { timeFunctions } from './standard-times.ts'
 import { type CelType, celTypes, listOf, mapOf, param } from './types.ts'
 import { type CelValue, isKind } from './values.ts'
@@ -67,7 +67,7 @@ const logic: readonly FunctionDeclaration[] = [
     ['index_map', [map, a], b],
   ]),
   { name: '!_', overloads: [overload('logical_not', [bool], bool, ([value]) => not(value))] },
-  operator('_==_', equals, [['equals', a, a, bool, readShorter]]),
+  operator('_==_', equals, [['equals', a, a, bool, readEqual]]),
   operator('_!=_', (left, right) => !equals(left, right), [['not_equals', a, a, bool, readShorter]]),
   operator('@in', contains, [
     ['in_list', a, list, bool, itemsOfSecond],
@@ -218,7 +218,6 @@ export const standardLibrary: Library = {
     celTypes.bytes,
     celTypes.double,
     celTypes.duration,
-    celTypes.dyn,
     celTypes.int,
     listOf(celTypes.dyn),
     mapOf(celTypes.dyn, celTypes.dyn),

@@ -79,8 +79,6 @@ const operandFollow: ReadonlySet<TokenType> = new Set<TokenType>([
   '>',
   '&&',
   '||',
-  '[',
-  '.',
   '-',
   '?',
   '+',
@@ -100,12 +98,19 @@ const named: ReadonlySet<TokenType> = new Set<TokenType>([
   'ESC_IDENTIFIER',
 ])
 
+/** cel-go's limits of what it repairs. */
+const maxRepairs = 30
+const maxSkippedTokens = 256
+
 /** The tokens of a source and what goes wrong while they are read. */
 export class TokenStream {
   readonly #source: string
   readonly #tokens: readonly Token[]
   readonly #issues: Issue[]
   #at = 0
+  #repairs = 0
+  /** After an error nothing more is reported until a token was as expected. */
+  #recovering = false
   /** What may end the expressions that are being read, innermost last. */
   readonly #closers: (readonly TokenType[])[] = [['<EOF>']]
 
@@ -127,9 +132,11 @@ export class TokenStream {
     return this.peek().type
   }
 
+  /** The next token, which is as expected. */
   take(): Token {
     const token = this.peek()
     this.#at++
+    this.#recovering = false
     return token
   }
 
@@ -149,59 +156,110 @@ export class TokenStream {
   /** Takes a token of this type; drops or invents one if that helps. `followedBy`: what may stand behind it. */
   expect(type: TokenType, followedBy?: ReadonlySet<TokenType>): Token {
     if (this.next === type) return this.take()
+    this.#countRepair()
     if (this.peek(1).type === type) {
-      this.#unexpected(new Set([type]))
+      this.#drop(new Set([type]))
       return this.take()
     }
-    if (!this.#mayFollow(followedBy)) this.mismatch(new Set([type]))
     const token = this.peek()
-    this.report(token, `missing ${show(type)} at ${quote(token.text)}`)
+    if (this.#mayFollow(followedBy)) this.#report(token, `missing ${show(type)} at ${quote(token.text)}`)
+    else this.#mismatch(new Set([type]))
     return { type, text: `<missing ${show(type)}>`, offset: token.offset }
   }
 
-  /** Makes sure that one of these comes next; drops one token if that helps. */
-  sync(expected: ReadonlySet<TokenType>): void {
-    if (expected.has(this.next)) return
-    if (!expected.has(this.peek(1).type)) this.mismatch(expected)
-    this.#unexpected(expected)
+  /** Whether one of these comes next; drops one token if that helps, and skips to where one can go on if not. */
+  sync(expected: ReadonlySet<TokenType>): boolean {
+    if (expected.has(this.next)) return true
+    if (!this.#recovering && expected.has(this.peek(1).type)) {
+      this.#drop(expected)
+      this.#recovering = false
+      return true
+    }
+    this.#mismatch(expected)
+    return false
   }
 
-  mismatch(expected: ReadonlySet<TokenType>): never {
-    return this.fail(this.peek(), `mismatched input ${quote(this.peek().text)} expecting ${list(expected)}`)
+  /** A loop meets a token that neither goes on nor ends it. */
+  extraneous(expected: ReadonlySet<TokenType>): void {
+    this.#report(this.peek(), `extraneous input ${quote(this.peek().text)} expecting ${list(expected)}`)
+    this.#recover()
   }
 
-  extraneous(expected: ReadonlySet<TokenType>): never {
-    return this.fail(this.peek(), `extraneous input ${quote(this.peek().text)} expecting ${list(expected)}`)
-  }
-
-  /** No rule goes on with what stands from `first` to the token `ahead`. */
-  noAlternative(first: Token, ahead: number): never {
+  /** No rule goes on with what stands from the next token to the one `ahead` places on. */
+  noAlternative(ahead: number, from = 0): void {
     const last = this.peek(ahead)
-    const end = last.type === '<EOF>' ? this.#source.length : last.offset + last.text.length
-    const text = this.#source.slice(first.offset, end)
+    const text = this.peek(from).type === '<EOF>' ? '<EOF>' : this.#textBetween(from, ahead)
     const reserved = /^.(true|false|null)$/s.exec(text)
-    if (reserved !== null) this.fail(last, `mismatched input '${reserved[1]}' expecting IDENTIFIER`)
-    return this.fail(last, `no viable alternative at input ${quote(first.type === '<EOF>' ? '<EOF>' : text)}`)
+    if (reserved === null) this.#report(last, `no viable alternative at input ${quote(text)}`)
+    else this.#report(last, `mismatched input '${reserved[1]}' expecting IDENTIFIER`)
+    this.#recover()
   }
 
-  fail(token: Token, message: string): never {
-    this.report(token, message)
+  /** The tokens with the blanks between them; what the lexer refused is left out. */
+  #textBetween(from: number, to: number): string {
+    let text = ''
+    let end = this.peek(from).offset
+    for (let i = from; i <= to && this.peek(i).type !== '<EOF>'; i++) {
+      const token = this.peek(i)
+      text += blanks(this.#source.slice(end, token.offset)) + token.text
+      end = token.offset + token.text.length
+    }
+    return text
+  }
+
+  #mismatch(expected: ReadonlySet<TokenType>): void {
+    this.#report(this.peek(), `mismatched input ${quote(this.peek().text)} expecting ${list(expected)}`)
+    this.#recover()
+  }
+
+  /** Skips to a token with which some enclosing rule can go on. */
+  #recover(): void {
+    this.#countRepair()
+    for (let skipped = 0; !this.#canGoOn(this.next); skipped++) {
+      if (skipped >= maxSkippedTokens) {
+        const message = `error recovery token lookahead limit exceeded: ${maxSkippedTokens}`
+        this.#issues.push({ offset: -1, message })
+        throw new SyntaxFailure(message)
+      }
+      this.#at++
+    }
+  }
+
+  #canGoOn(type: TokenType): boolean {
+    return type === '<EOF>' || operandFollow.has(type) || this.#closers.some((closers) => closers.includes(type))
+  }
+
+  #countRepair(): void {
+    this.#repairs++
+    if (this.#repairs <= maxRepairs) return
+    const message = `error recovery attempt limit exceeded: ${maxRepairs}`
+    this.#issues.push({ offset: this.peek().offset, message: `Syntax error: ${message}` })
     throw new SyntaxFailure(message)
   }
 
-  report(token: Token, message: string): void {
-    this.#issues.push({ offset: token.offset, message: `Syntax error: ${message}` })
+  #drop(expected: ReadonlySet<TokenType>): void {
+    const token = this.peek()
+    this.#report(token, `extraneous input ${quote(token.text)} expecting ${list(expected)}`)
+    this.#at++
   }
 
-  #unexpected(expected: ReadonlySet<TokenType>): void {
-    const token = this.take()
-    this.report(token, `extraneous input ${quote(token.text)} expecting ${list(expected)}`)
+  #report(token: Token, message: string): void {
+    if (!this.#recovering) this.#issues.push({ offset: token.offset, message: `Syntax error: ${message}` })
+    this.#recovering = true
   }
 
   #mayFollow(followedBy: ReadonlySet<TokenType> | undefined): boolean {
     if (followedBy !== undefined) return followedBy.has(this.next)
-    return operandFollow.has(this.next) || (this.#closers.at(-1)?.includes(this.next) ?? false)
+    return this.next === '.' || this.next === '[' || this.#canEnd(this.next)
   }
+
+  #canEnd(type: TokenType): boolean {
+    return operandFollow.has(type) || (this.#closers.at(-1)?.includes(type) ?? false)
+  }
+}
+
+function blanks(gap: string): string {
+  return gap.replace(/[^\t \r\n\f]/g, '')
 }
 
 function show(type: TokenType): string {
