@@ -1,5 +1,6 @@
 /** The fields of `metadata` that belong to the server, and the order of an object's first keys. Pure. */
 import type { ApiObject, ObjectMetadata, Resource } from '../../api/resource.ts'
+import type { Json } from '../../apimachinery/json.ts'
 import { decodeObject } from '../../apimachinery/schema/decode.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import { badRequest, StatusError } from '../../apimachinery/status.ts'
@@ -62,10 +63,20 @@ function withoutStatus(resource: Resource, object: ApiObject): ApiObject {
 }
 
 /** Kinds with a status have one from the start: what its defaults make of nothing, such as `{}`. */
-export function withEmptyStatus(schemas: Schemas, { definition, facts }: Resource, object: ApiObject): ApiObject {
-  if ('status' in object || facts.subresources?.['status'] === undefined) return object
-  const { status } = decodeObject(schemas, definition, {}, { fieldValidation: 'Ignore' }).object
+export function withEmptyStatus(schemas: Schemas, resource: Resource, object: ApiObject): ApiObject {
+  if ('status' in object || resource.facts.subresources?.['status'] === undefined) return object
+  const status = emptyStatus(schemas, resource)
   return status === undefined ? object : ({ ...object, status } as ApiObject)
+}
+
+const emptyStatuses = new WeakMap<Resource, { readonly status: Json | undefined }>()
+
+function emptyStatus(schemas: Schemas, resource: Resource): Json | undefined {
+  const known = emptyStatuses.get(resource)
+  if (known !== undefined) return known.status
+  const { status } = decodeObject(schemas, resource.definition, {}, { fieldValidation: 'Ignore' }).object
+  emptyStatuses.set(resource, { status })
+  return status
 }
 
 /** The system fields of a changed object are those of the old one. Source: `rest.BeforeUpdate`. */
