@@ -1,6 +1,6 @@
 /** Calls of functions and operators: which overload, its cost, and the few that see errors as values. */
 import type { CallExpression } from './ast.ts'
-import { CelError, noSuchOverload } from './errors.ts'
+import { CelError, CostLimitError, noSuchOverload } from './errors.ts'
 import { type Evaluate, type Frame, fail, failWith, spend } from './frame.ts'
 import type { Overload } from './library.ts'
 import { matchesType } from './match-type.ts'
@@ -17,7 +17,7 @@ export function planCall(planner: Planner, call: CallExpression): Node {
   const special = planSpecial(planner, call, args)
   if (special !== undefined) return special
   const overload = new Dispatch(planner, call)
-  if (call.function === 'matches') checkPattern(args)
+  if (patternFunctions.has(call.function)) checkPattern(args)
   const evaluate = callNode(args, overload)
   if (!conversionNames.has(call.function) || args.length !== 1 || args[0]?.constant === undefined) return { evaluate }
   return constantNode(overload.call([args[0].constant.value]))
@@ -110,6 +110,9 @@ function alternative([first, second]: readonly Node[], name: string): Evaluate {
   }
 }
 
+/** Their second operand is a pattern. */
+const patternFunctions: ReadonlySet<string> = new Set(['matches', 'find', 'findAll'])
+
 /** A literal pattern is compiled before the run; the error makes the program impossible. */
 function checkPattern([, pattern]: readonly Node[]): void {
   const literal = pattern?.constant?.value
@@ -123,6 +126,8 @@ class Dispatch {
   /** The only overload, where the static types leave no doubt that it fits. */
   readonly #certain: Overload | undefined
   readonly #resolved: boolean
+  /** Whether a call may take so long that its cost is checked first. */
+  readonly costFirst: boolean
 
   constructor(planner: Planner, call: CallExpression) {
     const declared = planner.environment.functions.get(call.function)?.overloads ?? []
@@ -131,6 +136,7 @@ class Dispatch {
     this.#resolved = only !== undefined
     this.#overloads = only === undefined ? declared : declared.filter((overload) => overload.id === only)
     this.#certain = only !== undefined && isOperator(call.function) ? this.#overloads[0] : undefined
+    this.costFirst = this.#overloads.some((overload) => overload.costFirst === true)
   }
 
   /** Throws `CelError`. */
@@ -209,6 +215,7 @@ function failed(frame: Frame, error: CelError | undefined, dispatch: Dispatch, a
 }
 
 function apply(frame: Frame, dispatch: Dispatch, args: readonly CelValue[]): CelValue | undefined {
+  if (dispatch.costFirst && frame.cost + dispatch.cost(args, null) > frame.costLimit) throw new CostLimitError()
   try {
     const value = dispatch.call(args)
     spend(frame, dispatch.cost(args, value))

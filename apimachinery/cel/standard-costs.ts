@@ -1,6 +1,6 @@
 /** What the standard library's calls cost at run time. Source: cel-go `interpreter/runtimecost.go`. */
 import { sizeOf } from './runtime-type.ts'
-import type { CelValue } from './values.ts'
+import { type CelValue, isKind } from './values.ts'
 
 /** What reading one character costs. */
 const perCharacter = 0.1
@@ -17,6 +17,8 @@ function traversal(size: number): number {
 export const readFirst: Cost = ([text]) => traversal(sizeOf(text))
 /** Both are read as far as the shorter one goes. */
 export const readShorter: Cost = ([a, b]) => traversal(Math.min(sizeOf(a), sizeOf(b)))
+/** Kubernetes' own types are compared in one step by `==` (`!=` has no such rule). Source: apiserver `pkg/cel/library/cost.go`. */
+export const readEqual: Cost = (args) => (isKind(args[0], 'opaque') ? 1 : readShorter(args))
 /** Both are copied. */
 export const readBoth: Cost = ([a, b]) => traversal(sizeOf(a) + sizeOf(b))
 /** Each place of the first is held against the second. */

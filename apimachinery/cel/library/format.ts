@@ -48,7 +48,7 @@ const validate: Overload = method(
     return problems.length === 0 ? optionalNone : optionalValue(listValue(problems))
   },
   {
-    cost: (args) => matching(sizeOf(args[1]), ownAt(args, 0, FormatValue).format.patternSize),
+    cost: ([format, text]) => (format instanceof FormatValue ? matching(sizeOf(text), format.format.patternSize) : 1),
     estimate: (args) => ({
       cost: scaleRange(scaleRange(sizeOfArgument(args, 1), stringTraversalCost), longestPattern * patternCost),
     }),
