@@ -38,6 +38,8 @@ export const flags = defineFlags({
   'etcd-keyfile': text('Key of the client certificate for etcd.'),
   'etcd-servers': list('etcd servers, such as http://127.0.0.1:2379.'),
   'event-ttl': duration('How long events are kept.', 3_600_000),
+  'goaway-chance': number('Part of the requests after which an HTTP/2 client is told to connect anew.', 0),
+  'http2-max-streams-per-connection': number('Requests at once on one HTTP/2 connection; 0: as Go has it.', 1000),
   'kubelet-certificate-authority': text('Authority of kubelet serving certificates.'),
   'kubelet-client-certificate': text('Client certificate towards kubelets.'),
   'kubelet-client-key': text('Key of the client certificate towards kubelets.'),
@@ -101,6 +103,7 @@ export function parseConfig(values: Flags, hostAddresses: readonly string[]): Co
     ...authenticationFlagProblems(values),
     ...authorizationFlagProblems(values),
     ...checkRanges(values),
+    ...checkLimits(values),
     ...checkFixed(values),
     ...auditFlagProblems(values),
     ...pluginNameProblems(values['enable-admission-plugins'], values['disable-admission-plugins']),
@@ -152,6 +155,27 @@ function checkFixed(values: Flags): readonly string[] {
     ...(values['storage-media-type'] === 'application/json'
       ? []
       : [`--storage-media-type ${values['storage-media-type']} is not supported, only application/json`]),
+  ]
+}
+
+/** Source: `ServerRunOptions.Validate`. */
+function checkLimits(values: Flags): readonly string[] {
+  const { 'max-requests-inflight': reading, 'max-mutating-requests-inflight': changing } = values
+  const chance = values['goaway-chance']
+  const limits = [
+    'max-requests-inflight',
+    'max-mutating-requests-inflight',
+    'request-timeout',
+    'min-request-timeout',
+  ] as const
+  return [
+    ...limits.filter((flag) => values[flag] < 0).map((flag) => `--${flag} can not be negative value`),
+    ...(chance < 0 || chance > 0.02 ? ['--goaway-chance can not be less than 0 or greater than 0.02'] : []),
+    ...(values['enable-priority-and-fairness'] && reading + changing <= 0
+      ? [
+          `invalid configuration: MaxRequestsInFlight=${reading} and MaxMutatingRequestsInFlight=${changing}; they must add up to something positive`,
+        ]
+      : []),
   ]
 }
 

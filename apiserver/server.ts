@@ -66,6 +66,8 @@ export type RunningApiServer = {
   readonly stopped: Promise<void>
 }
 
+/** Where the flag leaves it open. Source: Go's default. */
+const defaultMaxStreams = 250
 /** How long requests may take to finish when the server stops. */
 const drainLimitMs = 3_000
 
@@ -94,6 +96,9 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   const metrics = createRegistry()
   const audit = await createAuditor({ ...options, flags: config.flags, metrics })
   const flow = createFlowControl({ ...core, ...core.handlers, flags: config.flags, logger })
+  for (const hook of ['config-consumer', 'config-producer', 'filter']) {
+    health.add(`poststarthook/priority-and-fairness-${hook}`, () => (flow.isConfigured() ? undefined : 'not finished'))
+  }
   const backend = { reader: core.reader, identity: access.proxyIdentity, random: options.random }
   const pipeline = createPipeline(options, core, access, health, { backend, remote, flow, metrics, audit })
   const keyPair = await servingKeyPair(config, access.kubernetesServiceIp, clock)
@@ -103,6 +108,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     cert: keyPair.cert,
     key: keyPair.key,
     clientCa: access.clientCa,
+    maxConcurrentStreams: config.flags['http2-max-streams-per-connection'] || defaultMaxStreams,
     onRequest: (request, response) => {
       // `serve` answers every failure itself.
       void pipeline.serve(request, response)
@@ -361,7 +367,7 @@ type PipelineParts = {
 }
 
 function createPipeline(
-  { config, clock, logger }: ApiServerOptions,
+  { config, clock, logger, random }: ApiServerOptions,
   core: Core,
   access: Access,
   health: HealthChecks,
@@ -408,6 +414,8 @@ function createPipeline(
     authorizer: access.authorizer,
     accessMetrics: createAccessMetrics(metrics, clock),
     flowControl: flow.control,
+    goawayChance: config.flags['goaway-chance'],
+    random,
     ...(audit === undefined ? {} : { audit }),
     clock,
     logger,

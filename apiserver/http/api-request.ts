@@ -59,6 +59,8 @@ export type ApiResponse = {
   flushHeaders(): void
   write(chunk: Buffer | string): boolean
   end(chunk?: Buffer | string): unknown
+  /** Ends the connection or the stream, so that half an answer is not taken for a whole one. */
+  destroy(): unknown
   on(event: 'drain' | 'close' | 'error', listener: (error?: Error) => void): unknown
   once(event: 'drain' | 'close' | 'error', listener: (error?: Error) => void): unknown
   off(event: 'drain' | 'close' | 'error', listener: (error?: Error) => void): unknown

@@ -10,12 +10,13 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject } from '../../apimachinery/json.ts'
-import { StatusError, toStatus } from '../../apimachinery/status.ts'
+import { hasReason, StatusError, toStatus } from '../../apimachinery/status.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { Auditor } from '../audit/auditor.ts'
 import type { AuditTrail } from '../audit/trail.ts'
 import type { Impersonate } from '../authn/impersonation.ts'
+import { anonymousUser } from '../authn/user.ts'
 import type { Authorizer } from '../authz/authorizer.ts'
 import { authorizationFailed, forbiddenRequest } from '../authz/forbidden.ts'
 import { UnavailableError } from '../storage/storage.ts'
@@ -30,7 +31,7 @@ import { parseQuery } from './query.ts'
 import { isMalformedPath, parseRequestInfo, type RequestInfo, type UserInfo } from './request-info.ts'
 import { requestTimeout } from './request-timeout.ts'
 import { sendOverloaded, sendStatus } from './respond.ts'
-import type { RawRequest, RawResponse } from './transport.ts'
+import { endConnection, hasUnreadBody, type RawRequest, type RawResponse } from './transport.ts'
 
 export type PipelineOptions = {
   readonly authenticate: (request: IncomingRequest, signal: AbortSignal) => Promise<UserInfo>
@@ -45,6 +46,9 @@ export type PipelineOptions = {
   readonly clock: Clock
   readonly logger: Logger
   readonly requestTimeoutMs: number
+  /** The part of requests after which their HTTP/2 connection ends, so that clients spread over several servers. */
+  readonly goawayChance: number
+  readonly random: () => number
   readonly protobuf: ProtobufEncoder
   /** Adds to the `Status` metadata of an error, such as a continue token. */
   readonly statusMetadata: (error: StatusError) => JsonObject
@@ -57,7 +61,7 @@ const maxInFlight = 5_000
 /** How often requests are looked at that take too long. */
 const timeoutsEveryMs = 250
 
-type InFlight = { readonly startedMs: number; readonly abort: AbortController; timeoutMs: number }
+type InFlight = { readonly startedMs: number; readonly abort: AbortController; timeoutMs: number; giveUp?: () => void }
 
 /** Runs requests; `stop` aborts those under way, watches first. */
 export class Pipeline {
@@ -81,9 +85,12 @@ export class Pipeline {
     for (;;) {
       await clock.sleep(timeoutsEveryMs, signal)
       const nowMs = clock.now()
-      for (const { startedMs, timeoutMs, abort } of this.#short) {
-        if (startedMs + timeoutMs > nowMs || abort.signal.aborted) continue
-        abort.abort(new StatusError('Timeout', 'Timeout: request did not complete within the allotted timeout', {}))
+      for (const { startedMs, timeoutMs, abort, giveUp } of this.#short) {
+        if (startedMs + timeoutMs > nowMs) continue
+        // A handler that does not listen to its signal is answered for.
+        if (abort.signal.aborted) giveUp?.()
+        else
+          abort.abort(new StatusError('Timeout', 'Timeout: request did not complete within the allotted timeout', {}))
       }
     }
   }
@@ -123,10 +130,19 @@ export class Pipeline {
       if (!response.writableEnded) abort.abort(new Error('the client went away'))
       onDone(info, response.statusCode, startedMs)
     })
+    const fail = (error: unknown): void => {
+      if (hasUnreadBody(raw)) headers['connection'] = 'close'
+      if (hasReason(error, 'Unauthorized')) endConnection(raw)
+      this.#answerError(error, output, incoming, abort.signal, trail)
+    }
+    flight.giveUp = () => fail(abort.signal.reason)
     try {
+      if (this.#options.random() < this.#options.goawayChance) endConnection(raw)
       if (this.#short.size > maxInFlight) throw new OverloadedError(1, {})
       if (flights === this.#short) flight.timeoutMs = requestTimeout(incoming.url, flight.timeoutMs)
       const user = await this.#identify(incoming, info, abort.signal, trail)
+      // Who has no name has no claim to a connection of many requests. Source: UnauthenticatedHTTP2DOSMitigation.
+      if (user.name === anonymousUser.name) endConnection(raw)
       seat = await this.#seat(user, info, incoming, flight)
       if (seat !== undefined) Object.assign(headers, seat.headers)
       await this.#authorize(user, info, incoming.url, trail)
@@ -134,7 +150,7 @@ export class Pipeline {
       const request = this.#request(raw, incoming, info, user, warnings, abort.signal, trail)
       await this.#options.handle(begun === undefined ? request : { ...request, begun }, output)
     } catch (error) {
-      this.#answerError(error, output, incoming, abort.signal, trail)
+      fail(error)
     } finally {
       trail?.completed()
       seat?.finish()
@@ -225,8 +241,10 @@ export class Pipeline {
   ): void {
     const cause = signal.aborted && !(error instanceof StatusError) ? signal.reason : error
     if (response.headersSent) {
-      // Half an answer cannot be taken back: all that is left to say is that it ends here.
-      if (!response.writableEnded) response.end()
+      // Half an answer cannot be taken back: all that is left to say is that it ends here, or that it is not whole.
+      if (response.writableEnded) return
+      if (hasReason(cause, 'Timeout')) response.destroy()
+      else response.end()
       return
     }
     if (cause instanceof OverloadedError) {

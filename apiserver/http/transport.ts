@@ -8,6 +8,7 @@ import {
   type Http2SecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type ServerHttp2Session,
 } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -23,6 +24,8 @@ export type TransportOptions = {
   readonly key: string | Buffer
   /** PEM bundles of the authorities that may have signed client certificates. */
   readonly clientCa?: readonly (string | Buffer)[]
+  /** Streams a client may have open on one connection: every informer of a controller is one. */
+  readonly maxConcurrentStreams: number
   readonly onRequest: (request: RawRequest, response: RawResponse) => void
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
@@ -37,8 +40,13 @@ export type Transport = {
   readonly closeConnections: () => void
 }
 
-/** Streams a client may have open on one connection: every informer of a controller is one. Source: upstream's default. */
-const maxConcurrentStreams = 1_000
+/** A request's line and headers together: long selectors are in the URL. Source: Go's `DefaultMaxHeaderBytes`. */
+const maxHeaderBytes = 1024 * 1024
+const maxHeaderPairs = 2_000
+/** How long a client may take for the TLS handshake, and for the headers of a request. Source: upstream's `ReadHeaderTimeout`. */
+const headersTimeoutMs = 32_000
+/** How long a connection without requests is kept. Source: upstream's `IdleTimeout`. */
+const idleTimeoutMs = 90_000
 /** Megabytes per connection for streams and what they buffer; Node's default of 10 is too small for a thousand watches. */
 const maxSessionMemory = 1_000
 
@@ -54,8 +62,16 @@ export async function startTransport(options: TransportOptions): Promise<Transpo
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
     maxSessionMemory,
-    settings: { maxConcurrentStreams, initialWindowSize: 256 * 1024 },
+    handshakeTimeout: headersTimeoutMs,
+    maxHeaderListPairs: maxHeaderPairs,
+    settings: {
+      maxConcurrentStreams: options.maxConcurrentStreams,
+      maxHeaderListSize: maxHeaderBytes,
+      initialWindowSize: 256 * 1024,
+    },
   })
+  limitHttp1(server)
+  server.on('clientError' as 'tlsClientError', refuseMalformed as never)
   server.on('request', options.onRequest)
   // With HTTP/1.1 allowed the server also tells of upgrades, as `https` does; Node's types do not know.
   server.on('upgrade' as 'request', options.onUpgrade as never)
@@ -81,17 +97,71 @@ export async function startTransport(options: TransportOptions): Promise<Transpo
   }
 }
 
+/** The server reads these when a connection turns out to speak HTTP/1.1; Node's types do not know. */
+function limitHttp1(server: Http2SecureServer): void {
+  Object.assign(server, {
+    maxHeaderSize: maxHeaderBytes,
+    maxHeadersCount: maxHeaderPairs,
+    headersTimeout: headersTimeoutMs,
+    // Bodies are held to the request's own time limit.
+    requestTimeout: 0,
+    keepAliveTimeout: idleTimeoutMs,
+  })
+}
+
+/** What is no request at all is told so in Go's words. */
+function refuseMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (!socket.writable || socket.destroyed) {
+    socket.destroy()
+    return
+  }
+  const line = malformed[error.code ?? ''] ?? '400 Bad Request'
+  socket.end(`HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`)
+}
+
+const malformed: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
 type Session = { readonly closed: boolean; close(): void; once(event: 'close', listener: () => void): unknown }
 
 function trackSessions(server: Http2SecureServer): ReadonlySet<Session> {
   const sessions = new Set<Session>()
   server.on('session', (session) => {
     sessions.add(session)
+    closeWhenIdle(session)
     session.once('close', () => sessions.delete(session))
     // A client that vanishes is no concern of ours; its requests see `close`.
     session.on('error', () => {})
   })
   return sessions
+}
+
+/** A connection on which nothing is under way is ended; one with a quiet watch is not idle. */
+function closeWhenIdle(session: ServerHttp2Session): void {
+  let open = 0
+  session.on('stream', (stream) => {
+    open += 1
+    stream.once('close', () => {
+      open -= 1
+    })
+  })
+  session.setTimeout(idleTimeoutMs, () => {
+    if (open === 0) session.close()
+  })
+}
+
+/** Tells an HTTP/2 client that this request is the last one of its connection; others end with their answer anyway. */
+export function endConnection(request: RawRequest): void {
+  if (!('stream' in request)) return
+  const { session } = request.stream
+  if (session !== undefined && !session.closed) session.close()
+}
+
+/** Whether a body is still arriving over a connection of HTTP/1.1, which is of no use after an answer without it. */
+export function hasUnreadBody(request: RawRequest): boolean {
+  return !('stream' in request) && !request.complete
 }
 
 function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {
