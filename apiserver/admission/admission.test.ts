@@ -673,7 +673,7 @@ describe('rbacEscalation()', () => {
 
   it('says that a role is missing', async () => {
     expect(await run(plugin([]), ask(bindingTo('nope', 'bob', 'new')))).toBe(
-      '404 clusterrole.rbac.authorization.k8s.io "nope" not found',
+      '404 rolebindings.rbac.authorization.k8s.io "nope" not found',
     )
   })
 })

@@ -1,6 +1,6 @@
 /**
- * The Pod Security Standards as checks on a pod's spec. Pure. Each check returns what is wrong in upstream's words, or
- * nothing. Source: "Pod Security Standards", the rules of the current version.
+ * The Pod Security Standards as checks on a pod's spec, at all their versions. Pure. Each check returns what is wrong in
+ * upstream's words, or nothing. Source: "Pod Security Standards"; `pod-security-admission/policy`.
  */
 import type { Container, Pod } from '../../api/core/v1.ts'
 
@@ -14,10 +14,40 @@ export type Violation = { readonly reason: string; readonly detail: string }
 
 type Check = (pod: PodLike) => Violation | undefined
 
-/** Everything in which a pod violates a level, in upstream's order. */
-export function violations(level: PodSecurityLevel, pod: PodLike): readonly Violation[] {
-  const checks = level === 'privileged' ? [] : level === 'baseline' ? baselineChecks : restrictedChecks
-  return checks.flatMap((check) => check(pod) ?? [])
+/** Everything in which a pod violates a level at a version (`latest` or `v1.x`), in upstream's order. */
+export function violations(level: PodSecurityLevel, version: string, pod: PodLike): readonly Violation[] {
+  return checksFor(level, minorOf(version)).flatMap((check) => check(pod) ?? [])
+}
+
+function minorOf(version: string): number {
+  const minor = /^v1\.(\d+)$/.exec(version)?.[1]
+  return minor === undefined ? Number.POSITIVE_INFINITY : Number(minor)
+}
+
+/** Baseline's checks come first; restricted leaves out those that it replaces by stricter ones of its own. */
+function checksFor(level: PodSecurityLevel, minor: number): readonly Check[] {
+  if (level === 'privileged') return []
+  const baseline = baselineChecks.flatMap((one) => atVersion(one, minor))
+  if (level === 'baseline') return baseline.map(({ check }) => check)
+  const own = restrictedChecks.flatMap((one) => atVersion(one, minor))
+  const replaced = new Set(own.flatMap(({ replaces }) => replaces ?? []))
+  return [...baseline.filter(({ id }) => !replaced.has(id)), ...own].map(({ check }) => check)
+}
+
+/** A rule and what it demanded since which minor version. */
+type VersionedCheck = {
+  readonly id: string
+  /** The baseline rule that this one replaces. */
+  readonly replaces?: string
+  readonly since: readonly (readonly [minor: number, check: Check])[]
+}
+
+function atVersion(
+  { id, replaces, since }: VersionedCheck,
+  minor: number,
+): readonly { readonly id: string; readonly replaces: string | undefined; readonly check: Check }[] {
+  const check = since.findLast(([from]) => from <= minor)?.[1]
+  return check === undefined ? [] : [{ id, replaces, check }]
 }
 
 /** `privileged (container "a" must not …), hostPort (…)`. */
@@ -128,7 +158,6 @@ const capabilitiesBaseline: Check = (pod) => {
 }
 
 const capabilitiesRestricted: Check = (pod) => {
-  if (isWindows(pod)) return undefined
   const undropped = allContainers(pod)
     .filter(({ securityContext }) => securityContext?.capabilities?.drop?.includes('ALL') !== true)
     .map(({ name }) => name)
@@ -191,44 +220,43 @@ const privileged = byContainer(
   (names) => `${names} must not set securityContext.privileged=true`,
 )
 
-/** Pods with a user namespace of their own may unmask /proc at the baseline level. */
-function procMount(isAllowedForUserNamespaces: boolean): Check {
-  return (pod) => {
-    if (isAllowedForUserNamespaces && pod.spec.hostUsers === false) return undefined
-    const bad = allContainers(pod).filter(
-      ({ securityContext }) => (securityContext?.procMount ?? 'Default') !== 'Default',
-    )
-    if (bad.length === 0) return undefined
-    const values = sortedSet(bad.map(({ securityContext }) => securityContext?.procMount ?? ''))
-    return {
-      reason: 'procMount',
-      detail: `${containersNamed(bad.map(({ name }) => name))} must not set securityContext.procMount to ${quoted(values)}`,
-    }
+const procMount: Check = (pod) => {
+  const bad = allContainers(pod).filter(
+    ({ securityContext }) => (securityContext?.procMount ?? 'Default') !== 'Default',
+  )
+  if (bad.length === 0) return undefined
+  const values = sortedSet(bad.map(({ securityContext }) => securityContext?.procMount ?? ''))
+  return {
+    reason: 'procMount',
+    detail: `${containersNamed(bad.map(({ name }) => name))} must not set securityContext.procMount to ${quoted(values)}`,
   }
 }
 
-const seLinuxTypes = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t'])
+const firstSeLinuxTypes = ['', 'container_t', 'container_init_t', 'container_kvm_t']
 type SeLinuxOptions = { readonly type?: string; readonly user?: string; readonly role?: string }
 
-const seLinux: Check = (pod) => {
-  const isBad = ({ type = '', user = '', role = '' }: SeLinuxOptions = {}): boolean =>
-    !seLinuxTypes.has(type) || user !== '' || role !== ''
-  const setters = settersOf(pod, isBad(pod.spec.securityContext?.seLinuxOptions), ({ securityContext }) =>
-    isBad(securityContext?.seLinuxOptions),
-  )
-  if (setters === '') return undefined
-  const all: readonly SeLinuxOptions[] = [pod.spec, ...allContainers(pod)].flatMap(
-    ({ securityContext }) => securityContext?.seLinuxOptions ?? [],
-  )
-  const types = sortedSet(all.map(({ type = '' }) => type).filter((type) => !seLinuxTypes.has(type)))
-  const data = [
-    ...(types.length === 0 ? [] : [`${plural(types.length, 'type', 'types')} ${quoted(types)}`]),
-    ...(all.some(({ user = '' }) => user !== '') ? ['user may not be set'] : []),
-    ...(all.some(({ role = '' }) => role !== '') ? ['role may not be set'] : []),
-  ]
-  return {
-    reason: 'seLinuxOptions',
-    detail: `${setters} set forbidden securityContext.seLinuxOptions: ${data.join('; ')}`,
+function seLinux(allowed: readonly string[]): Check {
+  const seLinuxTypes = new Set(allowed)
+  return (pod) => {
+    const isBad = ({ type = '', user = '', role = '' }: SeLinuxOptions = {}): boolean =>
+      !seLinuxTypes.has(type) || user !== '' || role !== ''
+    const setters = settersOf(pod, isBad(pod.spec.securityContext?.seLinuxOptions), ({ securityContext }) =>
+      isBad(securityContext?.seLinuxOptions),
+    )
+    if (setters === '') return undefined
+    const all: readonly SeLinuxOptions[] = [pod.spec, ...allContainers(pod)].flatMap(
+      ({ securityContext }) => securityContext?.seLinuxOptions ?? [],
+    )
+    const types = sortedSet(all.map(({ type = '' }) => type).filter((type) => !seLinuxTypes.has(type)))
+    const data = [
+      ...(types.length === 0 ? [] : [`${plural(types.length, 'type', 'types')} ${quoted(types)}`]),
+      ...(all.some(({ user = '' }) => user !== '') ? ['user may not be set'] : []),
+      ...(all.some(({ role = '' }) => role !== '') ? ['role may not be set'] : []),
+    ]
+    return {
+      reason: 'seLinuxOptions',
+      detail: `${setters} set forbidden securityContext.seLinuxOptions: ${data.join('; ')}`,
+    }
   }
 }
 
@@ -244,8 +272,25 @@ const seccompBaseline: Check = (pod) => {
   }
 }
 
+const seccompAnnotation = 'seccomp.security.alpha.kubernetes.io/pod'
+const containerSeccompAnnotation = 'container.seccomp.security.alpha.kubernetes.io/'
+
+/** Before there were fields for it. */
+const seccompAnnotations: Check = (pod) => {
+  const keys = [seccompAnnotation, ...allContainers(pod).map(({ name }) => `${containerSeccompAnnotation}${name}`)]
+  const isAllowed = (value: string): boolean =>
+    value === 'runtime/default' || value === 'docker/default' || value.startsWith('localhost/')
+  const bad = keys.flatMap((key) => {
+    const value = pod.metadata.annotations?.[key]
+    return value === undefined || isAllowed(value) ? [] : [`${key}=${JSON.stringify(value)}`]
+  })
+  const values = sortedSet(bad)
+  if (values.length === 0) return undefined
+  const detail = `forbidden ${plural(values.length, 'annotation', 'annotations')} ${values.join(', ')}`
+  return { reason: 'seccompProfile', detail }
+}
+
 const seccompRestricted: Check = (pod) => {
-  if (isWindows(pod)) return undefined
   const isGood = (type: string | undefined): boolean => type === 'RuntimeDefault' || type === 'Localhost'
   const podType = pod.spec.securityContext?.seccompProfile?.type
   const isBad = (type: string | undefined): boolean => type !== undefined && !isGood(type)
@@ -269,24 +314,28 @@ const seccompRestricted: Check = (pod) => {
   }
 }
 
-const safeSysctls = new Set([
+const firstSysctls = [
   'kernel.shm_rmid_forced',
   'net.ipv4.ip_local_port_range',
-  'net.ipv4.ip_local_reserved_ports',
   'net.ipv4.ip_unprivileged_port_start',
   'net.ipv4.ping_group_range',
+  'net.ipv4.tcp_syncookies',
+]
+const sysctlsOf27 = [...firstSysctls, 'net.ipv4.ip_local_reserved_ports']
+const sysctlsOf29 = [
+  ...sysctlsOf27,
   'net.ipv4.tcp_fin_timeout',
   'net.ipv4.tcp_keepalive_intvl',
   'net.ipv4.tcp_keepalive_probes',
   'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.tcp_wmem',
-])
+]
+const sysctlsOf32 = [...sysctlsOf29, 'net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem']
 
-const sysctls: Check = ({ spec }) => {
-  const names = (spec.securityContext?.sysctls ?? []).map(({ name }) => name).filter((name) => !safeSysctls.has(name))
-  return names.length === 0 ? undefined : { reason: 'forbidden sysctls', detail: names.join(', ') }
+function sysctls(allowed: readonly string[]): Check {
+  return ({ spec }) => {
+    const names = (spec.securityContext?.sysctls ?? []).map(({ name }) => name).filter((one) => !allowed.includes(one))
+    return names.length === 0 ? undefined : { reason: 'forbidden sysctls', detail: names.join(', ') }
+  }
 }
 
 const windowsHostProcess: Check = (pod) => {
@@ -300,14 +349,21 @@ const windowsHostProcess: Check = (pod) => {
     : { reason: 'hostProcess', detail: `${setters} must not set securityContext.windowsOptions.hostProcess=true` }
 }
 
-const allowPrivilegeEscalation: Check = (pod) =>
-  isWindows(pod)
-    ? undefined
-    : byContainer(
-        'allowPrivilegeEscalation != false',
-        ({ securityContext }) => securityContext?.allowPrivilegeEscalation !== false,
-        (names) => `${names} must set securityContext.allowPrivilegeEscalation=false`,
-      )(pod)
+const allowPrivilegeEscalation = byContainer(
+  'allowPrivilegeEscalation != false',
+  ({ securityContext }) => securityContext?.allowPrivilegeEscalation !== false,
+  (names) => `${names} must set securityContext.allowPrivilegeEscalation=false`,
+)
+
+/** Some rules mean nothing on Windows. */
+function butWindows(check: Check): Check {
+  return (pod) => (isWindows(pod) ? undefined : check(pod))
+}
+
+/** A user namespace makes the container's root an ordinary user of the host. */
+function butUserNamespaces(check: Check): Check {
+  return (pod) => (pod.spec.hostUsers === false ? undefined : check(pod))
+}
 
 const restrictedVolumeTypes = new Set([
   'configMap',
@@ -334,8 +390,6 @@ const restrictedVolumes: Check = ({ spec }) => {
 }
 
 const runAsNonRoot: Check = (pod) => {
-  // A user namespace makes the container's root an ordinary user of the host.
-  if (pod.spec.hostUsers === false) return undefined
   const reason = 'runAsNonRoot != true'
   const ofPod = pod.spec.securityContext?.runAsNonRoot
   const explicit = settersOf(pod, ofPod === false, ({ securityContext }) => securityContext?.runAsNonRoot === false)
@@ -349,7 +403,6 @@ const runAsNonRoot: Check = (pod) => {
 }
 
 const runAsUser: Check = (pod) => {
-  if (pod.spec.hostUsers === false) return undefined
   const setters = settersOf(
     pod,
     pod.spec.securityContext?.runAsUser === 0,
@@ -358,36 +411,87 @@ const runAsUser: Check = (pod) => {
   return setters === '' ? undefined : { reason: 'runAsUser=0', detail: `${setters} must not set runAsUser=0` }
 }
 
-const baselineChecks: readonly Check[] = [
-  appArmor,
-  capabilitiesBaseline,
-  hostNamespaces,
-  hostPathVolumes,
-  hostPorts,
-  hostProbes,
-  privileged,
-  procMount(true),
-  seLinux,
-  seccompBaseline,
-  sysctls,
-  windowsHostProcess,
+/** In the order of their names, as they are listed in messages. */
+const baselineChecks: readonly VersionedCheck[] = [
+  { id: 'appArmorProfile', since: [[0, appArmor]] },
+  { id: 'capabilities_baseline', since: [[0, capabilitiesBaseline]] },
+  { id: 'hostNamespaces', since: [[0, hostNamespaces]] },
+  { id: 'hostPathVolumes', since: [[0, hostPathVolumes]] },
+  { id: 'hostPorts', since: [[0, hostPorts]] },
+  { id: 'hostProbesAndHostLifecycle', since: [[34, hostProbes]] },
+  { id: 'privileged', since: [[0, privileged]] },
+  // A pod with a user namespace of its own may unmask /proc at the baseline level.
+  {
+    id: 'procMount',
+    since: [
+      [0, procMount],
+      [35, butUserNamespaces(procMount)],
+    ],
+  },
+  {
+    id: 'seLinuxOptions',
+    since: [
+      [0, seLinux(firstSeLinuxTypes)],
+      [31, seLinux([...firstSeLinuxTypes, 'container_engine_t'])],
+    ],
+  },
+  {
+    id: 'seccompProfile_baseline',
+    since: [
+      [0, seccompAnnotations],
+      [19, seccompBaseline],
+    ],
+  },
+  {
+    id: 'sysctls',
+    since: [
+      [0, sysctls(firstSysctls)],
+      [27, sysctls(sysctlsOf27)],
+      [29, sysctls(sysctlsOf29)],
+      [32, sysctls(sysctlsOf32)],
+    ],
+  },
+  { id: 'windowsHostProcess', since: [[0, windowsHostProcess]] },
 ]
 
-/** What baseline checks and restricted does not check more strictly itself, then restricted's own. */
-const restrictedChecks: readonly Check[] = [
-  appArmor,
-  hostNamespaces,
-  hostPorts,
-  hostProbes,
-  privileged,
-  seLinux,
-  sysctls,
-  windowsHostProcess,
-  allowPrivilegeEscalation,
-  capabilitiesRestricted,
-  procMount(false),
-  restrictedVolumes,
-  runAsNonRoot,
-  runAsUser,
-  seccompRestricted,
+const restrictedChecks: readonly VersionedCheck[] = [
+  {
+    id: 'allowPrivilegeEscalation',
+    since: [
+      [8, allowPrivilegeEscalation],
+      [25, butWindows(allowPrivilegeEscalation)],
+    ],
+  },
+  {
+    id: 'capabilities_restricted',
+    replaces: 'capabilities_baseline',
+    since: [
+      [22, capabilitiesRestricted],
+      [25, butWindows(capabilitiesRestricted)],
+    ],
+  },
+  { id: 'procMount_restricted', replaces: 'procMount', since: [[35, procMount]] },
+  { id: 'restrictedVolumes', replaces: 'hostPathVolumes', since: [[0, restrictedVolumes]] },
+  {
+    id: 'runAsNonRoot',
+    since: [
+      [0, runAsNonRoot],
+      [35, butUserNamespaces(runAsNonRoot)],
+    ],
+  },
+  {
+    id: 'runAsUser',
+    since: [
+      [23, runAsUser],
+      [35, butUserNamespaces(runAsUser)],
+    ],
+  },
+  {
+    id: 'seccompProfile_restricted',
+    replaces: 'seccompProfile_baseline',
+    since: [
+      [19, seccompRestricted],
+      [25, butWindows(seccompRestricted)],
+    ],
+  },
 ]

@@ -1,31 +1,36 @@
 /** PodSecurity: holds pods to the standards that their namespace's labels name; workloads are warned about their templates. */
 import type { Namespace, Pod } from '../../api/core/v1.ts'
-import { invalidValue } from '../../apimachinery/field-errors.ts'
-import { invalid, type StatusCause } from '../../apimachinery/status.ts'
+import { invalid } from '../../apimachinery/status.ts'
+import { joinErrors } from '../authn/join-errors.ts'
 import { find, kinds, type Lookup, readAll } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
-import { describeViolations, type PodLike, type PodSecurityLevel, violations } from './pod-security-checks.ts'
+import { describeViolations, type PodLike, type Violation, violations } from './pod-security-checks.ts'
+import {
+  defaultPodSecurity,
+  formatLevel,
+  ignoredPolicy,
+  type LevelVersion,
+  type PodSecurityConfig,
+  policyOf,
+  strictness,
+} from './pod-security-policy.ts'
 import { isAbout, newObject, oldObject, refuse } from './request.ts'
 
-const labelPrefix = 'pod-security.kubernetes.io/'
-const levels: readonly string[] = ['privileged', 'baseline', 'restricted']
+const annotationPrefix = 'pod-security.kubernetes.io/'
 /** Upstream lists no more pods than this in the warnings of a namespace. */
 const maxCheckedPods = 3000
 
-/** A level and the version that the label names: `restricted:latest`. */
-type Policy = { readonly level: PodSecurityLevel; readonly version: string }
-
 /** The plugin. */
-export function podSecurity(lookup: Lookup): AdmissionPlugin {
+export function podSecurity(lookup: Lookup, config: PodSecurityConfig = defaultPodSecurity): AdmissionPlugin {
   return {
     name: 'PodSecurity',
     validate: async (request, signal) => {
       if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
-      if (isAbout(request, kinds.namespaces)) return checkNamespace(lookup, request)
-      const pod = podOf(request)
-      if (pod === undefined) return
+      if (isAbout(request, kinds.namespaces)) return checkNamespace(lookup, config, request)
+      const subject = subjectOf(request)
+      if (subject === undefined || isExempt(request, config, subject)) return
       const namespace = await find(lookup, kinds.namespaces, '', request.namespace, signal)
-      if (namespace !== undefined) checkPod(request, namespace, pod)
+      if (namespace !== undefined) checkPod(request, config, namespace, subject)
     },
   }
 }
@@ -44,7 +49,7 @@ const templates: Readonly<Record<string, readonly string[]>> = {
 
 type Subject = { readonly pod: PodLike; readonly isTemplate: boolean }
 
-function podOf(request: AdmissionRequest): Subject | undefined {
+function subjectOf(request: AdmissionRequest): Subject | undefined {
   if (isAbout(request, kinds.pods) || isAbout(request, kinds.pods, 'ephemeralcontainers')) {
     const pod = newObject(request, kinds.pods)
     const old = oldObject(request, kinds.pods)
@@ -71,78 +76,111 @@ function isSignificant(pod: Pod, old: Pod): boolean {
   return JSON.stringify(relevant(pod)) !== JSON.stringify(relevant(old))
 }
 
-function checkPod(request: AdmissionRequest, namespace: Namespace, { pod, isTemplate }: Subject): void {
-  const enforce = policyOf(namespace, 'enforce')
-  const found = violations(enforce.level, pod)
-  if (found.length > 0 && !isTemplate) {
-    throw refuse(request, `violates PodSecurity "${enforce.level}:${enforce.version}": ${describeViolations(found)}`)
+function isExempt(request: AdmissionRequest, { exemptions }: PodSecurityConfig, { pod }: Subject): boolean {
+  const { namespaces, usernames, runtimeClasses } = exemptions
+  const { runtimeClassName = '' } = pod.spec
+  const reason = namespaces.includes(request.namespace)
+    ? 'namespace'
+    : usernames.includes(request.user.name)
+      ? 'user'
+      : runtimeClassName !== '' && runtimeClasses.includes(runtimeClassName)
+        ? 'runtimeClass'
+        : ''
+  if (reason !== '') request.annotate?.(`${annotationPrefix}exempt`, reason)
+  return reason !== ''
+}
+
+function checkPod(
+  request: AdmissionRequest,
+  { defaults }: PodSecurityConfig,
+  namespace: Namespace,
+  { pod, isTemplate }: Subject,
+): void {
+  const { policy, causes } = policyOf(namespace.metadata.labels, defaults)
+  const { enforce, audit, warn } = policy
+  const judge = ({ level, version }: LevelVersion): readonly Violation[] => violations(level, version, pod)
+  const wouldViolate = (mode: LevelVersion, found: readonly Violation[]): string =>
+    `would violate PodSecurity "${formatLevel(mode)}": ${describeViolations(found)}`
+  const annotate = (key: string, value: string): void => request.annotate?.(`${annotationPrefix}${key}`, value)
+  if (causes.length > 0) {
+    const texts = causes.map(({ field, message }) => `${field ?? ''}: ${message}`)
+    annotate('error', `Failed to parse policy: ${joinErrors(texts)}`)
   }
-  const warn = policyOf(namespace, 'warn')
-  const warned = violations(warn.level, pod)
-  if (warned.length > 0) {
-    request.warn?.(`would violate PodSecurity "${warn.level}:${warn.version}": ${describeViolations(warned)}`)
+  const enforced = isTemplate ? [] : judge(enforce)
+  if (!isTemplate) annotate('enforce-policy', formatLevel(enforce))
+  const audited = judge(audit)
+  if (audited.length > 0) annotate('audit-violations', wouldViolate(audit, audited))
+  if (enforced.length > 0) {
+    throw refuse(request, `violates PodSecurity "${formatLevel(enforce)}": ${describeViolations(enforced)}`)
   }
+  const warned = judge(warn)
+  if (warned.length > 0) request.warn?.(wouldViolate(warn, warned))
 }
 
-function policyOf(namespace: Namespace, mode: 'enforce' | 'warn'): Policy {
-  const labels = namespace.metadata.labels ?? {}
-  const level = labels[`${labelPrefix}${mode}`] ?? 'privileged'
-  return { level: isLevel(level) ? level : 'restricted', version: labels[`${labelPrefix}${mode}-version`] ?? 'latest' }
-}
-
-function isLevel(text: string): text is PodSecurityLevel {
-  return levels.includes(text)
-}
-
-function checkNamespace({ reader }: Lookup, request: AdmissionRequest): void {
+function checkNamespace({ reader }: Lookup, config: PodSecurityConfig, request: AdmissionRequest): void {
   const namespace = newObject(request, kinds.namespaces)
   const old = oldObject(request, kinds.namespaces)
   if (namespace === undefined) return
-  const causes = labelCauses(namespace)
-  const isNew = old === undefined || labelCauses(old).length === 0
-  if (causes.length > 0 && isNew) throw invalid({ group: '', kind: 'Namespace' }, namespace.metadata.name, causes)
-  if (old === undefined) return
-  const policy = policyOf(namespace, 'enforce')
-  const before = policyOf(old, 'enforce')
-  if (levels.indexOf(policy.level) <= levels.indexOf(before.level)) return
-  for (const warning of existingViolations(namespace, policy, readAll(reader, kinds.pods, namespace.metadata.name))) {
-    request.warn?.(warning)
+  const { labels, name } = namespace.metadata
+  const next = policyOf(labels, config.defaults)
+  const before = old === undefined ? undefined : policyOf(old.metadata.labels, config.defaults)
+  const isOldMistake = JSON.stringify(before?.causes) === JSON.stringify(next.causes)
+  if (next.causes.length > 0 && !isOldMistake) throw invalid({ group: '', kind: 'Namespace' }, name, next.causes)
+  const { enforce } = next.policy
+  if (before !== undefined && !isStricter(enforce, before.policy.enforce)) return
+  if (config.exemptions.namespaces.includes(name)) {
+    const ignored = ignoredPolicy(labels, next.policy, config.defaults)
+    const warning = `namespace ${JSON.stringify(name)} is exempt from Pod Security, and the policy (${ignored}) will be ignored`
+    if (ignored !== '') request.warn?.(warning)
+    return
   }
+  if (before === undefined) return
+  const pods = readAll(reader, kinds.pods, name)
+  for (const warning of existingViolations(name, enforce, inOrder(pods, config))) request.warn?.(warning)
 }
 
-function labelCauses({ metadata }: Namespace): readonly StatusCause[] {
-  return ['enforce', 'audit', 'warn'].flatMap((mode) => {
-    const level = metadata.labels?.[`${labelPrefix}${mode}`]
-    const version = metadata.labels?.[`${labelPrefix}${mode}-version`]
-    const field = (name: string): string => `metadata.labels[${labelPrefix}${name}]`
-    return [
-      ...(level === undefined || isLevel(level)
-        ? []
-        : [invalidValue(field(mode), level, `must be one of ${levels.join(', ')}`)]),
-      ...(version === undefined || /^(latest|v1\.\d+)$/.test(version)
-        ? []
-        : [invalidValue(field(`${mode}-version`), version, 'must be "latest" or "v1.x"')]),
-    ]
-  })
+/** Another version may be stricter at the same level. */
+function isStricter(next: LevelVersion, before: LevelVersion): boolean {
+  if (next.level === 'privileged') return false
+  return next.version !== before.version || strictness(next.level) > strictness(before.level)
+}
+
+/** One pod of each controller before its siblings, which are alike. */
+function inOrder(pods: readonly Pod[], { exemptions }: PodSecurityConfig): readonly Pod[] {
+  const seen = new Set<string>()
+  const [first, others]: readonly [Pod[], Pod[]] = [[], []]
+  for (const pod of pods) {
+    if (exemptions.runtimeClasses.includes(pod.spec.runtimeClassName ?? '')) continue
+    const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid
+    if (owner !== undefined && seen.has(owner)) others.push(pod)
+    else first.push(pod)
+    if (owner !== undefined) seen.add(owner)
+  }
+  return [...first, ...others]
 }
 
 /** One line per set of reasons, the pods that share it counted. */
-function existingViolations(namespace: Namespace, { level, version }: Policy, pods: readonly Pod[]): readonly string[] {
+function existingViolations(namespace: string, enforce: LevelVersion, pods: readonly Pod[]): readonly string[] {
   const byReasons = new Map<string, string[]>()
   for (const pod of pods.slice(0, maxCheckedPods)) {
-    const reasons = violations(level, pod)
+    const reasons = violations(enforce.level, enforce.version, pod)
       .map(({ reason }) => reason)
       .join(', ')
-    if (reasons !== '') byReasons.set(reasons, [...(byReasons.get(reasons) ?? []), pod.metadata.name])
+    if (reasons !== '') byReasons.set(reasons, [...(byReasons.get(reasons) ?? []), pod.metadata.name].toSorted())
   }
-  if (byReasons.size === 0) return []
   const lines = [...byReasons].map(([reasons, [first = '', ...others]]) => {
     const count = others.length === 0 ? '' : ` (and ${others.length} other ${others.length === 1 ? 'pod' : 'pods'})`
     return `${first}${count}: ${reasons}`
   })
-  const name = JSON.stringify(namespace.metadata.name)
+  const level = JSON.stringify(formatLevel(enforce))
+  const [checked, total] = [Math.min(maxCheckedPods, pods.length), pods.length]
   return [
-    `existing pods in namespace ${name} violate the new PodSecurity enforce level "${level}:${version}"`,
+    ...(checked < total
+      ? [`new PodSecurity enforce level only checked against the first ${checked} of ${total} existing pods`]
+      : []),
+    ...(lines.length === 0
+      ? []
+      : [`existing pods in namespace ${JSON.stringify(namespace)} violate the new PodSecurity enforce level ${level}`]),
     ...lines.toSorted(),
   ]
 }

@@ -3,7 +3,8 @@
  * Upstream does this in the storage of the four kinds; here it is one plugin among the others.
  */
 import { sameJson } from '../../api/meta/causes.ts'
-import { forbidden, StatusError } from '../../apimachinery/status.ts'
+import { forbidden, notFound, type StatusError } from '../../apimachinery/status.ts'
+import { superuserGroup } from '../authn/user.ts'
 import type { Attributes, Authorizer } from '../authz/authorizer.ts'
 import { appliedRules, rulesOf } from '../authz/rbac.ts'
 import { compactRules, describeRule, type PolicyRule, quotedList, uncoveredRules } from '../authz/rbac-rules.ts'
@@ -11,7 +12,7 @@ import type { RequestInfo } from '../http/request-info.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
-import { isAbout, newObject, oldObject } from './request.ts'
+import { isAbout, newObject, oldObject, unchanged } from './request.ts'
 
 type Options = { readonly reader: ObjectReader; readonly authorizer: Authorizer }
 
@@ -25,13 +26,15 @@ const fullAuthority: readonly PolicyRule[] = [
 export function rbacEscalation(options: Options): AdmissionPlugin {
   return {
     name: 'RbacEscalation',
-    validate: async (request) => {
-      if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
-      if (request.user.groups.includes('system:masters')) return
+    // Changes nothing, but runs when all that may change the object have run, and before the object is validated: as upstream.
+    mutate: async (request) => {
+      if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return unchanged(request)
+      if (request.user.groups.includes(superuserGroup)) return unchanged(request)
       if (isAbout(request, kinds.roles) || isAbout(request, kinds.clusterRoles)) await checkRole(options, request)
       if (isAbout(request, kinds.roleBindings) || isAbout(request, kinds.clusterRoleBindings)) {
         await checkBinding(options, request)
       }
+      return unchanged(request)
     },
   }
 }
@@ -39,39 +42,50 @@ export function rbacEscalation(options: Options): AdmissionPlugin {
 async function checkRole(options: Options, request: AdmissionRequest): Promise<void> {
   const role = newObject(request, kinds.clusterRoles)
   const old = oldObject(request, kinds.clusterRoles)
-  if (
-    role === undefined ||
-    (old !== undefined && sameJson([role.rules, role.aggregationRule], [old.rules, old.aggregationRule]))
-  )
-    return
+  if (role === undefined || isLeftToCollector(role, old)) return
   const { plural } = request.resource.facts
   if (await may(options, request, 'escalate', plural, role.metadata.name, request.namespace)) return
   const missing = missingRules(options, request, role.rules ?? [])
   if (missing.length > 0) throw escalation(request, missing)
-  if (role.aggregationRule === undefined || missingRules(options, request, fullAuthority).length === 0) return
-  const message = 'must have cluster-admin privileges to use an aggregationRule'
+  if (!isAggregated(role) && !(old !== undefined && isAggregated(old))) return
+  if (missingRules(options, request, fullAuthority).length === 0) return
+  const message = 'must have cluster-admin privileges to use the aggregationRule'
   throw forbidden(request.resource.facts, role.metadata.name, message)
+}
+
+function isAggregated({
+  aggregationRule,
+}: {
+  readonly aggregationRule?: { readonly clusterRoleSelectors?: readonly object[] }
+}): boolean {
+  return (aggregationRule?.clusterRoleSelectors ?? []).length > 0
+}
+
+/** Whether nothing changes but what the garbage collector may change. Source: `IsOnlyMutatingGCFields`. */
+function isLeftToCollector(object: Written, old: Written | undefined): boolean {
+  return old !== undefined && sameJson(withoutCollectorFields(object), withoutCollectorFields(old))
+}
+
+type Written = { readonly metadata: object }
+
+const collectorFields = new Set(['ownerReferences', 'finalizers', 'managedFields', 'selfLink', 'resourceVersion'])
+
+function withoutCollectorFields(object: Written): object {
+  const metadata = Object.entries(object.metadata).filter(([field]) => !collectorFields.has(field))
+  return { ...object, metadata: Object.fromEntries(metadata) }
 }
 
 async function checkBinding(options: Options, request: AdmissionRequest): Promise<void> {
   const binding = newObject(request, kinds.roleBindings)
   const old = oldObject(request, kinds.roleBindings)
-  if (
-    binding === undefined ||
-    (old !== undefined && sameJson([binding.roleRef, binding.subjects], [old.roleRef, old.subjects]))
-  )
-    return
+  if (binding === undefined || isLeftToCollector(binding, old)) return
   const { roleRef } = binding
   const plural = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles'
   if (await may(options, request, 'bind', plural, roleRef.name, request.namespace)) return
   const rules = rulesOf(options.reader, roleRef, request.namespace)
   if (rules === undefined) {
-    const message = `${roleRef.kind.toLowerCase()}.${rbacGroup} ${JSON.stringify(roleRef.name)} not found`
-    throw new StatusError('NotFound', message, {
-      name: roleRef.name,
-      group: rbacGroup,
-      kind: roleRef.kind.toLowerCase(),
-    })
+    // Upstream names the kind that is written, not the one that is missing.
+    throw notFound(request.resource.facts, roleRef.name)
   }
   const missing = missingRules(options, request, rules)
   if (missing.length > 0) throw escalation(request, missing)

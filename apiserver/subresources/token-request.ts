@@ -51,9 +51,11 @@ async function createToken(
   const { store, clock, admission } = context
   const resource = served(store, '', 'serviceaccounts')
   const account = (await store.get(resource, { namespace, name }, request.signal)) as unknown as ServiceAccount
-  const wanted = completed(await requiredBody(context, request, 'authentication.v1.TokenRequest'), account, issuer)
+  const asked = await requiredBody(context, request, 'authentication.v1.TokenRequest')
+  requireOwnName(asked, namespace, name)
+  const wanted = completed(asked, account, issuer)
   const causes = tokenRequestCauses(wanted)
-  if (causes.length > 0) throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', causes)
+  if (causes.length > 0) throw invalid(tokenRequestKind, '', causes)
   const common = { operation: 'CREATE', resource, subresource: 'token', namespace, name } as const
   await admission.validate(
     { ...common, object: asObject(wanted), user: request.user, dryRun: isDryRun(request) },
@@ -64,7 +66,24 @@ async function createToken(
   const token = await new SignJWT(plan.claims)
     .setProtectedHeader({ alg: issuer.key.algorithm, kid: issuer.key.id })
     .sign(issuer.key.key)
-  return { code: 201, object: asJson({ ...wanted, status: { token, expirationTimestamp: plan.expirationTimestamp } }) }
+  return {
+    code: 201,
+    object: asJson({ ...withReference(wanted), status: { token, expirationTimestamp: plan.expirationTimestamp } }),
+  }
+}
+
+const tokenRequestKind = { group: 'authentication.k8s.io', kind: 'TokenRequest' }
+
+/** The body may name the account, but no other. */
+function requireOwnName({ metadata }: TokenRequest, namespace: string, name: string): void {
+  const given: { readonly name?: string; readonly namespace?: string } = metadata ?? {}
+  if ((given.namespace ?? namespace) !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  }
+  if ((given.name ?? '') === '' || given.name === name) return
+  throw invalid(tokenRequestKind, name, [
+    invalidValue('metadata.name', given.name, 'must match the service account name if specified'),
+  ])
 }
 
 /** Fills in what the request leaves out. */
@@ -81,6 +100,13 @@ function completed(wanted: TokenRequest, account: ServiceAccount, { apiAudiences
       expirationSeconds: wanted.spec.expirationSeconds ?? defaultExpirationSeconds,
     },
   }
+}
+
+/** Go writes a field without value here. */
+function withReference(wanted: TokenRequest): object {
+  const { audiences, expirationSeconds, boundObjectRef, ...others } = wanted.spec
+  const spec = { audiences, expirationSeconds, boundObjectRef: boundObjectRef ?? null, ...others }
+  return { ...wanted, spec }
 }
 
 /** What is wrong with the wanted lifetime. */
@@ -127,8 +153,10 @@ async function findBound(
   account: ServiceAccount,
 ): Promise<Bound> {
   const { namespace } = request.info
-  const get = async (plural: string, inNamespace: string): Promise<ApiObject> =>
-    await store.get(served(store, '', plural), { namespace: inNamespace, name }, request.signal)
+  const get = async (plural: string, inNamespace: string): Promise<ApiObject> => {
+    if (name === '') throw badRequest('Name parameter required.')
+    return await store.get(served(store, '', plural), { namespace: inNamespace, name }, request.signal)
+  }
   if (apiVersion === 'v1' && kind === 'Pod') {
     const pod = await get('pods', namespace)
     const { spec } = pod as unknown as Pod
