@@ -1,7 +1,7 @@
 /** `==` and the order of values. Numbers compare by value whatever their types. Source: cel-go `common/types/compare.go`. */
 import { CelError, noSuchOverload } from './errors.ts'
 import { typeName } from './types.ts'
-import type { CelValue, ListValue, MapValue, ObjectValue, OptionalValue } from './values.ts'
+import { type CelValue, isKind, type ListValue, type MapValue, type ObjectValue, type OptionalValue } from './values.ts'
 
 /** Whether two values are equal; values of different kinds are not. */
 export function equals(a: CelValue, b: CelValue): boolean {
@@ -11,7 +11,9 @@ export function equals(a: CelValue, b: CelValue): boolean {
     const right = numberOf(b)
     return right !== undefined && sameNumber(left, right)
   }
-  return typeof a === 'object' && typeof b === 'object' && b !== null && equalObjects(a, b)
+  if (typeof a !== 'object' || b === null) return false
+  if (isKind(a, 'opaque')) return a.equals(b)
+  return typeof b === 'object' && equalObjects(a, b)
 }
 
 /** Between whole numbers and doubles the double's precision decides, as upstream has it. */

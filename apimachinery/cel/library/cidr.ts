@@ -1,6 +1,6 @@
 /** `cidr('10.0.0.0/8').containsIP('10.1.2.3')`: address ranges of both families. Source: apiserver `pkg/cel/library/cidr.go`. */
 import { goQuote } from '../../field-errors.ts'
-import { CelError } from '../errors.ts'
+import { CelError, noSuchOverload } from '../errors.ts'
 import { addRanges, scaleRange } from '../estimate-range.ts'
 import { callCost, stringTraversalCost, traversalCost } from '../estimate-standard.ts'
 import type { Library, Overload, Range } from '../library.ts'
@@ -8,6 +8,7 @@ import { sizeOf } from '../runtime-type.ts'
 import { type CelType, celTypes, opaque } from '../types.ts'
 import type { CelValue, OpaqueValue } from '../values.ts'
 import {
+  type Address,
   AddressError,
   formatPrefix,
   isIpv4Mapped,
@@ -42,11 +43,8 @@ export class CidrValue implements OpaqueValue {
   }
 
   equals(other: CelValue): boolean {
-    return (
-      other instanceof CidrValue &&
-      this.prefix.bits === other.prefix.bits &&
-      sameAddress(this.prefix.address, other.prefix.address)
-    )
+    if (!(other instanceof CidrValue)) throw noSuchOverload()
+    return this.prefix.bits === other.prefix.bits && sameAddress(this.prefix.address, other.prefix.address)
   }
 }
 
@@ -106,14 +104,38 @@ function containsCosts(other: 'value' | 'text', masks: boolean): CallCosts {
   }
 }
 
-function contains(
-  id: string,
-  other: CelType,
-  test: (prefix: Prefix, other: CelValue | undefined) => boolean,
-): Overload {
-  const costs = containsCosts(other === string ? 'text' : 'value', id.includes('contains_cidr'))
-  return method(id, [cidrType, other], bool, (args) => test(ownAt(args, 0, CidrValue).prefix, args[1]), costs)
+type Test = (prefix: Prefix, args: readonly CelValue[]) => boolean
+
+function contains(id: string, other: CelType, costs: CallCosts, test: Test): Overload {
+  return method(id, [cidrType, other], bool, (args) => test(ownAt(args, 0, CidrValue).prefix, args), costs)
 }
+
+/** Upstream does not tell what is wrong with the text. */
+function ipOrNoOverload(text: string): Address {
+  try {
+    return readIp(text)
+  } catch (error) {
+    throw error instanceof CelError ? noSuchOverload() : error
+  }
+}
+
+const containsIp: readonly Overload[] = [
+  contains('cidr_contains_ip_string', string, containsCosts('text', false), (prefix, args) =>
+    prefixContains(prefix, ipOrNoOverload(stringAt(args, 1))),
+  ),
+  contains('cidr_contains_ip_ip', ipType, containsCosts('value', false), (prefix, args) =>
+    prefixContains(prefix, ownAt(args, 1, IpValue).address),
+  ),
+]
+
+const containsCidr: readonly Overload[] = [
+  contains('cidr_contains_cidr_string', string, containsCosts('text', true), (prefix, args) =>
+    prefixIncludes(prefix, readCidr(stringAt(args, 1))),
+  ),
+  contains('cidr_contains_cidr', cidrType, containsCosts('value', true), (prefix, args) =>
+    prefixIncludes(prefix, ownAt(args, 1, CidrValue).prefix),
+  ),
+]
 
 /** Functions on address ranges. */
 export const cidrLibrary: Library = {
@@ -127,28 +149,8 @@ export const cidrLibrary: Library = {
       ],
     },
     { name: 'isCIDR', overloads: [fn('is_cidr', [string], bool, (args) => isCidr(stringAt(args, 0)), readsFirst)] },
-    {
-      name: 'containsIP',
-      overloads: [
-        contains('cidr_contains_ip_string', string, (prefix, ip) =>
-          prefixContains(prefix, readIp(stringAt([ip ?? null], 0))),
-        ),
-        contains('cidr_contains_ip_ip', ipType, (prefix, ip) =>
-          prefixContains(prefix, ownAt([ip ?? null], 0, IpValue).address),
-        ),
-      ],
-    },
-    {
-      name: 'containsCIDR',
-      overloads: [
-        contains('cidr_contains_cidr_string', string, (outer, inner) =>
-          prefixIncludes(outer, readCidr(stringAt([inner ?? null], 0))),
-        ),
-        contains('cidr_contains_cidr', cidrType, (outer, inner) =>
-          prefixIncludes(outer, ownAt([inner ?? null], 0, CidrValue).prefix),
-        ),
-      ],
-    },
+    { name: 'containsIP', overloads: containsIp },
+    { name: 'containsCIDR', overloads: containsCidr },
     { name: 'ip', overloads: [accessor('cidr_ip', ipType, ({ address }) => new IpValue(address))] },
     { name: 'prefixLength', overloads: [accessor('cidr_prefix_length', int, ({ bits }) => BigInt(bits))] },
     {

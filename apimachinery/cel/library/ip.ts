@@ -1,6 +1,6 @@
 /** `ip('10.0.0.1').isLoopback()`: addresses of both families. Source: apiserver `pkg/cel/library/ip.go`. */
 import { goQuote } from '../../field-errors.ts'
-import { CelError } from '../errors.ts'
+import { CelError, noSuchOverload } from '../errors.ts'
 import type { Library, Overload } from '../library.ts'
 import { type CelType, celTypes, opaque } from '../types.ts'
 import type { CelValue, OpaqueValue } from '../values.ts'
@@ -26,7 +26,8 @@ export class IpValue implements OpaqueValue {
   }
 
   equals(other: CelValue): boolean {
-    return other instanceof IpValue && sameAddress(this.address, other.address)
+    if (!(other instanceof IpValue)) throw noSuchOverload()
+    return sameAddress(this.address, other.address)
   }
 }
 
