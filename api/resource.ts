@@ -69,9 +69,12 @@ export type Resource<T extends ApiObject = ApiObject> = {
   readonly defaults?: (object: T) => T
   /** Runs after defaulting and admission; all causes at once. Metadata is validated for every kind alike. */
   readonly validate?: (object: T) => readonly StatusCause[]
-  /** All that an update is held to; `validate` is not run besides. Absent: `validate`. */
-  readonly validateUpdate?: (object: T, old: T) => readonly StatusCause[]
-  readonly validateStatusUpdate?: (object: T, old: T) => readonly StatusCause[]
+  /**
+   * All that an update is held to; `validate` is not run besides. Absent: `validate`. Mistakes that the object had before, and may
+   * keep, are told to `warn`, whatever becomes of the update.
+   */
+  readonly validateUpdate?: (object: T, old: T, warn?: (text: string) => void) => readonly StatusCause[]
+  readonly validateStatusUpdate?: (object: T, old: T, warn?: (text: string) => void) => readonly StatusCause[]
   /** Default: drops `status`, sets `generation: 1` where the kind has a generation. */
   readonly prepareForCreate?: (object: T) => T
   /** Default: keeps the old `status`, bumps `generation` when the spec changed. */

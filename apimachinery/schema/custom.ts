@@ -64,8 +64,9 @@ function metaDecoder(schemas: Schemas): DecodeMeta {
   const meta = schemas.structs.get('meta.v1.ObjectMeta')
   return (value) => {
     if (meta === undefined) return { object: value, unknown: [], error: undefined }
-    const { object, errors } = decodeStruct(schemas, meta, value, { fieldValidation: 'Ignore' })
-    return { object, unknown: Object.keys(value).filter((key) => !meta.fields.has(key)), error: errors[0] }
+    const { object, warnings, errors } = decodeStruct(schemas, meta, value, { fieldValidation: 'Warn' })
+    const unknown = warnings.flatMap((text) => /^unknown field "(.*)"$/.exec(text)?.[1] ?? [])
+    return { object, unknown, error: errors[0] }
   }
 }
 

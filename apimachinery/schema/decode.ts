@@ -133,6 +133,8 @@ class Decoder {
   readonly #schemas: Schemas
   readonly #strict: boolean
   readonly #path: (string | number)[] = []
+  /** Where the path has keys of maps, which Go does not name. */
+  readonly #keys: number[] = []
   #structName = ''
 
   constructor(schemas: Schemas, strict: boolean) {
@@ -164,7 +166,10 @@ class Decoder {
       if (field === undefined || given === undefined || given === null) continue
       this.#structName = struct.name
       this.#path.push(name)
+      // Metadata is decoded on its own, so that messages do not name it.
+      if (name === 'metadata') this.#keys.push(0)
       const decoded = this.#value(field.type, given)
+      if (name === 'metadata') this.#keys.pop()
       this.#path.pop()
       if (decoded !== undefined) head[name] = decoded
     }
@@ -256,6 +261,7 @@ class Decoder {
 
   #map(values: FieldType, input: JsonObject): Json {
     const map: Record<string, Json> = {}
+    this.#keys.push(this.#path.length)
     for (const key of Object.keys(input)) {
       this.#path.push(key)
       const value = input[key]
@@ -263,6 +269,7 @@ class Decoder {
       setOwn(map, key, decoded ?? zeroOf(values))
       this.#path.pop()
     }
+    this.#keys.pop()
     return map
   }
 
@@ -343,7 +350,7 @@ class Decoder {
   }
 
   #wrong(value: Json, type: FieldType, kind = goKind(value)): undefined {
-    const names = this.#path.filter((part) => typeof part === 'string')
+    const names = this.#path.filter((part, index) => typeof part === 'string' && !this.#keys.includes(index))
     const owner = this.#structName.slice(this.#structName.lastIndexOf('.') + 1)
     return this.#fail(
       `json: cannot unmarshal ${kind} into Go struct field ${owner}.${names.join('.')} of type ${goType(type)}`,

@@ -8,7 +8,8 @@ function uuid(version: string, variant: string): RegExp {
 
 const four = `${hex}{4}`
 const octet = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
-const ipv4 = new RegExp(`^${octet}(?:\\.${octet}){3}$`)
+// Go once read leading zeros, and so they are let through.
+const ipv4 = new RegExp(`^0*${octet}(?:\\.0*${octet}){3}$`)
 const label = '[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?'
 // Symbols and letters of any script are let through. Source: `HostnamePattern`.
 const hostLabel = '[a-zA-Z0-9\\p{S}\\p{L}]'
@@ -30,7 +31,7 @@ const checks: Readonly<Record<string, (text: string) => boolean>> = {
   ipv6: isIpv6,
   cidr: isCidr,
   mac: matching(
-    /^(?:[0-9a-f]{2}(?::[0-9a-f]{2}){5,7}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5,7}|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2,3})$/i,
+    /^[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}(?:(?::[0-9a-f]{2}){2}|(?::[0-9a-f]{2}){14})?|(?:-[0-9a-f]{2}){5}(?:(?:-[0-9a-f]{2}){2}|(?:-[0-9a-f]{2}){14})?)$|^[0-9a-f]{4}(?:\.[0-9a-f]{4}){2}(?:\.[0-9a-f]{4}|(?:\.[0-9a-f]{4}){7})?$/i,
   ),
   uuid: matching(uuid(four, four)),
   uuid3: matching(uuid(`3${hex}{3}`, four)),
@@ -84,7 +85,9 @@ function isUri(text: string): boolean {
   // A path may have spaces.
   if (/\p{Cc}/u.test(text) || (text.includes(' ') && !text.startsWith('/'))) return false
   if (/%(?![0-9a-fA-F]{2})/.test(text)) return false
-  return text.startsWith('/') || /^[a-zA-Z][a-zA-Z0-9+.-]*:\/?/.test(text)
+  const host = /^(?:[^/?#]*:)?\/\/(?:[^/?#]*@)?([^/?#]*)/.exec(text)?.[1] ?? ''
+  if (!/^(?:\[[^\]]*\]|[^[\]:]*)(?::\d*)?$/.test(host)) return false
+  return text.startsWith('/') || /^[a-zA-Z][a-zA-Z0-9+.-]*:/.test(text)
 }
 
 const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~\\u0080-\\uffff-]+"

@@ -7,7 +7,7 @@ import { RE2JS } from 're2js'
 import { goQuote, invalidValue, notSupported, required, tooLong, tooMany, typeInvalid } from '../field-errors.ts'
 import { equalJson, getOwn, isJsonList, isJsonObject, type Json, type JsonObject } from '../json.ts'
 import type { StatusCause } from '../status.ts'
-import { correlatedItem, isUnchanged, schemaOfKey } from './correlation.ts'
+import { correlatedItem, isUnchanged } from './correlation.ts'
 import { fitsFormat, formatOf } from './formats.ts'
 import { schemaAt } from './structural.ts'
 
@@ -30,21 +30,16 @@ function merge(...results: readonly Result[]): Result {
 
 /** What is wrong with an object; `old` is the stored one it is to replace. */
 export function validateValue(schema: JsonObject, value: Json, old?: Json, path = ''): Causes {
-  return check({ schema, structure: schema }, value, old, path).causes
+  return check(schema, value, old, path).causes
 }
 
-/** The schema that a value is held to; `structure` is the one around it when it is combined with others (`anyOf`). */
-type Level = { readonly schema: JsonObject; readonly structure: JsonObject | undefined }
-
-function check(level: Level, value: Json, old: Json | undefined, path: string): Result {
-  const result = checkAnew(level, value, old, path)
-  const { structure } = level
-  if (result.causes.length === 0 || structure === undefined || !isUnchanged(structure, value, old)) return result
+function check(schema: JsonObject, value: Json, old: Json | undefined, path: string): Result {
+  const result = checkAnew(schema, value, old, path)
+  if (result.causes.length === 0 || !isUnchanged(schema, value, old)) return result
   return { ...result, causes: [] }
 }
 
-function checkAnew(level: Level, value: Json, old: Json | undefined, path: string): Result {
-  const { schema } = level
+function checkAnew(schema: JsonObject, value: Json, old: Json | undefined, path: string): Result {
   const types = typesOf(schema)
   const format = formatAt(schema, types)
   const common = checkEnum(schema, value, path)
@@ -58,12 +53,12 @@ function checkAnew(level: Level, value: Json, old: Json | undefined, path: strin
   return merge(
     { causes: [], checks: applied },
     types.length === 0 && format === '' ? nothing : checkType(types, format, value, path),
-    checkJunctors(level, value, old, path),
+    checkJunctors(schema, value, path),
     isText ? checkString(schema, format, value, path) : nothing,
     typeof value === 'number' ? checkNumber(schema, types, format, value, path) : nothing,
-    isJsonList(value) ? checkList(level, value, old, path) : nothing,
+    isJsonList(value) ? checkList(schema, value, old, path) : nothing,
     common,
-    isJsonObject(value) ? checkObject(level, value, old, path) : nothing,
+    isJsonObject(value) ? checkObject(schema, value, old, path) : nothing,
   )
 }
 
@@ -83,9 +78,14 @@ function formatAt({ format }: JsonObject, types: readonly string[]): string {
 }
 
 function typeOf(value: Json): string {
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
+  if (typeof value === 'number') return isInt64(value) ? 'integer' : 'number'
   if (isJsonList(value)) return 'array'
   return value === null ? 'null' : typeof value
+}
+
+/** Whether Go reads a number as an integer. */
+function isInt64(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) <= 2 ** 63
 }
 
 function checkNull(schema: JsonObject, types: readonly string[], path: string): Result {
@@ -108,7 +108,7 @@ function checkType(types: readonly string[], format: string, value: Json, path: 
 /** The format that Go sees in a value. Source: `schemaInfoForType`. */
 function goFormatOf(value: Json): string {
   if (typeof value !== 'number') return ''
-  return Number.isInteger(value) ? 'int64' : 'float64'
+  return isInt64(value) ? 'int64' : 'float64'
 }
 
 function wrongType(path: string, wanted: string, actual: string): StatusCause {
@@ -178,38 +178,48 @@ function checkNumber(
 ): Result {
   const causes: StatusCause[] = []
   const [type = ''] = types.length === 1 ? types : []
-  const range = (number: number, what: string): void => {
-    if (fitsRange(number, type, format)) return
-    const shown = format === '' ? `${type} (default format)` : `${type} with format ${format}`
-    causes.push(invalidValue('<nil>', '', `${what} value must be of type ${shown} in ${path}`))
+  /** A bound as Go compares it: integers are held to integers. */
+  const bound = (key: string, what: string): number | undefined => {
+    const number = numberAt(schema, key)
+    const problem = number === undefined ? undefined : rangeProblem(number, type, format, what, path)
+    if (problem !== undefined) causes.push(problem)
+    return number === undefined || problem !== undefined || !isInt64(value) ? number : Math.trunc(number)
   }
-  const [factor, least, most] = ['multipleOf', 'minimum', 'maximum'].map((key) => numberAt(schema, key))
-  range(value, 'Checked')
-  if (factor !== undefined) {
-    range(factor, 'MultipleOf')
-    if (factor <= 0) {
-      causes.push(
-        invalidValue(fieldOf(path), factor, `factor MultipleOf declared for ${path} must be positive: ${factor}`),
-      )
-    } else if (!Number.isInteger(factor < 1 ? (1 / factor) * value : value / factor)) {
-      causes.push(say(path, value, `should be a multiple of ${factor}`))
-    }
+  const range = rangeProblem(value, type, format, 'Checked', path)
+  if (range !== undefined) causes.push(range)
+  const factor = bound('multipleOf', 'MultipleOf')
+  if (factor !== undefined) causes.push(...checkMultiple(value, factor, path))
+  const least = bound('minimum', 'Minimum boundary')
+  const [above, below] = ['exclusiveMinimum', 'exclusiveMaximum'].map((key) => schema[key] === true)
+  if (least !== undefined && (above === true ? value <= least : value < least)) {
+    causes.push(say(path, value, `should be greater than ${above === true ? '' : 'or equal to '}${least}`))
   }
-  if (least !== undefined) {
-    range(least, 'Minimum boundary')
-    const exclusive = schema['exclusiveMinimum'] === true
-    if (exclusive ? value <= least : value < least) {
-      causes.push(say(path, value, `should be greater than ${exclusive ? '' : 'or equal to '}${least}`))
-    }
-  }
-  if (most !== undefined) {
-    range(most, 'Maximum boundary')
-    const exclusive = schema['exclusiveMaximum'] === true
-    if (exclusive ? value >= most : value > most) {
-      causes.push(say(path, value, `should be less than ${exclusive ? '' : 'or equal to '}${most}`))
-    }
+  const most = bound('maximum', 'Maximum boundary')
+  if (most !== undefined && (below === true ? value >= most : value > most)) {
+    causes.push(say(path, value, `should be less than ${below === true ? '' : 'or equal to '}${most}`))
   }
   return { causes, checks: 1 }
+}
+
+function rangeProblem(
+  value: number,
+  type: string,
+  format: string,
+  what: string,
+  path: string,
+): StatusCause | undefined {
+  if (fitsRange(value, type, format)) return undefined
+  const shown = format === '' ? `${type} (default format)` : `${type} with format ${format}`
+  return invalidValue('<nil>', '', `${what} value must be of type ${shown} in ${path}`)
+}
+
+function checkMultiple(value: number, factor: number, path: string): Causes {
+  if (factor <= 0) {
+    return [invalidValue(fieldOf(path), factor, `factor MultipleOf declared for ${path} must be positive: ${factor}`)]
+  }
+  const times = factor < 1 ? (1 / factor) * value : value / factor
+  const isMultiple = isInt64(value) ? value % factor === 0 || Number.isInteger(times) : Number.isSafeInteger(times)
+  return isMultiple ? [] : [say(path, value, `should be a multiple of ${factor}`)]
 }
 
 const largestFloat32 = 3.4028234663852886e38
@@ -227,16 +237,14 @@ function checkEnum(schema: JsonObject, value: Json, path: string): Result {
   if (!isJsonList(allowed) || allowed.length === 0) return nothing
   if (value !== null && allowed.some((one) => equalJson(one, value))) return nothing
   const texts = allowed.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)))
-  return failed(notSupported(fieldOf(path), value ?? '', texts))
+  return failed(notSupported(fieldOf(path), value, texts))
 }
 
-function checkList(level: Level, list: readonly Json[], old: Json | undefined, path: string): Result {
-  const { schema, structure } = level
+function checkList(schema: JsonObject, list: readonly Json[], old: Json | undefined, path: string): Result {
   const items = schemaAt(schema, 'items')
-  const before = structure === undefined || old === undefined ? undefined : correlatedItem(structure, old)
-  const below = items === undefined ? undefined : { schema: items, structure: schemaAt(structure, 'items') }
+  const before = items === undefined || old === undefined ? undefined : correlatedItem(schema, old)
   const found =
-    below === undefined ? [] : list.map((item, index) => check(below, item, before?.(item), `${path}[${index}]`))
+    items === undefined ? [] : list.map((item, index) => check(items, item, before?.(item), `${path}[${index}]`))
   const causes: StatusCause[] = []
   const [least, most] = [numberAt(schema, 'minItems'), numberAt(schema, 'maxItems')]
   if (least !== undefined && list.length < least) {
@@ -249,8 +257,7 @@ function checkList(level: Level, list: readonly Json[], old: Json | undefined, p
   return merge(...found, { causes, checks: 1 })
 }
 
-function checkObject(level: Level, object: JsonObject, old: Json | undefined, path: string): Result {
-  const { schema, structure } = level
+function checkObject(schema: JsonObject, object: JsonObject, old: Json | undefined, path: string): Result {
   const causes: StatusCause[] = []
   const keys = Object.keys(object).filter((key) => object[key] !== undefined)
   const [least, most] = [numberAt(schema, 'minProperties'), numberAt(schema, 'maxProperties')]
@@ -270,8 +277,7 @@ function checkObject(level: Level, object: JsonObject, old: Json | undefined, pa
   }
   for (const key of keys) {
     if (!isJsonObject(additional) || Object.hasOwn(properties, key)) continue
-    const below = { schema: additional, structure: structureOf(structure, key) }
-    found.push(check(below, object[key] ?? null, getOwn(before, key), `${path}.${key}`))
+    found.push(check(additional, object[key] ?? null, getOwn(before, key), `${path}.${key}`))
   }
   for (const key of Object.keys(properties)) {
     const property = schemaAt(properties, key)
@@ -279,14 +285,9 @@ function checkObject(level: Level, object: JsonObject, old: Json | undefined, pa
     if (property === undefined || value === undefined) continue
     // Old and new objects are seen in the same version, so that changes of their types are not.
     const isType = path === '' && (key === 'kind' || key === 'apiVersion')
-    const below = { schema: property, structure: structureOf(structure, key) }
-    found.push(check(below, value, isType ? undefined : getOwn(before, key), path === '' ? key : `${path}.${key}`))
+    found.push(check(property, value, isType ? undefined : getOwn(before, key), path === '' ? key : `${path}.${key}`))
   }
   return merge({ causes, checks: 0 }, ...found, failed(...missing(schema, object, path)))
-}
-
-function structureOf(structure: JsonObject | undefined, key: string): JsonObject | undefined {
-  return structure === undefined ? undefined : schemaOfKey(structure, key)
 }
 
 function missing(schema: JsonObject, object: JsonObject, path: string): Causes {
@@ -303,10 +304,10 @@ function general(words: string): Result {
   return failed(invalidValue('<nil>', '', words))
 }
 
-function checkJunctors({ schema, structure }: Level, value: Json, old: Json | undefined, path: string): Result {
+/** Combined schemas are held to the value as it is: what was wrong before is wrong here. */
+function checkJunctors(schema: JsonObject, value: Json, path: string): Result {
   const not = schemaAt(schema, 'not')
-  // A combined schema is held to the value as it is; only what is below it is compared with the old state.
-  const inside = (inner: JsonObject): Result => checkAnew({ schema: inner, structure }, value, old, path)
+  const inside = (inner: JsonObject): Result => checkAnew(inner, value, undefined, path)
   return merge(
     { causes: [], checks: 1 },
     checkAny(schemasAt(schema, 'anyOf').map(inside), path),

@@ -85,15 +85,15 @@ function customVersion(
   const schema = isJsonObject(root) ? (root as JsonObject) : {}
   const struct = compileCustom(schemas, { group: facts.group, version: facts.version, kind: facts.kind, schema })
   const { scale } = version.subresources ?? {}
-  const { validate, validateStatus, warningsOf } = customValidation(schema, scale)
+  const { validate, validateUpdate, validateStatus, warningsOf } = customValidation(schema, scale)
   const resource: Resource = {
     facts,
     definition: customDefinition(facts),
     isCustom: true,
     hasGeneration: true,
     validateName: (name) => isDns1123Subdomain(name),
-    validate: (object) => validate(object),
-    validateUpdate: validate,
+    validate,
+    validateUpdate,
     validateStatusUpdate: validateStatus,
     warnings: warningsOf,
     ...(version.subresources?.status === undefined ? { prepareForUpdate: bumpOnAnyChange } : {}),

@@ -148,7 +148,7 @@ function nested(
   let value: Json = object
   for (const [index, name] of names.entries()) {
     if (!isJsonObject(value)) {
-      const at = `.${names.slice(0, index).join('.')}`
+      const at = `.${names.slice(0, index + 1).join('.')}`
       return {
         problem: `${at} accessor error: ${goText(value)} is of the type ${goType(value)}, expected map[string]interface{}`,
       }

@@ -16,31 +16,32 @@ import { type ScalePaths, specReplicasCauses, statusReplicasCauses } from './sca
 
 type Causes = readonly StatusCause[]
 
+type Warn = (text: string) => void
+
 export type CustomValidation = {
-  readonly validate: (object: ApiObject, old?: ApiObject) => Causes
-  readonly validateStatus: (object: ApiObject, old: ApiObject) => Causes
-  /** Warnings about an object that has just been validated. */
+  readonly validate: (object: ApiObject) => Causes
+  readonly validateUpdate: (object: ApiObject, old: ApiObject, warn?: Warn) => Causes
+  readonly validateStatus: (object: ApiObject, old: ApiObject, warn?: Warn) => Causes
   readonly warningsOf: (object: ApiObject, old: ApiObject | undefined) => readonly string[]
 }
 
 /** The validation of one version. Rules are compiled when the first object meets them. */
 export function customValidation(schema: JsonObject, scale: ScalePaths | undefined): CustomValidation {
   const rules = lazyRules(schema)
-  /** What was wrong before an update too. */
-  const tolerated = new WeakMap<ApiObject, readonly string[]>()
-  const withRules = (causes: Causes, object: ApiObject, old: ApiObject | undefined): Causes => {
+  const withRules = (causes: Causes, object: ApiObject, old?: ApiObject, warn?: Warn): Causes => {
     const validator = rules()
     if (validator === undefined) return causes
     if (causes.some(({ reason }) => blocking.has(reason))) return [...causes, unchecked]
     const before = old === undefined ? {} : { old: asJson(old) }
     const result = validator({ value: asJson(object), ...before, ratcheting: old !== undefined })
-    if (result.warnings.length > 0) tolerated.set(object, result.warnings.map(shown))
+    for (const { field, message } of result.warnings) warn?.(`${field}: ${message}`)
     return [...causes, ...result.causes]
   }
   return {
-    validate: (object, old) => withRules(validateObject(schema, scale, object, old), object, old),
-    validateStatus: (object, old) => withRules(validateStatusOf(schema, scale, object, old), object, old),
-    warningsOf: (object, old) => [...(tolerated.get(object) ?? []), ...finalizerWarnings(object, old)],
+    validate: (object) => withRules(validateObject(schema, scale, object, undefined), object),
+    validateUpdate: (object, old, warn) => withRules(validateObject(schema, scale, object, old), object, old, warn),
+    validateStatus: (object, old, warn) => withRules(validateStatusOf(schema, scale, object, old), object, old, warn),
+    warningsOf: finalizerWarnings,
   }
 }
 
@@ -52,10 +53,6 @@ function lazyRules(schema: JsonObject): () => RuleValidator | undefined {
     isMade = true
     return validator
   }
-}
-
-function shown({ field, message }: StatusCause): string {
-  return `${field}: ${message}`
 }
 
 /** Rules expect objects that fit their schema. Source: `hasBlockingErr`. */

@@ -15,20 +15,20 @@ export function prepareUpdate(
   resource: Resource,
   object: ApiObject,
   old: ApiObject,
-  { subresource = '', strategy = 'kind' }: UpdateOptions,
+  { subresource = '', strategy = 'kind', warn }: UpdateOptions,
 ): PreparedUpdate {
   if (strategy === 'asGiven') return { object: withGeneration(resource, object, old), validate: () => [] }
   if (subresource === 'status') {
     return {
       object: resource.prepareForStatusUpdate?.(object, old) ?? onlyStatus(resource, object, old),
-      validate: (next, before) => resource.validateStatusUpdate?.(next, before) ?? [],
+      validate: (next, before) => resource.validateStatusUpdate?.(next, before, warn) ?? [],
     }
   }
   const prepared = resource.prepareForUpdate?.(object, old) ?? withOldStatus(resource, object, old)
   return {
     object: resource.prepareForUpdate === undefined ? withGeneration(resource, prepared, old) : prepared,
     // A kind's rules for updates include those for new objects that hold for updates too.
-    validate: (next, before) => resource.validateUpdate?.(next, before) ?? resource.validate?.(next) ?? [],
+    validate: (next, before) => resource.validateUpdate?.(next, before, warn) ?? resource.validate?.(next) ?? [],
   }
 }
 
