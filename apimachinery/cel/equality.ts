@@ -1,10 +1,19 @@
 /** `==` and the order of values. Numbers compare by value whatever their types. Source: cel-go `common/types/compare.go`. */
-import { CelError, noSuchOverload } from './errors.ts'
+import { CelError, CostLimitError, noSuchOverload } from './errors.ts'
 import { typeName } from './types.ts'
 import { type CelValue, isKind, type ListValue, type MapValue, type ObjectValue, type OptionalValue } from './values.ts'
 
+/** How many values may still be looked at. Lists that hold one list many times look small and are not. */
+type Work = { left: number }
+
+const mostCompared = 5_000_000
+
 /** Whether two values are equal; values of different kinds are not. */
 export function equals(a: CelValue, b: CelValue): boolean {
+  return equalWithin(a, b, undefined)
+}
+
+function equalWithin(a: CelValue, b: CelValue, work: Work | undefined): boolean {
   if (typeof a === 'string' || typeof a === 'boolean' || a === null) return a === b
   const left = numberOf(a)
   if (left !== undefined) {
@@ -13,7 +22,7 @@ export function equals(a: CelValue, b: CelValue): boolean {
   }
   if (typeof a !== 'object' || b === null) return false
   if (isKind(a, 'opaque')) return a.equals(b)
-  return typeof b === 'object' && equalObjects(a, b)
+  return typeof b === 'object' && equalObjects(a, b, work ?? { left: mostCompared })
 }
 
 /** Between whole numbers and doubles the double's precision decides, as upstream has it. */
@@ -29,18 +38,20 @@ function numberOf(value: CelValue): bigint | number | undefined {
     : undefined
 }
 
-function equalObjects(a: Extract<CelValue, object>, b: Extract<CelValue, object>): boolean {
+function equalObjects(a: Extract<CelValue, object>, b: Extract<CelValue, object>, work: Work): boolean {
+  work.left--
+  if (work.left < 0) throw new CostLimitError()
   if (a instanceof Uint8Array) return b instanceof Uint8Array && compareBytes(a, b) === 0
   if (b instanceof Uint8Array) return false
   switch (a.kind) {
     case 'list':
-      return b.kind === 'list' && equalLists(a, b)
+      return b.kind === 'list' && equalLists(a, b, work)
     case 'map':
-      return b.kind === 'map' && equalMaps(a, b)
+      return b.kind === 'map' && equalMaps(a, b, work)
     case 'object':
-      return b.kind === 'object' && equalStructs(a, b)
+      return b.kind === 'object' && equalStructs(a, b, work)
     case 'optional':
-      return b.kind === 'optional' && equalOptionals(a, b)
+      return b.kind === 'optional' && equalOptionals(a, b, work)
     case 'type':
       return b.kind === 'type' && typeName(a.type) === typeName(b.type)
     case 'timestamp':
@@ -54,38 +65,38 @@ function equalObjects(a: Extract<CelValue, object>, b: Extract<CelValue, object>
   }
 }
 
-function equalLists(a: ListValue, b: ListValue): boolean {
+function equalLists(a: ListValue, b: ListValue, work: Work): boolean {
   if (a.equals !== undefined) return a.equals(b)
   if (a.size !== b.size) return false
-  for (let i = 0; i < a.size; i++) if (!equals(a.get(i), b.get(i))) return false
+  for (let i = 0; i < a.size; i++) if (!equalWithin(a.get(i), b.get(i), work)) return false
   return true
 }
 
-function equalMaps(a: MapValue, b: MapValue): boolean {
+function equalMaps(a: MapValue, b: MapValue, work: Work): boolean {
   if (a.equals !== undefined) return a.equals(b)
   if (a.size !== b.size) return false
   for (const key of a.keys()) {
     const left = a.find(key)
     const right = b.find(key)
-    if (left === undefined || right === undefined || !equals(left, right)) return false
+    if (left === undefined || right === undefined || !equalWithin(left, right, work)) return false
   }
   return true
 }
 
-function equalStructs(a: ObjectValue, b: ObjectValue): boolean {
+function equalStructs(a: ObjectValue, b: ObjectValue, work: Work): boolean {
   if (a.equals !== undefined) return a.equals(b)
   const names = a.names()
   if (a.typeName !== b.typeName || names.length !== b.names().length) return false
   return names.every((name) => {
     const left = a.find(name)
     const right = b.find(name)
-    return left !== undefined && right !== undefined && equals(left, right)
+    return left !== undefined && right !== undefined && equalWithin(left, right, work)
   })
 }
 
-function equalOptionals(a: OptionalValue, b: OptionalValue): boolean {
+function equalOptionals(a: OptionalValue, b: OptionalValue, work: Work): boolean {
   if (a.value === undefined || b.value === undefined) return a.value === b.value
-  return equals(a.value, b.value)
+  return equalWithin(a.value, b.value, work)
 }
 
 /** -1, 0 or 1; throws `no such overload` for values without an order between them. */

@@ -10,7 +10,7 @@
 import { isDns1123Label, isDns1123Subdomain } from '../../names.ts'
 import { CelError } from '../errors.ts'
 import type { FunctionDeclaration, Library, Overload, Range } from '../library.ts'
-import { type CelType, celTypes, opaque } from '../types.ts'
+import { type CelType, celTypes, objectType } from '../types.ts'
 import type { CelValue, OpaqueValue } from '../values.ts'
 
 /** Who is asked about. */
@@ -40,12 +40,12 @@ export type AccessAnswer = { readonly allowed: boolean; readonly reason: string;
 export type AskAccess = (question: AccessQuestion) => AccessAnswer
 
 /** The type of the variable `authorizer`. */
-export const authorizerType = opaque('kubernetes.authorization.Authorizer')
-const pathCheckType = opaque('kubernetes.authorization.PathCheck')
-const groupCheckType = opaque('kubernetes.authorization.GroupCheck')
+export const authorizerType = objectType('kubernetes.authorization.Authorizer')
+const pathCheckType = objectType('kubernetes.authorization.PathCheck')
+const groupCheckType = objectType('kubernetes.authorization.GroupCheck')
 /** The type of the variable `authorizer.requestResource`. */
-export const resourceCheckType = opaque('kubernetes.authorization.ResourceCheck')
-const decisionType = opaque('kubernetes.authorization.Decision')
+export const resourceCheckType = objectType('kubernetes.authorization.ResourceCheck')
+const decisionType = objectType('kubernetes.authorization.Decision')
 
 abstract class AccessValue implements OpaqueValue {
   readonly kind = 'opaque'

@@ -182,43 +182,43 @@ const unreserved = 'A-Za-z0-9\\-._~'
 const hostSafe = `${unreserved}!"$&'()*+,:;<=>\\[\\]`
 
 /** What needs no escape in each part of a URL. */
-const safe: Readonly<Record<Mode, RegExp>> = {
-  path: new RegExp(`[${unreserved}$&+,/:;=@]`),
-  host: new RegExp(`[${hostSafe}]`),
-  zone: new RegExp(`[${hostSafe}]`),
-  userPassword: new RegExp(`[${unreserved}$&+,;=]`),
-  query: new RegExp(`[${unreserved}]`),
-  fragment: new RegExp(`[${unreserved}!$&()*+,/:;=?@]`),
+const safe: Readonly<Record<Mode, string>> = {
+  path: `${unreserved}$&+,/:;=@`,
+  host: hostSafe,
+  zone: hostSafe,
+  userPassword: `${unreserved}$&+,;=`,
+  query: unreserved,
+  fragment: `${unreserved}!$&()*+,/:;=?@`,
 }
 
+const unsafe = Object.fromEntries(
+  Object.entries(safe).map(([mode, characters]) => [mode, new RegExp(`[^${characters}]`, 'g')]),
+)
+const escapes = /%.{0,2}/gs
+/** Hosts do not escape ASCII: what is not safe there is wrong. */
+const suspectInHost = new RegExp(`%.{0,2}|[^${hostSafe}%\\u0080-\\u00ff]`, 'gs')
+const hostByte = new RegExp(`[${hostSafe}]`)
+
 function decode(text: string, mode: Mode): string {
-  checkEscapes(text, mode)
+  for (const [part] of text.matchAll(mode === 'host' || mode === 'zone' ? suspectInHost : escapes)) check(part, mode)
   const spaced = mode === 'query' ? text.replaceAll('+', ' ') : text
   return spaced.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
-/** Hosts may escape only bytes that are no ASCII (and `%` in zones); what they do not escape must be safe there. */
-function checkEscapes(text: string, mode: Mode): void {
-  const strict = mode === 'host' || mode === 'zone'
-  for (const [part] of text.matchAll(/%.{0,2}|[^%]/gs)) {
-    if (part[0] === '%') checkEscape(part, mode)
-    else if (strict && part < '\u0080' && !safe[mode].test(part)) {
-      throw new UrlError(`invalid character ${goQuote(part)} in host name`)
-    }
-  }
-}
-
-function checkEscape(part: string, mode: Mode): void {
+/** Hosts may escape only bytes that are no ASCII, and `%` itself; zones also what is safe and the space. */
+function check(part: string, mode: Mode): void {
+  if (part[0] !== '%') throw new UrlError(`invalid character ${goQuote(part)} in host name`)
   const code = /^%[0-9A-Fa-f]{2}$/.test(part) ? Number.parseInt(part.slice(1), 16) : undefined
   const allowed =
     code !== undefined &&
     (mode !== 'host' || code >= 0x80 || part === '%25') &&
-    (mode !== 'zone' || part === '%25' || code === 0x20 || safe.host.test(String.fromCharCode(code)))
+    (mode !== 'zone' || part === '%25' || code === 0x20 || hostByte.test(String.fromCharCode(code)))
   if (!allowed) throw new UrlError(`invalid URL escape ${goQuote(fromBytes(part))}`)
 }
 
 function encode(text: string, mode: Mode): string {
-  return text.replace(/[^A-Za-z0-9]/g, (byte) => (safe[mode].test(byte) ? byte : percent(byte)))
+  const pattern = unsafe[mode]
+  return pattern === undefined ? text : text.replace(pattern, percent)
 }
 
 function percent(byte: string): string {
@@ -236,13 +236,12 @@ export function splitHostPort(host: string): { readonly hostname: string; readon
 
 /** The path with escapes: as it was written if that is valid. */
 export function escapedPath({ path, rawPath }: GoUrl): string {
-  if (rawPath !== '' && isValidEncoded(rawPath, 'path')) return rawPath
+  if (rawPath !== '' && validPath.test(rawPath)) return rawPath
   return path === '*' ? '*' : encode(path, 'path')
 }
 
-function isValidEncoded(written: string, mode: Mode): boolean {
-  return [...written].every((byte) => "!$&'()*+,;=:@[]%".includes(byte) || safe[mode].test(byte))
-}
+const validPath = new RegExp(`^[${safe.path}!'()*\\[\\]%]*$`)
+const validFragment = new RegExp(`^[${safe.fragment}'\\[\\]%]*$`)
 
 /** More parameters than this and none is read. */
 const mostParameters = 10_000
@@ -296,5 +295,5 @@ function hierarchy(url: GoUrl, scheme: string): string {
 
 function fragmentText({ fragment, rawFragment }: GoUrl): string {
   if (fragment === '') return ''
-  return `#${rawFragment !== '' && isValidEncoded(rawFragment, 'fragment') ? rawFragment : encode(fragment, 'fragment')}`
+  return `#${rawFragment !== '' && validFragment.test(rawFragment) ? rawFragment : encode(fragment, 'fragment')}`
 }

@@ -8,6 +8,7 @@
  */
 import { goQuote } from '../../field-errors.ts'
 import { toText } from '../convert.ts'
+import { compareStrings } from '../equality.ts'
 import { CelError, CostLimitError } from '../errors.ts'
 import { runtimeTypeName } from '../runtime-type.ts'
 import { typeName } from '../types.ts'
@@ -169,9 +170,19 @@ function hexOf(value: CelValue): string | undefined {
 
 /** What `%s` prints; `undefined` for values that it cannot print. */
 function stringOf(value: CelValue): string | undefined {
+  return plainText(value, { left: longestPrinted })
+}
+
+/** How many characters may still be printed. Lists that hold one list many times look small and are not. */
+type Room = { left: number }
+
+const longestPrinted = 2 ** 22
+const separatorLength = 2
+
+function plainText(value: CelValue, room: Room): string | undefined {
   if (value === null) return 'null'
-  if (isKind(value, 'list')) return listText(value)
-  if (isKind(value, 'map')) return mapText(value)
+  if (isKind(value, 'list')) return listText(value, room)
+  if (isKind(value, 'map')) return mapText(value, room)
   if (isKind(value, 'type')) return typeName(value.type)
   if (isKind(value, 'opaque') || isKind(value, 'optional') || isKind(value, 'object')) return undefined
   try {
@@ -182,26 +193,35 @@ function stringOf(value: CelValue): string | undefined {
   }
 }
 
-function listText(list: ListValue): string {
-  return `[${itemsOf(list).map(literalText).join(', ')}]`
+function listText(list: ListValue, room: Room): string {
+  return `[${itemsOf(list)
+    .map((item) => literalText(item, room))
+    .join(', ')}]`
 }
 
-function mapText(map: MapValue): string {
-  const entries = map.keys().map((key) => [keyText(key), literalText(map.find(key) ?? null)] as const)
-  const sorted = entries.toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+function mapText(map: MapValue, room: Room): string {
+  const entries = map.keys().map((key) => [keyText(key, room), literalText(map.find(key) ?? null, room)] as const)
+  const sorted = entries.toSorted(([a], [b]) => compareStrings(a, b))
   return `{${sorted.map(([key, value]) => `${key}:${value}`).join(', ')}}`
 }
 
-function keyText(key: CelValue): string {
+function keyText(key: CelValue, room: Room): string {
   if (typeof key === 'number') throw formattingError('no formatting function for map key of type double')
-  return literalText(key)
+  return literalText(key, room)
 }
 
 /** A value inside a list or map, as CEL would read it back. */
-function literalText(value: CelValue): string {
+function literalText(value: CelValue, room: Room): string {
+  const text = unboundedLiteral(value, room)
+  room.left -= separatorLength + (isKind(value, 'list') || isKind(value, 'map') ? 0 : text.length)
+  if (room.left < 0) throw new CostLimitError()
+  return text
+}
+
+function unboundedLiteral(value: CelValue, room: Room): string {
   if (typeof value === 'string') return goQuote(value)
   if (typeof value === 'number') return Number.isFinite(value) ? plainFixed(value) : goQuote(toText(value))
-  const text = stringOf(value)
+  const text = plainText(value, room)
   if (text === undefined) throw formattingError(`no formatting function for ${runtimeTypeName(value)}`)
   if (value instanceof Uint8Array) return `b${goQuote(text)}`
   if (isKind(value, 'timestamp') || isKind(value, 'duration')) return `${value.kind}(${goQuote(text)})`
