@@ -31,9 +31,11 @@ import { createAuthorization } from './authz/authorization.ts'
 import type { Authorizer } from './authz/authorizer.ts'
 import { authorizersOfFlags } from './authz/flags.ts'
 import type { Config, Flags } from './config.ts'
-import { createClusterIpAllocator } from './registry/cluster-ip-allocator.ts'
 import { createNodePortAllocator } from './registry/node-port-allocator.ts'
+import type { PortRange } from './registry/port-range.ts'
 import type { ResourceRegistry } from './registry/resource-registry.ts'
+import { createServiceCidrAllocator } from './registry/service-cidrs.ts'
+import { createServiceClaims } from './registry/service-claims.ts'
 import type { Store } from './registry/store.ts'
 import { find, type Lookup } from './registry/typed-reader.ts'
 import { subresourceHandlers } from './subresources/handlers.ts'
@@ -50,6 +52,10 @@ export type AccessOptions = {
   readonly logger: Logger
   readonly schemas: Schemas
   readonly resources: ResourceRegistry
+  /** The node ports that are given out in the cluster. */
+  readonly ports: PortRange
+  /** Waits until the caches are current. */
+  readonly fresh: () => Promise<unknown>
 }
 export type Access = {
   readonly authenticate: ReturnType<typeof createAuthenticator>
@@ -69,7 +75,7 @@ export type Access = {
   readonly issuerDocument: object
   readonly keySet: object
   /** The data of the ConfigMap `extension-apiserver-authentication`. */
-  readonly authenticationData: Readonly<Record<string, string>>
+  readonly authenticationData: () => Readonly<Record<string, string>>
 }
 
 /** Reads the files that the configuration names. */
@@ -99,7 +105,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     jwt.verify,
     ...(await webhookTokens(options)),
   ])
-  const clusterIps = createClusterIpAllocator(flags['service-cluster-ip-range'], random)
+  const clusterIps = createServiceCidrAllocator(flags['service-cluster-ip-range'], reader, random)
   const nodePorts = createNodePortAllocator(flags['service-node-port-range'], random)
   const kubelet = await kubeletOptions(flags)
   const authorization = await createAuthorization({
@@ -134,7 +140,12 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       lookup,
       store,
       authorizer,
-      services: { clusterIps, nodePorts },
+      services: {
+        clusterIps,
+        nodePorts,
+        claims: createServiceClaims({ store, reader, ports: options.ports, fresh: options.fresh }),
+        onError: (error) => logger.error('Could not give back the addresses of a Service', { error }),
+      },
       clock,
       random,
       logger,
@@ -160,7 +171,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     clientCa: [clientCa, proxyCa].filter((pem) => pem !== undefined),
     issuerDocument: discoveryDocument(issuer, flags['service-account-jwks-uri'] || `${issuer}/openid/v1/jwks`, keys),
     keySet: keySetDocument(keys),
-    authenticationData: authenticationData(flags, clientCa, proxyCa),
+    authenticationData: () => authenticationData(flags, clientCa, proxyCa),
   }
 }
 

@@ -5,6 +5,7 @@ import { pluginNameProblems } from './admission/names.ts'
 import { auditFlagProblems, auditFlags } from './audit/flags.ts'
 import { authenticationFlagProblems, authenticationFlags } from './authn/flags.ts'
 import { authorizationFlagProblems, authorizationFlags } from './authz/flags.ts'
+import type { ShutdownOptions } from './shutdown.ts'
 
 const text = (description: string, value = '') => ({ type: 'string', default: value, description }) as const
 const list = (description: string, value: readonly string[] = []) =>
@@ -37,6 +38,7 @@ export const flags = defineFlags({
   'etcd-compaction-interval': duration('How often old revisions are forgotten; 0 never.', 300_000),
   'etcd-keyfile': text('Key of the client certificate for etcd.'),
   'etcd-servers': list('etcd servers, such as http://127.0.0.1:2379.'),
+  'endpoint-reconciler-type': text('How the endpoints of the Service kubernetes are kept: lease or none.', 'lease'),
   'event-ttl': duration('How long events are kept.', 3_600_000),
   'goaway-chance': number('Part of the requests after which an HTTP/2 client is told to connect anew.', 0),
   'http2-max-streams-per-connection': number('Requests at once on one HTTP/2 connection; 0: as Go has it.', 1000),
@@ -70,6 +72,10 @@ export const flags = defineFlags({
   'requestheader-username-headers': list('Headers with the user name.'),
   'runtime-config': list('Accepted for compatibility: the served versions are fixed.'),
   'secure-port': number('The port of HTTPS.', 6443),
+  'livez-grace-period': duration('How long the start may take before /livez says that something is wrong.', 0),
+  'shutdown-delay-duration': duration('How long requests are served after readiness is off.', 0),
+  'shutdown-send-retry-after': yesNo('New requests get 429 while old ones are finished.', false),
+  'shutdown-watch-termination-grace-period': duration('How long watches may take to end.', 0),
   'service-account-extend-token-expiration': yesNo('Mounted tokens get a year.', true),
   'service-account-issuer': list('Issuers of service account tokens; the first signs.'),
   'service-account-jwks-uri': text('Overrides the address of the key set in the discovery document.'),
@@ -149,6 +155,9 @@ function checkFixed(values: Flags): readonly string[] {
     ...(values['allow-privileged'] ? [] : ['--allow-privileged=false is not supported']),
     ...(values['service-account-lookup'] ? [] : ['--service-account-lookup=false is not supported']),
     ...versions.map((setting) => `--runtime-config ${setting} is not supported: the served versions are fixed`),
+    ...(['lease', 'none'].includes(values['endpoint-reconciler-type'])
+      ? []
+      : ['--endpoint-reconciler-type must be one of ["lease", "none"]']),
     ...(['', 'etcd3'].includes(values['storage-backend'])
       ? []
       : ["--storage-backend invalid, allowed values: etcd3. If not specified, it will default to 'etcd3'"]),
@@ -194,4 +203,17 @@ function checkRanges(values: Flags): readonly string[] {
     ...(arePorts ? [] : [`--service-node-port-range "${values['service-node-port-range']}" is not a range of ports`]),
     ...(port >= 0 && port <= 65535 ? [] : [`--secure-port ${port} must be between 0 and 65535, inclusive`]),
   ]
+}
+
+/** The process ends at the latest after what `component-base/main.ts` allows; requests get the better part of it. */
+const drainLimitMs = 3_000
+
+/** How the server ends. */
+export function shutdownOptions({ flags: values }: Config): ShutdownOptions {
+  return {
+    delayMs: values['shutdown-delay-duration'],
+    sendRetryAfter: values['shutdown-send-retry-after'],
+    watchGraceMs: values['shutdown-watch-termination-grace-period'],
+    drainLimitMs,
+  }
 }

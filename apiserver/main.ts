@@ -8,6 +8,7 @@ await runMain({
   name: 'kube-apiserver',
   purpose: 'The only door to the cluster state: serves, authorizes, admits and validates every request.',
   flags,
+  shutdownDelayMs: (values) => values['shutdown-delay-duration'] + values['shutdown-watch-termination-grace-period'],
   work: async ({ flags: values, logger }, signal) => {
     const addresses = Object.values(networkInterfaces())
       .flatMap((entries) => entries ?? [])

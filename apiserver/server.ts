@@ -2,6 +2,7 @@
  * The API server as one value: storage, caches, store, access control and transport put together, started, and stopped in
  * order. `main.ts` and tests start it the same way.
  */
+import { hostname } from 'node:os'
 import type { ResourceFacts } from '../api/facts/resources.ts'
 import { definitions } from '../api/facts/table.ts'
 import type { ApiObject } from '../api/resource.ts'
@@ -22,8 +23,9 @@ import { RemoteResources, remoteDiscovery } from './aggregator/discovery.ts'
 import { forward, remoteService } from './aggregator/proxy.ts'
 import { type CustomResources, createCustomResources } from './apiextensions/controller.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
+import { createMembership } from './bootstrap/membership.ts'
 import { runBootstrap } from './bootstrap/run.ts'
-import type { Config } from './config.ts'
+import { type Config, shutdownOptions } from './config.ts'
 import { createFlowControl, type StartedFlowControl } from './flowcontrol/start.ts'
 import { componentStatusHandler, localHealth } from './handlers/component-status.ts'
 import type { HandlerContext } from './handlers/context.ts'
@@ -32,17 +34,19 @@ import { ExpiredListError } from './handlers/list.ts'
 import { createOpenApiHandler } from './handlers/openapi.ts'
 import { answerPlainPath, type PlainContext } from './handlers/plain-paths.ts'
 import { subresourceBodies } from './handlers/subresource-body.ts'
+import { addServerChecks } from './health.ts'
 import { createAccessMetrics } from './http/access-metrics.ts'
 import { Pipeline } from './http/pipeline.ts'
 import { createProtobufEncoder } from './http/protobuf-answer.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { sendText } from './http/respond.ts'
-import { startTransport, type Transport } from './http/transport.ts'
-import { runIpAddresses } from './registry/ip-address-allocator.ts'
+import { startTransport } from './http/transport.ts'
 import { storageKey, storagePrefix } from './registry/keys.ts'
+import { PortRange } from './registry/port-range.ts'
 import type { ObjectReader } from './registry/reader.ts'
 import { ResourceRegistry } from './registry/resource-registry.ts'
 import { createStore, type Store } from './registry/store.ts'
+import { isRefused, refuse, serveUntil } from './shutdown.ts'
 import { runCompactor } from './storage/compactor.ts'
 import { createEncryptedStorage, type EncryptionOptions } from './storage/encryption/encrypted-storage.ts'
 import { type EncryptionConfiguration, loadEncryptionConfiguration } from './storage/encryption/load.ts'
@@ -68,9 +72,6 @@ export type RunningApiServer = {
 
 /** Where the flag leaves it open. Source: Go's default. */
 const defaultMaxStreams = 250
-/** How long requests may take to finish when the server stops. */
-const drainLimitMs = 3_000
-
 /** Starts the server; resolves when it is ready to serve: caches filled and bootstrap objects written. */
 export async function startApiServer(options: ApiServerOptions, signal: AbortSignal): Promise<RunningApiServer> {
   const { config, clock, logger } = options
@@ -78,6 +79,8 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   const plainStorage = createEtcdStorage(etcdOptions(config), clock)
   const storage = encryption === undefined ? plainStorage : createEncryptedStorage(plainStorage, encryption)
   const core = createCore(options, storage)
+  const ports = new PortRange(storage, config.flags['service-node-port-range'])
+  const fresh = async (): Promise<unknown> => await core.caches.fresh()
   const access = await createAccess({
     config,
     lookup: core.lookup,
@@ -87,11 +90,13 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     logger,
     schemas: core.handlers.schemas,
     resources: core.handlers.resources,
+    ports,
+    fresh,
   })
   core.setAdmission(createAdmissionChain(access.plugins))
   const health = new HealthChecks()
-  const state = { stopping: false, bootstrapped: false }
-  addChecks(health, core.caches, state)
+  const state = { stopping: false, refusing: false, bootstrapped: false, joined: false }
+  addServerChecks(health, { caches: core.caches, state, clock, livezGraceMs: config.flags['livez-grace-period'] })
   const remote = new RemoteResources()
   const metrics = createRegistry()
   const audit = await createAuditor({ ...options, flags: config.flags, metrics })
@@ -110,6 +115,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     clientCa: access.clientCa,
     maxConcurrentStreams: config.flags['http2-max-streams-per-connection'] || defaultMaxStreams,
     onRequest: (request, response) => {
+      if (isRefused(state, request.url ?? '')) return refuse(request, response)
       // `serve` answers every failure itself.
       void pipeline.serve(request, response)
     },
@@ -120,6 +126,18 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   core.setPort(transport.port)
   logger.info('Started listening', { address: config.flags['bind-address'], port: transport.port })
 
+  const membership = createMembership({
+    ...core,
+    ...options,
+    storage,
+    ports,
+    fresh,
+    hostname: hostname(),
+    address: config.advertiseAddress,
+    port: transport.port,
+    portRange: config.flags['service-node-port-range'],
+    endpointReconciler: config.flags['endpoint-reconciler-type'],
+  })
   const lifetime = new AbortController()
   let markReady: () => void = () => {}
   const ready = new Promise<void>((resolve) => {
@@ -142,10 +160,10 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
       while (!state.bootstrapped) await clock.sleep(100, end)
       await runAvailability({ ...backend, store: core.store, clock, logger, resources: remote }, end)
     },
-    'ip addresses': async (end) => {
-      while (!state.bootstrapped) await clock.sleep(100, end)
-      const onError = (error: unknown): void => logger.error('Could not write IPAddresses', { error })
-      await runIpAddresses({ store: core.store, reader: core.reader, clock, onError }, end)
+    membership: async (end) => {
+      while (!state.bootstrapped) await clock.sleep(5, end)
+      state.joined = true
+      await membership.run(end)
     },
     bootstrap: async (end) => {
       const onDone = (): void => {
@@ -166,49 +184,13 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
       )
     },
   })
-  const stopped = serveUntil(signal, { tasks, lifetime, pipeline, transport, storage, clock, state })
+  const leave = async (): Promise<void> => await membership.leave()
+  const running = { tasks, lifetime, pipeline, transport, storage, clock, state, leave }
+  const stopped = serveUntil(signal, running, shutdownOptions(config))
   await Promise.race([ready, stopped])
   signal.throwIfAborted()
   logger.info('Became ready', { port: transport.port })
   return { url: `https://127.0.0.1:${transport.port}`, port: transport.port, stopped }
-}
-
-type Stoppable = {
-  readonly tasks: Promise<void>
-  readonly lifetime: AbortController
-  readonly pipeline: Pipeline
-  readonly transport: Transport
-  readonly storage: Storage
-  readonly clock: Clock
-  readonly state: { stopping: boolean }
-}
-
-/** Readiness off → stop accepting → end watches → drain → stop the tasks → close the store. */
-async function serveUntil(signal: AbortSignal, running: Stoppable): Promise<void> {
-  const { tasks, lifetime, pipeline, transport, storage, clock, state } = running
-  let failure: Error | undefined
-  const failed = tasks.catch((error: unknown) => {
-    failure = error instanceof Error ? error : new Error('the server failed', { cause: error })
-  })
-  await Promise.race([failed, untilAborted(signal)])
-  state.stopping = true
-  transport.stopAccepting()
-  pipeline.endWatches()
-  const deadline = clock.now() + drainLimitMs
-  while (pipeline.inFlight > 0 && clock.now() < deadline) await clock.sleep(20, new AbortController().signal)
-  pipeline.endRequests()
-  lifetime.abort(new Error('the server has stopped'))
-  await failed
-  transport.closeConnections()
-  storage.close()
-  if (failure !== undefined) throw failure
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }
 
 type Encryption = EncryptionOptions & Pick<EncryptionConfiguration, 'run'>
@@ -335,27 +317,6 @@ function createReader(resources: ResourceRegistry, caches: WatchCache): ObjectRe
       return resource === undefined ? 0 : caches.cache(storagePrefix(resource)).changedRevision
     },
   }
-}
-
-function addChecks(
-  health: HealthChecks,
-  caches: WatchCache,
-  state: { readonly stopping: boolean; readonly bootstrapped: boolean },
-): void {
-  health.add('ping', () => undefined)
-  health.add('log', () => undefined)
-  health.add('etcd', () => (caches.isConnected ? undefined : 'etcd is not connected'), ['healthz', 'livez', 'readyz'])
-  health.add('etcd-readiness', () => (caches.isConnected ? undefined : 'etcd is not connected'), ['readyz'])
-  health.add('informer-sync', () => (caches.isLoaded ? undefined : 'the caches are not filled'), ['readyz'])
-  const bootstrapped = (): string | undefined => (state.bootstrapped ? undefined : 'not finished')
-  for (const hook of [
-    'rbac/bootstrap-roles',
-    'scheduling/bootstrap-system-priority-classes',
-    'start-system-namespaces-controller',
-  ]) {
-    health.add(`poststarthook/${hook}`, bootstrapped)
-  }
-  health.add('shutdown', () => (state.stopping ? 'the server is shutting down' : undefined), ['readyz'])
 }
 
 type PipelineParts = {

@@ -1,8 +1,8 @@
 /** `/healthz`, `/livez`, `/readyz` as upstream's programs answer them: `ok`, `?verbose`, `?exclude=`, one path per check. */
 
-/** `undefined`: healthy; a string: why not. */
-export type Check = () => string | undefined | Promise<string | undefined>
 export type CheckGroup = 'healthz' | 'livez' | 'readyz'
+/** `undefined`: healthy; a string: why not. Told which of the paths asks. */
+export type Check = (group: CheckGroup) => string | undefined | Promise<string | undefined>
 export type HealthAnswer = { readonly status: number; readonly body: string }
 
 /** Named checks of one program. */
@@ -19,7 +19,7 @@ export class HealthChecks {
     const [group, ...rest] = path.slice(1).split('/')
     if (!isGroup(group)) return undefined
     const mine = [...this.#checks].filter(([, entry]) => entry.groups.has(group))
-    if (rest.length > 0) return await answerOne(mine, rest.join('/'))
+    if (rest.length > 0) return await answerOne(group, mine, rest.join('/'))
     return await answerAll(group, mine, query)
   }
 }
@@ -30,10 +30,14 @@ function isGroup(text: string | undefined): text is CheckGroup {
   return text === 'healthz' || text === 'livez' || text === 'readyz'
 }
 
-async function answerOne(entries: readonly Entry[], name: string): Promise<HealthAnswer | undefined> {
+async function answerOne(
+  group: CheckGroup,
+  entries: readonly Entry[],
+  name: string,
+): Promise<HealthAnswer | undefined> {
   const entry = entries.find(([known]) => known === name)
   if (entry === undefined) return undefined
-  const failure = await runCheck(entry[1].check)
+  const failure = await runCheck(entry[1].check, group)
   return failure === undefined
     ? { status: 200, body: 'ok' }
     : { status: 500, body: `internal server error: ${failure}` }
@@ -44,21 +48,25 @@ async function answerAll(group: CheckGroup, entries: readonly Entry[], query: UR
   const lines: string[] = []
   let failed = false
   for (const [name, { check }] of entries) {
-    if (excluded.has(name)) {
+    if (excluded.delete(name)) {
       lines.push(`[+]${name} excluded: ok`)
       continue
     }
-    const failure = await runCheck(check)
+    const failure = await runCheck(check, group)
     failed ||= failure !== undefined
     lines.push(failure === undefined ? `[+]${name} ok` : `[-]${name} failed: reason withheld`)
+  }
+  if (excluded.size > 0) {
+    const unknown = [...excluded].toSorted().map((name) => JSON.stringify(name))
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${unknown.join(', ')}`)
   }
   if (failed) return { status: 500, body: `${lines.join('\n')}\n${group} check failed\n` }
   return { status: 200, body: query.has('verbose') ? `${lines.join('\n')}\n${group} check passed\n` : 'ok' }
 }
 
-async function runCheck(check: Check): Promise<string | undefined> {
+async function runCheck(check: Check, group: CheckGroup): Promise<string | undefined> {
   try {
-    return await check()
+    return await check(group)
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

@@ -15,6 +15,8 @@ export type Program<Specs extends FlagSpecs> = {
   readonly purpose: string
   readonly flags: Specs
   readonly work: (input: ProgramInput<Specs>, signal: AbortSignal) => Promise<void>
+  /** How long the flags let it take to stop, on top of what every program may take. */
+  readonly shutdownDelayMs?: (flags: FlagValues<Specs>) => number
 }
 export type ProgramInput<Specs extends FlagSpecs> = {
   readonly flags: FlagValues<Specs>
@@ -65,7 +67,8 @@ async function runUntilSignalled<Specs extends FlagSpecs>(
     if (stop.signal.aborted) process.exit(1)
     logger.info('Received signal', { signal: name })
     stop.abort(new Error(`received ${name}`))
-    setTimeout(() => process.exit(process.exitCode ?? 1), shutdownLimitMs).unref()
+    const limitMs = shutdownLimitMs + (program.shutdownDelayMs?.(flags) ?? 0)
+    setTimeout(() => process.exit(process.exitCode ?? 1), limitMs).unref()
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)

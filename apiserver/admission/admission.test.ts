@@ -395,7 +395,7 @@ describe('resourceQuota()', () => {
     const first = create('pods', sized('a', '1'))
     expect(typeof (await run(one, first))).toBe('object')
     expect(await run(one, create('pods', sized('b', '1')))).toContain('exceeded quota')
-    one.settled?.(first, 'failed')
+    await one.settled?.(first, 'failed')
     expect(typeof (await run(one, create('pods', sized('b', '1'))))).toBe('object')
   })
 

@@ -35,7 +35,7 @@ export type AdmissionPlugin = {
   readonly mutate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<ApiObject> | ApiObject
   readonly validate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<void> | void
   /** Told how a write ended that was admitted or that a later plugin refused: to give back what was reserved for it. */
-  readonly settled?: (request: AdmissionRequest, outcome: WriteOutcome) => void
+  readonly settled?: (request: AdmissionRequest, outcome: WriteOutcome) => void | Promise<void>
 }
 export type WriteOutcome = 'stored' | 'failed'
 
@@ -45,7 +45,7 @@ export type AdmissionChain = {
   readonly mutate: (request: AdmissionRequest, signal: AbortSignal) => Promise<ApiObject | undefined>
   readonly validate: (request: AdmissionRequest, signal: AbortSignal) => Promise<void>
   /** To be called once for every write that went through `mutate`, in whatever way it ended. */
-  readonly settled: (request: AdmissionRequest, outcome: WriteOutcome) => void
+  readonly settled: (request: AdmissionRequest, outcome: WriteOutcome) => Promise<void>
 }
 
 type Mutate = NonNullable<AdmissionPlugin['mutate']>
@@ -54,6 +54,7 @@ type Mutate = NonNullable<AdmissionPlugin['mutate']>
 export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
   const repeated = plugins.flatMap(({ mutate, afterwards }) => (afterwards ? [] : (mutate ?? [])))
   const last = plugins.flatMap(({ mutate, afterwards }) => (afterwards ? (mutate ?? []) : []))
+  const settling = plugins.flatMap(({ settled }) => settled ?? [])
   const validating = plugins.flatMap(({ validate }) => validate ?? [])
   return {
     async mutate(request, signal) {
@@ -67,8 +68,8 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
     async validate(request, signal) {
       for (const validate of validating) await validate(request, signal)
     },
-    settled(request, outcome) {
-      for (const { settled } of plugins) settled?.(request, outcome)
+    async settled(request, outcome) {
+      for (const settled of settling) await settled(request, outcome)
     },
   }
 }

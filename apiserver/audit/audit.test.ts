@@ -5,7 +5,7 @@ import type { IncomingRequest } from '../http/api-request.ts'
 import { parseRequestInfo, type UserInfo } from '../http/request-info.ts'
 import { type AuditBackend, planBatches, type ReportLoss } from './backend.ts'
 import { buffered } from './buffered.ts'
-import { type AuditEvent, encodeEvent, legacyLine, microTime, sourceIps } from './event.ts'
+import { type AuditEvent, encodeEvent, legacyLine, sourceIps } from './event.ts'
 import { withoutManagedFields } from './managed-fields.ts'
 import { parseAuditPolicy } from './policy.ts'
 import { planBackups } from './rotating-file.ts'
@@ -269,10 +269,6 @@ describe('sourceIps', () => {
   ])('names %s', (_, headers, expected) => {
     expect(sourceIps(incoming(headers))).toEqual(expected)
   })
-})
-
-test('microTime has six digits', () => {
-  expect(microTime(Date.parse('2026-01-02T03:04:05.006Z'))).toBe('2026-01-02T03:04:05.006000Z')
 })
 
 const event: AuditEvent = {

@@ -159,12 +159,6 @@ export function sourceIps({ headers, connection }: IncomingRequest): readonly st
   return remote === undefined || chain.at(-1) === remote ? chain : [...chain, remote]
 }
 
-/** `2026-01-02T03:04:05.000006Z`. */
-export function microTime(ms: number): string {
-  const micros = Math.round((ms % 1) * 1000)
-  return `${new Date(Math.floor(ms)).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`
-}
-
 /** The event as one line of text. Source: upstream's `EventString`. */
 export function legacyLine(event: AuditEvent): string {
   const quote = (texts: readonly string[]): string => texts.map((text) => JSON.stringify(text)).join(',')

@@ -5,6 +5,7 @@
  */
 import { parse as parseYaml } from 'yaml'
 import { type StatusError, StatusError as StatusFailure, toStatus } from '../../apimachinery/status.ts'
+import { formatMicroTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Decision } from '../authz/authorizer.ts'
 import type { IncomingRequest } from '../http/api-request.ts'
@@ -13,7 +14,6 @@ import {
   type AuditEvent,
   auditUser,
   auditUserAgent,
-  microTime,
   objectReference,
   type ResponseStatus,
   sourceIps,
@@ -176,8 +176,8 @@ export class AuditTrail {
       sourceIPs: sourceIps(incoming),
       userAgent: auditUserAgent(incoming),
       ...(objectRef === undefined ? {} : { objectRef }),
-      requestReceivedTimestamp: microTime(receivedMs),
-      stageTimestamp: microTime(receivedMs),
+      requestReceivedTimestamp: formatMicroTime(receivedMs),
+      stageTimestamp: formatMicroTime(receivedMs),
     }
   }
 
@@ -207,7 +207,7 @@ export class AuditTrail {
   async #emit(stage: AuditStage): Promise<boolean> {
     if (this.#event === undefined || this.#decision?.omitStages.has(stage) === true) return true
     const stageTimestamp =
-      stage === 'RequestReceived' ? this.#event.requestReceivedTimestamp : microTime(this.#options.clock.now())
+      stage === 'RequestReceived' ? this.#event.requestReceivedTimestamp : formatMicroTime(this.#options.clock.now())
     this.#event = { ...this.#event, stage, stageTimestamp }
     return await this.#options.sink(this.#event)
   }

@@ -41,54 +41,59 @@ export const priorityClasses: readonly BootstrapObject[] = [
   draft: { metadata: { name }, value, description },
 }))
 
-export type ServiceFacts = {
-  readonly clusterIp: string
-  readonly address: string
-  readonly port: number
+const kubernetes = 'kubernetes'
+
+/** The Service `kubernetes`. */
+export function kubernetesService(clusterIp: string, port: number): BootstrapObject {
+  return {
+    group: '',
+    plural: 'services',
+    namespace: 'default',
+    draft: {
+      metadata: { name: kubernetes, labels: { component: 'apiserver', provider: 'kubernetes' } },
+      spec: {
+        type: 'ClusterIP',
+        clusterIP: clusterIp,
+        clusterIPs: [clusterIp],
+        ipFamilies: ['IPv4'],
+        ipFamilyPolicy: 'SingleStack',
+        sessionAffinity: 'None',
+        ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: port }],
+      },
+    },
+  } as BootstrapObject
 }
 
-/** The Service `kubernetes` and what is behind it. */
-export function kubernetesService({ clusterIp, address, port }: ServiceFacts): readonly BootstrapObject[] {
-  const name = 'kubernetes'
+/** What is behind it: an Endpoints object and its slice. */
+export function kubernetesEndpoints(addresses: readonly string[], port: number): readonly EndpointsDraft[] {
+  const ports = [{ name: 'https', port, protocol: 'TCP' }]
+  const subset = { addresses: addresses.map((ip) => ({ ip })), ports }
   return [
-    {
-      group: '',
-      plural: 'services',
-      namespace: 'default',
-      draft: {
-        metadata: { name, labels: { component: 'apiserver', provider: 'kubernetes' } },
-        spec: {
-          type: 'ClusterIP',
-          clusterIP: clusterIp,
-          clusterIPs: [clusterIp],
-          ipFamilies: ['IPv4'],
-          ipFamilyPolicy: 'SingleStack',
-          sessionAffinity: 'None',
-          ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: port }],
-        },
-      },
-    } as BootstrapObject,
     {
       group: '',
       plural: 'endpoints',
       namespace: 'default',
       draft: {
-        metadata: { name, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
-        subsets: [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }],
+        metadata: { name: kubernetes, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+        subsets: addresses.length === 0 ? [] : [subset],
       },
-    } as BootstrapObject,
+    } as EndpointsDraft,
     {
       group: 'discovery.k8s.io',
       plural: 'endpointslices',
       namespace: 'default',
       draft: {
-        metadata: { name, labels: { 'kubernetes.io/service-name': name } },
+        metadata: { name: kubernetes, labels: { 'kubernetes.io/service-name': kubernetes } },
         addressType: 'IPv4',
-        endpoints: [{ addresses: [address], conditions: { ready: true } }],
-        ports: [{ name: 'https', port, protocol: 'TCP' }],
+        endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+        ports,
       },
-    } as BootstrapObject,
+    } as EndpointsDraft,
   ]
+}
+
+export type EndpointsDraft = BootstrapObject & {
+  readonly draft: { readonly metadata: { readonly labels: Readonly<Record<string, string>> } }
 }
 
 /** The range that cluster IPs come from, as an object. */

@@ -1,4 +1,4 @@
-/** Writes what every cluster starts with, then keeps the Service `kubernetes` pointing here. */
+/** Writes what every cluster starts with, and keeps what clients and other servers rely on. */
 import { setMaxListeners } from 'node:events'
 import type { ApiObject } from '../../api/resource.ts'
 import { formatTime } from '../../apimachinery/time.ts'
@@ -49,7 +49,7 @@ export async function runBootstrap(options: BootstrapOptions, signal: AbortSigna
     try {
       await writeAlways(options, signal)
       if (!done) {
-        await writeOnce(options, signal)
+        await ensureAll(store, priorityClasses, signal)
         await ensureRbac(store, signal)
         done = true
         options.onDone()
@@ -66,19 +66,31 @@ export async function runBootstrap(options: BootstrapOptions, signal: AbortSigna
 }
 
 /** What is put back when someone deletes it. */
-async function writeAlways({ config, access, store, port }: BootstrapOptions, signal: AbortSignal): Promise<void> {
+async function writeAlways(
+  { config, access, store, port, clock }: BootstrapOptions,
+  signal: AbortSignal,
+): Promise<void> {
   await ensureAll(store, systemNamespaces.map(namespaceObject), signal)
-  const facts = { clusterIp: access.kubernetesServiceIp, address: config.advertiseAddress, port }
-  const [service, ...backends] = kubernetesService(facts)
-  if (service !== undefined) await ensureAll(store, [service], signal)
-  for (const backend of backends) await ensureFields(store, backend, ['subsets', 'endpoints', 'ports'], signal)
+  await ensureAll(store, [kubernetesService(access.kubernetesServiceIp, port)], signal)
+  await markReady(config.flags['service-cluster-ip-range'], store, clock.now(), signal)
+  if (Object.keys(access.authenticationData()).length > 0) {
+    await ensureFields(store, authenticationConfigMap(access.authenticationData()), ['data'], signal)
+  }
 }
 
-async function writeOnce({ config, access, store }: BootstrapOptions, signal: AbortSignal): Promise<void> {
-  await ensureAll(store, [...priorityClasses, serviceCidr(config.flags['service-cluster-ip-range'])], signal)
-  if (Object.keys(access.authenticationData).length > 0) {
-    await ensureFields(store, authenticationConfigMap(access.authenticationData), ['data'], signal)
+/** The default ServiceCIDR is ours to make and to call ready. Source: upstream's `defaultservicecidr` controller. */
+async function markReady(cidr: string, store: Store, nowMs: number, signal: AbortSignal): Promise<void> {
+  await ensureAll(store, [serviceCidr(cidr)], signal)
+  const resource = store.resource('networking.k8s.io', 'servicecidrs')
+  if (resource === undefined) return
+  const message = 'Kubernetes default Service CIDR is ready'
+  const ready = { type: 'Ready', status: 'True', reason: '', message, lastTransitionTime: formatTime(nowMs) }
+  const withStatus = (current: ApiObject): ApiObject => {
+    const next: ApiObject & { readonly status: object } = { ...current, status: { conditions: [ready] } }
+    return hasConditions(current) ? current : next
   }
+  const options = { user: apiserverUser, subresource: 'status' }
+  await store.update(resource, { namespace: '', name: 'kubernetes' }, withStatus, options, signal)
 }
 
 /** Nobody waits for these, so they come last. */

@@ -95,8 +95,19 @@ export class Pipeline {
     }
   }
 
-  endWatches(): void {
-    for (const { abort } of this.#long) abort.abort(new Error('the server is shutting down'))
+  /** How many watches and upgraded connections there are. */
+  get lasting(): number {
+    return this.#long.size
+  }
+
+  /** Ends this many of them, by default all. */
+  endWatches(most = Number.POSITIVE_INFINITY): void {
+    let left = most
+    for (const flight of this.#long) {
+      if (left-- <= 0) return
+      this.#long.delete(flight)
+      flight.abort.abort(new Error('the server is shutting down'))
+    }
   }
 
   endRequests(): void {

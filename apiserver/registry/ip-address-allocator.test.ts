@@ -9,9 +9,10 @@ const address = (
   ip: string,
   name: string,
   labels: object = { 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' },
+  creationTimestamp = '2026-01-01T00:00:00Z',
 ) =>
   ({
-    metadata: { name: ip, labels },
+    metadata: { name: ip, labels, creationTimestamp },
     spec: { parentRef: { resource: 'services', namespace: 'ns', name } },
   }) as unknown as IPAddress
 
@@ -33,9 +34,16 @@ describe('planIpAddresses()', () => {
       ['10.0.0.1'],
       ['10.0.0.1'],
     ],
+    [
+      'leaves alone what was claimed just now for a Service to come',
+      [],
+      [address('10.0.0.1', 'a', undefined, '2026-01-01T00:59:30Z')],
+      [],
+      [],
+    ],
     ['leaves alone what others manage', [], [address('10.0.0.1', 'a', {})], [], []],
   ])('%s', (_, services, addresses, create, remove) => {
-    const plan = planIpAddresses(services, addresses)
+    const plan = planIpAddresses(services, addresses, Date.parse('2026-01-01T01:00:00Z'))
     expect(plan.create.map((one) => one.address)).toEqual(create)
     expect(plan.remove).toEqual(remove)
   })

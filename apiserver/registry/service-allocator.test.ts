@@ -50,7 +50,8 @@ function setUp(live: readonly object[], cidr = '10.96.0.0/12') {
   return {
     create: async (object: object) => await mutate(request('CREATE', object)),
     update: async (object: object, old: object) => await mutate(request('UPDATE', object, old)),
-    settle: (object: object, outcome: 'stored' | 'failed') => plugin.settled?.(request('CREATE', object), outcome),
+    settle: async (object: object, outcome: 'stored' | 'failed') =>
+      await plugin.settled?.(request('CREATE', object), outcome),
     pass: (ms: number) => {
       nowMs += ms
     },
@@ -123,9 +124,9 @@ describe('serviceAllocation()', () => {
     const wanted = service('a', { clusterIP: '10.96.0.7' })
     await create(wanted)
     expect(await create(service('b', { clusterIP: '10.96.0.7' }))).toContain('already allocated')
-    settle(wanted, 'failed')
+    await settle(wanted, 'failed')
     expect(await create(service('b', { clusterIP: '10.96.0.7' }))).toMatchObject({ clusterIP: '10.96.0.7' })
-    settle(service('b', {}), 'stored')
+    await settle(service('b', {}), 'stored')
     expect(await create(service('c', { clusterIP: '10.96.0.7' }))).toContain('already allocated')
     pass(2_000) // from now on the cache alone counts
     expect(await create(service('c', { clusterIP: '10.96.0.7' }))).toMatchObject({ clusterIP: '10.96.0.7' })

@@ -7,11 +7,20 @@ import type { Service, ServicePort } from '../../api/core/v1.ts'
 import { goQuote, invalidValue } from '../../apimachinery/field-errors.ts'
 import { invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
 import type { Clock } from '../../component-base/clock.ts'
-import type { AdmissionPlugin } from '../admission/admission.ts'
+import type { AdmissionPlugin, AdmissionRequest } from '../admission/admission.ts'
 import { asApiObject, isAbout, newObject, oldObject, unchanged } from '../admission/request.ts'
 import type { ClusterIpAllocator } from './cluster-ip-allocator.ts'
 import type { NodePortAllocator } from './node-port-allocator.ts'
 import type { ObjectReader } from './reader.ts'
+import {
+  type Holdings,
+  holdingsOf,
+  isNothing,
+  nothing,
+  type ServiceClaims,
+  type ServiceName,
+  without,
+} from './service-claims.ts'
 import { withIpFamilies } from './service-families-allocator.ts'
 import { kinds, readAll } from './typed-reader.ts'
 
@@ -20,31 +29,40 @@ export type ServiceAllocatorOptions = {
   readonly clusterIps: ClusterIpAllocator
   readonly nodePorts: NodePortAllocator
   readonly clock: Clock
+  /** Claims in the store what is given out; absent where nobody else gives out anything. */
+  readonly claims?: ServiceClaims
+  readonly onError?: (error: unknown) => void
 }
 
 /** The plugin. A dry run is given values that stay free. */
 export function serviceAllocation(options: ServiceAllocatorOptions): AdmissionPlugin {
+  const writes = new ClaimedWrites(options)
   return {
     name: 'ServiceAllocation',
     afterwards: true,
-    mutate: (request) => {
+    mutate: async (request, signal) => {
       const service = isAbout(request, kinds.services) ? newObject(request, kinds.services) : undefined
       if (service === undefined || request.operation === 'DELETE') return unchanged(request)
       const holder = `${request.namespace}/${service.metadata.name}`
       try {
-        const allocated = allocate(options, holder, service, oldObject(request, kinds.services))
-        if (request.dryRun) releaseAll(options, holder)
-        return asApiObject(allocated)
+        const old = oldObject(request, kinds.services)
+        if (request.dryRun) {
+          const shown = allocate(options, holder, service, old, nothing)
+          releaseAll(options, holder)
+          return asApiObject(shown)
+        }
+        return asApiObject(await allocateAndClaim(options, writes, request, service, old, signal))
       } catch (error) {
         releaseAll(options, holder)
         throw error
       }
     },
-    settled: (request, outcome) => {
+    settled: async (request, outcome) => {
       if (!isAbout(request, kinds.services)) return
       const holder = `${request.namespace}/${request.object?.metadata.name ?? request.name}`
       if (outcome === 'failed' || request.dryRun || request.operation === 'DELETE') releaseAll(options, holder)
       else settleAll(options, holder)
+      await writes.settled(request, outcome)
     },
   }
 }
@@ -59,12 +77,110 @@ function settleAll({ clusterIps, nodePorts, clock }: ServiceAllocatorOptions, ho
   nodePorts.settle(holder, clock.now())
 }
 
-/** The whole list of steps for one Service. */
+/** How often what looked free may turn out to be another server's. */
+const maxClaims = 50
+
+/** Gives out what looks free and claims it in the store; what others have meanwhile is not offered again. */
+async function allocateAndClaim(
+  options: ServiceAllocatorOptions,
+  writes: ClaimedWrites,
+  request: AdmissionRequest,
+  service: Service,
+  old: Service | undefined,
+  signal: AbortSignal,
+): Promise<Service> {
+  const owner = { namespace: request.namespace, name: service.metadata.name }
+  const holder = `${owner.namespace}/${owner.name}`
+  let elsewhere = nothing
+  let isFresh = options.claims === undefined
+  for (let attempt = 1; attempt <= maxClaims; attempt++) {
+    let allocated: Service
+    try {
+      allocated = allocate(options, holder, service, old, elsewhere)
+    } catch (error) {
+      releaseAll(options, holder)
+      if (isFresh) throw error
+      // What seems taken may be free by now: another server's deletion shows a moment later.
+      isFresh = true
+      await options.claims?.fresh()
+      continue
+    }
+    const before = old === undefined ? nothing : holdingsOf(old)
+    const claimed = without(holdingsOf(allocated), before)
+    const lost =
+      options.claims === undefined || isNothing(claimed) ? nothing : await options.claims.claim(owner, claimed, signal)
+    if (isNothing(lost)) {
+      const dropped = isGone(allocated) ? before : without(before, holdingsOf(allocated))
+      writes.note(request, { owner, claimed, dropped })
+      return allocated
+    }
+    releaseAll(options, holder)
+    elsewhere = {
+      addresses: [...elsewhere.addresses, ...lost.addresses],
+      ports: [...elsewhere.ports, ...lost.ports],
+    }
+  }
+  throw internalError('other API servers take addresses and ports too quickly')
+}
+
+/** The update that takes the last finalizer away removes the object. */
+function isGone({ metadata }: Service): boolean {
+  return metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0
+}
+
+type ClaimedWrite = { readonly owner: ServiceName; readonly claimed: Holdings; readonly dropped: Holdings }
+
+/** What writes under way have claimed, to be given back when they fail, and what they let go of when they succeed. */
+class ClaimedWrites {
+  readonly #options: ServiceAllocatorOptions
+  readonly #waiting = new Map<string, ClaimedWrite[]>()
+
+  constructor(options: ServiceAllocatorOptions) {
+    this.#options = options
+  }
+
+  note(request: AdmissionRequest, write: ClaimedWrite): void {
+    if (isNothing(write.claimed) && isNothing(write.dropped)) return
+    const key = keyOf(request)
+    this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), write])
+  }
+
+  async settled(request: AdmissionRequest, outcome: 'stored' | 'failed'): Promise<void> {
+    const key = keyOf(request)
+    const [write, ...rest] = this.#waiting.get(key) ?? []
+    if (rest.length === 0) this.#waiting.delete(key)
+    else this.#waiting.set(key, rest)
+    if (write !== undefined) await this.#release(write.owner, outcome === 'failed' ? write.claimed : write.dropped)
+    const old = oldObject(request, kinds.services)
+    if (request.operation !== 'DELETE' || outcome === 'failed' || request.dryRun || old === undefined) return
+    if ((old.metadata.finalizers ?? []).length > 0) return
+    await this.#release({ namespace: request.namespace, name: request.name }, holdingsOf(old))
+  }
+
+  /** The client hears of a deletion when its addresses are free again; what fails here, the repair loops find. */
+  async #release(owner: ServiceName, unused: Holdings): Promise<void> {
+    const { claims, onError } = this.#options
+    if (claims === undefined || isNothing(unused)) return
+    try {
+      await claims.release(owner, unused, new AbortController().signal)
+    } catch (error) {
+      onError?.(error)
+    }
+  }
+}
+
+function keyOf({ operation, namespace, name, object, oldObject: old }: AdmissionRequest): string {
+  const { uid, name: ownName } = (object ?? old)?.metadata ?? {}
+  return `${operation} ${namespace}/${ownName ?? name} ${uid ?? ''}`
+}
+
+/** The whole list of steps for one Service. `elsewhere` is held by others and does not show yet. */
 function allocate(
   options: ServiceAllocatorOptions,
   holder: string,
   wanted: Service,
   old: Service | undefined,
+  elsewhere: Holdings,
 ): Service {
   const spec = old === undefined ? mirrorClusterIp(wanted.spec) : keepAllocated(wanted.spec, old.spec)
   const prepared = { ...wanted, spec }
@@ -72,8 +188,11 @@ function allocate(
   const others = readAll(options.reader, kinds.services).filter(
     ({ metadata }) => `${metadata.namespace}/${metadata.name}` !== holder,
   )
-  const addressed = withClusterIps(options, holder, withFamilies, old, others)
-  return withPorts(options, holder, addressed, old, others)
+  const holdings = others.map(holdingsOf)
+  const takenAddresses = new Set([...holdings.flatMap(({ addresses }) => addresses), ...elsewhere.addresses])
+  const takenPorts = new Set([...holdings.flatMap(({ ports }) => ports), ...elsewhere.ports])
+  const addressed = withClusterIps(options, holder, withFamilies, old, takenAddresses)
+  return withPorts(options, holder, addressed, old, takenPorts)
 }
 
 function withClusterIps(
@@ -81,7 +200,7 @@ function withClusterIps(
   holder: string,
   service: Service,
   old: Service | undefined,
-  others: readonly Service[],
+  taken: ReadonlySet<string>,
 ): Service {
   const wanted = service.spec.clusterIPs?.[0] ?? service.spec.clusterIP ?? ''
   if (!needsClusterIp(service.spec)) return service
@@ -89,7 +208,6 @@ function withClusterIps(
   if (wanted !== '' && old !== undefined && (old.spec.clusterIPs ?? []).includes(wanted)) return service
   // What the old object holds is not to be had twice; changing it is for validation to refuse.
   if (old !== undefined && needsClusterIp(old.spec) && wanted !== '') return service
-  const taken = new Set(others.flatMap(({ spec }) => spec.clusterIPs ?? []))
   const now = clock.now()
   if (wanted !== '') {
     const refusal = clusterIps.allocate(wanted, holder, taken, now)
@@ -119,10 +237,9 @@ function withPorts(
   holder: string,
   service: Service,
   old: Service | undefined,
-  others: readonly Service[],
+  taken: ReadonlySet<number>,
 ): Service {
-  const taken = new Set(others.flatMap(nodePortsOf))
-  const own = new Set(old === undefined ? [] : nodePortsOf(old))
+  const own = new Set(old === undefined ? [] : holdingsOf(old).ports)
   const ports = { ...options, holder, taken, own }
   const withNodePorts = hasNodePorts(service) ? allocateNodePorts(ports, service) : service
   if (!needsHealthPort(withNodePorts.spec)) return withNodePorts
@@ -204,9 +321,4 @@ function internalError(message: string): StatusError {
 /** Explicit wishes count even where ports are not given out by themselves. */
 function hasNodePorts({ spec }: Service): boolean {
   return spec.type === 'NodePort' || spec.type === 'LoadBalancer'
-}
-
-function nodePortsOf({ spec }: Service): readonly number[] {
-  const ports = [...(spec.ports ?? []).map(({ nodePort }) => nodePort ?? 0), spec.healthCheckNodePort ?? 0]
-  return ports.filter((port) => port !== 0)
 }

@@ -117,7 +117,7 @@ test('create() runs mutating admission before validation, and validating admissi
 
 test('create() tells admission how the write ended, also when it failed', async () => {
   const outcomes: string[] = []
-  plugins = [{ name: 'settles', settled: (_request, outcome) => outcomes.push(outcome) }]
+  plugins = [{ name: 'settles', settled: (_request, outcome) => void outcomes.push(outcome) }]
   await createConfigMap('settled')
   await expect(createConfigMap('settled')).rejects.toThrow('already exists')
   plugins = []

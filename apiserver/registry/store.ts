@@ -251,10 +251,10 @@ async function settling<T>(
   const chain = admission()
   try {
     const result = await write(chain)
-    chain.settled(request, 'stored')
+    await chain.settled(request, 'stored')
     return result
   } catch (error) {
-    chain.settled(request, 'failed')
+    await chain.settled(request, 'failed')
     throw error
   }
 }

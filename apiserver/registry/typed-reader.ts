@@ -33,6 +33,7 @@ export const kinds = {
   storageClasses: builtIn('storage.v1.StorageClass', 'storage.k8s.io', 'storageclasses'),
   volumeAttachments: builtIn('storage.v1.VolumeAttachment', 'storage.k8s.io', 'volumeattachments'),
   ingressClasses: builtIn('networking.v1.IngressClass', 'networking.k8s.io', 'ingressclasses'),
+  leases: builtIn('coordination.v1.Lease', 'coordination.k8s.io', 'leases'),
   ipAddresses: builtIn('networking.v1.IPAddress', 'networking.k8s.io', 'ipaddresses'),
   serviceCidrs: builtIn('networking.v1.ServiceCIDR', 'networking.k8s.io', 'servicecidrs'),
   podDisruptionBudgets: builtIn('policy.v1.PodDisruptionBudget', 'policy', 'poddisruptionbudgets'),

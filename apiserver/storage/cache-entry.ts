@@ -68,6 +68,11 @@ export class CacheEntry {
     return this.#json
   }
 
+  /** The size of the value, readable or not. */
+  get byteLength(): number {
+    return this.#json.length
+  }
+
   get object(): ApiObject {
     // Only this server (or an upstream one on the same store) writes these bytes, after validation.
     this.#object ??= JSON.parse(this.json.toString('utf8')) as ApiObject

@@ -82,7 +82,7 @@ export class ResourceCache {
     this.#bytes = 0
     for (const entry of entries) {
       this.#byKey.set(entry.key, entry)
-      this.#bytes += entry.json.length
+      this.#bytes += entry.byteLength
     }
     this.#sorted = entries.toSorted((a, b) => (a.key < b.key ? -1 : 1))
     this.#events = []
@@ -100,7 +100,7 @@ export class ResourceCache {
   put(entry: CacheEntry, nowMs: number): void {
     const previous = this.#byKey.get(entry.key)
     this.#byKey.set(entry.key, entry)
-    this.#bytes += entry.json.length - (previous?.json.length ?? 0)
+    this.#bytes += entry.byteLength - (previous?.byteLength ?? 0)
     const at = this.#indexOf(entry.key)
     if (previous === undefined) this.#sorted.splice(at, 0, entry)
     else this.#sorted[at] = entry
@@ -112,7 +112,7 @@ export class ResourceCache {
     const previous = this.#byKey.get(key)
     if (previous === undefined) return
     this.#byKey.delete(key)
-    this.#bytes -= previous.json.length
+    this.#bytes -= previous.byteLength
     this.#sorted.splice(this.#indexOf(key), 1)
     this.#record({ type: 'DELETED', entry: previous.at(revision), previous, revision, atMs: nowMs })
   }

@@ -1,0 +1,70 @@
+/** What `/livez`, `/readyz` and `/healthz` list, under upstream's names, each with what stands for it here. */
+import type { Clock } from '../component-base/clock.ts'
+import type { HealthChecks } from '../component-base/health.ts'
+import type { WatchCache } from './storage/watch-cache.ts'
+
+/** How far the server is. */
+export type ServerState = {
+  /** Bootstrap objects are written. */
+  readonly bootstrapped: boolean
+  /** The loops that begin after that are under way. */
+  readonly joined: boolean
+  readonly stopping: boolean
+}
+export type HealthOptions = {
+  readonly caches: WatchCache
+  readonly state: ServerState
+  readonly clock: Clock
+  /** `--livez-grace-period`: how long the start may take before `/livez` says that something is wrong. */
+  readonly livezGraceMs: number
+}
+
+/** Hooks in upstream's order; the second word says what they wait for here. */
+const hooks = [
+  ['start-apiserver-admission-initializer', 'caches'],
+  ['generic-apiserver-start-informers', 'caches'],
+  ['priority-and-fairness-config-consumer', 'caches'],
+  ['priority-and-fairness-filter', 'caches'],
+  ['storage-object-count-tracker-hook', 'caches'],
+  ['start-apiextensions-informers', 'caches'],
+  ['start-apiextensions-controllers', 'caches'],
+  ['crd-informer-synced', 'caches'],
+  ['start-system-namespaces-controller', 'bootstrap'],
+  ['start-cluster-authentication-info-controller', 'bootstrap'],
+  ['start-kube-apiserver-identity-lease-controller', 'joined'],
+  ['start-kube-apiserver-identity-lease-garbage-collector', 'joined'],
+  ['start-service-ip-repair-controllers', 'joined'],
+  ['rbac/bootstrap-roles', 'bootstrap'],
+  ['scheduling/bootstrap-system-priority-classes', 'bootstrap'],
+  ['priority-and-fairness-config-producer', 'bootstrap'],
+  ['bootstrap-controller', 'joined'],
+  ['start-kubernetes-service-cidr-controller', 'bootstrap'],
+  ['apiservice-status-local-available-controller', 'bootstrap'],
+  ['apiservice-status-remote-available-controller', 'bootstrap'],
+  ['apiservice-registration-controller', 'bootstrap'],
+  ['apiservice-discovery-controller', 'bootstrap'],
+] as const
+
+/** Adds all of them. */
+export function addServerChecks(health: HealthChecks, options: HealthOptions): void {
+  const { caches, state, clock, livezGraceMs } = options
+  const startedMs = clock.now()
+  const isConnected = (): string | undefined => (caches.isConnected ? undefined : 'etcd is not connected')
+  health.add('ping', () => undefined)
+  health.add('log', () => undefined)
+  health.add('etcd', isConnected)
+  health.add('etcd-readiness', isConnected, ['readyz'])
+  health.add('informer-sync', () => (caches.isLoaded ? undefined : 'the caches are not filled'), ['readyz'])
+  const isDone = {
+    caches: () => caches.isLoaded,
+    bootstrap: () => state.bootstrapped,
+    joined: () => state.joined,
+  }
+  for (const [hook, after] of hooks) {
+    health.add(`poststarthook/${hook}`, (group) => {
+      if (group === 'livez' && clock.now() < startedMs + livezGraceMs) return undefined
+      return isDone[after]() ? undefined : 'not finished'
+    })
+  }
+  health.add('shutdown', () => (state.stopping ? 'process is shutting down' : undefined), ['readyz'])
+}
