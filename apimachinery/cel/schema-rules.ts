@@ -7,6 +7,7 @@ import { compile } from './compile.ts'
 import { estimateCost } from './cost-estimate.ts'
 import { createEnvironment, type Environment, extendEnvironment } from './environment.ts'
 import { formatIssues } from './issues.ts'
+import { authorizerLibrary } from './library/authorizer.ts'
 import { kubernetesLibraries } from './library/kubernetes.ts'
 import type { Program } from './program.ts'
 import { celTypeOf, maxRequestBytes, type SchemaType, schemaTypeProvider, sizeAt } from './schema-types.ts'
@@ -56,8 +57,9 @@ function textOf(value: unknown): string {
 
 let base: Environment | undefined
 
+/** Upstream declares the authorizer's functions here too, though no rule has an authorizer. */
 function baseEnvironment(): Environment {
-  base ??= createEnvironment({ libraries: kubernetesLibraries })
+  base ??= createEnvironment({ libraries: [...kubernetesLibraries, authorizerLibrary] })
   return base
 }
 

@@ -135,7 +135,14 @@ describe('validateValue', () => {
       { size: 0 },
       ['spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1'],
     ],
-    ['an exclusive bound', { ratio: 1 }, ['spec.ratio: Invalid value: 1: spec.ratio in body should be less than 1']],
+    [
+      'an exclusive bound, and a factor that an integer is held to without its fraction',
+      { ratio: 1 },
+      [
+        'spec.ratio: Invalid value: 0: factor MultipleOf declared for spec.ratio must be positive: 0',
+        'spec.ratio: Invalid value: 1: spec.ratio in body should be less than 1',
+      ],
+    ],
     ['a multiple', { ratio: 0.3 }, ['spec.ratio: Invalid value: 0.3: spec.ratio in body should be a multiple of 0.25']],
     ['an enum', { color: 'blue' }, ['spec.color: Unsupported value: "blue": supported values: "red", "green"']],
     [
