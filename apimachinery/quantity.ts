@@ -215,7 +215,7 @@ export function scaledAmount(text: string): ScaledAmount | undefined {
   if (quantity === undefined) return undefined
   const parts = split(text)
   const suffix = parts && suffixOf(parts)
-  const small = suffix === undefined ? undefined : smallAmount(parts, suffix)
+  const small = parts === undefined || suffix === undefined ? undefined : smallAmount(parts, suffix)
   return small ?? { value: quantity.nano, scale: finestExponent, small: false }
 }
 
