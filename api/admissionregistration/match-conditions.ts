@@ -1,5 +1,5 @@
 /** Conditions in CEL that a request must meet before a webhook or policy is asked. Source: `validateMatchConditions`. */
-import { duplicate, invalidValue, required, tooMany } from '../../apimachinery/field-errors.ts'
+import { duplicate, internalError, invalidValue, required, tooMany } from '../../apimachinery/field-errors.ts'
 import { isQualifiedName } from '../../apimachinery/names.ts'
 import { type Causes, each, invalidValues, repeats, when } from '../meta/causes.ts'
 import { type CompiledExpression, plainCompiler, resultTypes } from './cel/compiler.ts'
@@ -31,6 +31,7 @@ function validateExpression(source: string, field: string, params: boolean): Cau
 }
 
 /** What does not compile, as a cause. */
-export function problemOf({ source, problem }: CompiledExpression, field: string): Causes {
-  return problem === undefined ? [] : [invalidValue(field, source, problem)]
+export function problemOf({ source, problem, isInternal }: CompiledExpression, field: string): Causes {
+  if (problem === undefined) return []
+  return [isInternal === true ? internalError(field, problem) : invalidValue(field, source, problem)]
 }

@@ -35,11 +35,17 @@ export function typedConfiguration(
   struct: Struct,
   value: JsonObject,
 ): { readonly config: JsonObject; readonly problem: string | undefined } {
-  const reader = new Reader()
+  const reader = new Reader(Object.keys)
   const config = reader.struct(struct, value, '')
+  return { config, problem: reader.problems.length === 0 ? undefined : problemOf(struct, value) }
+}
+
+/** Upstream reads fields sorted by name, and none of a struct after one that the struct does not have. */
+function problemOf(struct: Struct, value: JsonObject): string | undefined {
+  const reader = new Reader((object) => Object.keys(object).toSorted())
+  reader.struct(struct, value, '')
   const { problems } = reader
-  const problem = problems.length > 1 ? ['errors:', ...problems.map((text) => `  ${text}`)].join('\n') : problems[0]
-  return { config, problem }
+  return problems.length > 1 ? ['errors:', ...problems.map((text) => `  ${text}`)].join('\n') : problems[0]
 }
 
 function subject({ gvk }: Struct, config: JsonObject): string {
@@ -50,10 +56,15 @@ function subject({ gvk }: Struct, config: JsonObject): string {
 
 class Reader {
   readonly problems: string[] = []
+  readonly #keysOf: (object: JsonObject) => readonly string[]
+
+  constructor(keysOf: (object: JsonObject) => readonly string[]) {
+    this.#keysOf = keysOf
+  }
 
   struct(struct: Struct, value: JsonObject, path: string): JsonObject {
     const config: Record<string, Json> = {}
-    for (const key of Object.keys(value)) {
+    for (const key of this.#keysOf(value)) {
       const part = value[key]
       if (part === undefined || part === null) continue
       const field = struct.fields.get(key)
@@ -61,7 +72,10 @@ class Reader {
       if (field !== undefined) setOwn(config, key, this.#field(field, part, at))
       else if (struct.additional !== undefined) setOwn(config, key, this.#value(undefined, struct.additional, part, at))
       else if (struct.preserveUnknown) setOwn(config, key, part)
-      else this.problems.push(`${at}: field not declared in schema`)
+      else {
+        this.problems.push(`${at}: field not declared in schema`)
+        break
+      }
     }
     return config
   }
@@ -108,7 +122,7 @@ class Reader {
 
   #map(values: FieldType, map: JsonObject, path: string): Json {
     const config: Record<string, Json> = {}
-    for (const key of Object.keys(map)) {
+    for (const key of this.#keysOf(map)) {
       const value = map[key]
       if (value !== undefined && value !== null)
         setOwn(config, key, this.#value(undefined, values, value, `${path}.${key}`))

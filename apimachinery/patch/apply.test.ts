@@ -266,9 +266,11 @@ describe('applyConfiguration()', () => {
       { containers: [{ name: 'a', image: 5 }] },
       '.spec.containers[name="a"].image: expected string, got &value.valueUnstructured{Value:5}',
     ],
+    // The first by name, as upstream has it.
+    [{ foo: 1, bar: 2 }, '.spec.bar: field not declared in schema'],
     [
-      { foo: 1, bar: 2 },
-      'errors:\n  .spec.foo: field not declared in schema\n  .spec.bar: field not declared in schema',
+      { foo: 1, containers: [{ name: 'a', image: 5 }] },
+      'errors:\n  .spec.containers[name="a"].image: expected string, got &value.valueUnstructured{Value:5}\n  .spec.foo: field not declared in schema',
     ],
   ]
   for (const [config, problem] of refused) {

@@ -27,6 +27,8 @@ export type CompiledExpression = {
   readonly source: string
   readonly program?: Program
   readonly problem?: string
+  /** The source is right and yet no program could be made of it. */
+  readonly isInternal?: true
 }
 
 /** Compiles the expressions of one policy: those that come later may use the variables that came before. */
@@ -106,8 +108,10 @@ export function createPolicyCompiler(
 export function compileIn(environment: Environment, source: string, results: readonly CelType[]): CompiledExpression {
   const compiled = compile(environment, source)
   if (compiled.type === 'issues') {
-    const step = compiled.stage === 'check' ? 'compilation' : 'program instantiation'
-    return { source, problem: `${step} failed: ${compiled.text}` }
+    const { stage, text } = compiled
+    return stage === 'check'
+      ? { source, problem: `compilation failed: ${text}` }
+      : { source, problem: `program instantiation failed: ${text}`, isInternal: true }
   }
   const { program } = compiled
   const wanted = results.map(goTypeName)

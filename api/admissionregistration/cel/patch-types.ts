@@ -35,6 +35,8 @@ const jsonPatchStruct: ObjectType = {
     ['from', { type: celTypes.string }],
     ['value', { type: celTypes.dyn }],
   ]),
+  // Upstream's says of every other field that it exists and has no type, and its checker then shows the empty name.
+  otherFields: objectType(''),
   create: (fields) => new Literal(patchName, fields),
 }
 

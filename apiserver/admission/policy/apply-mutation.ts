@@ -9,6 +9,7 @@ import {
   jsonPatchOperations,
   misnamedTypes,
 } from '../../../api/admissionregistration/cel/patch-types.ts'
+import { CelError } from '../../../apimachinery/cel/errors.ts'
 import type { CelValue } from '../../../apimachinery/cel/values.ts'
 import { isJsonList, isJsonObject, type Json, type JsonObject } from '../../../apimachinery/json.ts'
 import { typedConfiguration } from '../../../apimachinery/patch/apply-config.ts'
@@ -26,7 +27,7 @@ export function applyConfiguration(struct: Struct, object: JsonObject, value: Ce
   const misnamed = misnamedTypes(value)
   if (misnamed.length > 0) throw new MutationError(`type mismatch: ${misnamed.join('\n')}`)
   const { apiVersion = '', kind = '' } = object
-  const { config, problem } = typedConfiguration(struct, { ...applyConfigurationJson(value), apiVersion, kind })
+  const { config, problem } = typedConfiguration(struct, { ...asJson(value), apiVersion, kind })
   if (problem !== undefined) {
     throw new MutationError(`error applying patch: failed to convert patch object to typed object: ${problem}`)
   }
@@ -37,6 +38,16 @@ export function applyConfiguration(struct: Struct, object: JsonObject, value: Ce
     )
   }
   return mergeObjects(struct, object, config)
+}
+
+function asJson(value: CelValue): JsonObject {
+  try {
+    return applyConfigurationJson(value)
+  } catch (error) {
+    // Upstream shows the Go type in the place of what is wrong.
+    if (error instanceof CelError) throw new MutationError('invalid return type: *dynamic.ObjectVal')
+    throw error
+  }
 }
 
 /** Applies the operations that a JSON patch expression has made. Throws `MutationError`. */
