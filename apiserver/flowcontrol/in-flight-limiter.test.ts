@@ -23,8 +23,8 @@ test('createInFlightLimiter() counts reading and changing requests apart', () =>
   const limiter = createInFlightLimiter({ reading: 2, changing: 1 })
   const write = limiter.start(request('POST', pods))
   expect(() => limiter.start(request('POST', pods))).toThrow(OverloadedError)
-  limiter.start(request('GET', pods))
-  limiter.start(request('GET', pods))
+  void limiter.start(request('GET', pods))
+  void limiter.start(request('GET', pods))
   expect(() => limiter.start(request('GET', pods))).toThrow('Too many requests, please try again later.')
   if (write !== undefined && 'finish' in write) write.finish()
   expect(limiter.start(request('POST', pods))).toBeDefined()
@@ -32,7 +32,7 @@ test('createInFlightLimiter() counts reading and changing requests apart', () =>
 
 test('createInFlightLimiter() always has room for system:masters and for streams', () => {
   const limiter = createInFlightLimiter({ reading: 1, changing: 1 })
-  limiter.start(request('GET', pods))
+  void limiter.start(request('GET', pods))
   const admin = { name: 'admin', groups: ['system:masters'] }
   expect(limiter.start(request('GET', pods, { user: admin }))).toBeUndefined()
   expect(limiter.start(request('GET', `${pods}?watch=1`, { isLongRunning: true }))).toBeUndefined()
