@@ -6,7 +6,7 @@ import { type CelValue, isKind, type ListValue, type MapValue, type ObjectValue,
 /** How many values may still be looked at. Lists that hold one list many times look small and are not. */
 type Work = { left: number }
 
-const mostCompared = 5_000_000
+const mostCompared = 2_000_000
 
 /** Whether two values are equal; values of different kinds are not. */
 export function equals(a: CelValue, b: CelValue): boolean {

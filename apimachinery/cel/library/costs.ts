@@ -26,7 +26,7 @@ export function matching(textSize: number, patternSize: number): number {
 }
 
 /** Lists that hold one list many times look small and are not: after so many items the cost is beyond every limit. */
-const mostVisited = 5_000_000
+const mostVisited = 3_000_000
 
 /** Visiting everything inside the first argument; texts count by their bytes. */
 export function visitFirst([first]: readonly CelValue[]): number {

@@ -12,7 +12,7 @@ import { comparableTypes } from './lists.ts'
 import { sortByMacro } from './sort-by-macro.ts'
 
 /** A longer result could not be used within any cost limit; lists that hold one list many times would grow without end. */
-const longestList = 2 ** 22
+const longestList = 2 ** 21
 
 const { int, dyn } = celTypes
 const anyList = listOf(param('T'))
