@@ -164,7 +164,8 @@ class Checker {
   #declaredField(id: number, structName: string, field: string): CelType {
     const struct = this.#environment.provider.find(structName)
     if (struct === undefined) {
-      this.#issue(id, `unexpected failed resolution of '${structName}'`)
+      const known = this.#environment.typeNames.has(structName)
+      this.#issue(id, known ? `undefined field '${field}'` : `unexpected failed resolution of '${structName}'`)
       return celTypes.error
     }
     const type = fieldType(struct, field)

@@ -25,7 +25,7 @@ export type Compiled =
     }
 
 export type CompileOptions = {
-  /** The type of the result must be one of these (`dyn` results are always let through). */
+  /** The type of the result must be one of these, exactly; `any` among them allows all. */
   readonly resultTypes?: readonly CelType[]
 }
 
@@ -39,7 +39,7 @@ export function compile(environment: Environment, source: string, options: Compi
   if (invalid.length > 0) return refused(source, invalid)
   const outputType = checked.types.get(checked.expression.id) ?? celTypes.dyn
   const { resultTypes } = options
-  if (resultTypes !== undefined && !allows(resultTypes, outputType)) return wrongResult(resultTypes)
+  if (resultTypes !== undefined && !allows(resultTypes, outputType)) return wrongResult(resultTypes, outputType)
   return toProgram(environment, checked, outputType)
 }
 
@@ -58,15 +58,15 @@ function refused(source: string, issues: readonly Issue[]): Compiled {
 }
 
 function allows(resultTypes: readonly CelType[], type: CelType): boolean {
-  return type.kind === 'dyn' || type.kind === 'any' || resultTypes.some((allowed) => sameType(allowed, type))
+  return resultTypes.some((allowed) => allowed.kind === 'any' || sameType(allowed, type))
 }
 
-function wrongResult(resultTypes: readonly CelType[]): Compiled {
-  const [first, ...more] = resultTypes.map(formatType)
+/** Source of the words: apiserver `pkg/admission/plugin/cel/compile.go`. */
+function wrongResult(resultTypes: readonly CelType[], type: CelType): Compiled {
+  const names = resultTypes.map(formatType)
   const message =
-    more.length === 0
-      ? `must evaluate to ${first ?? 'nothing'}`
-      : `must evaluate to one of the following types: ${[first, ...more].join(', ')}`
-  const issues = [{ offset: -1, message }]
-  return { type: 'issues', stage: 'check', issues, text: message }
+    names.length === 1
+      ? `must evaluate to ${names[0]} but got ${formatType(type)}`
+      : `must evaluate to one of [${names.join(' ')}]`
+  return { type: 'issues', stage: 'check', issues: [{ offset: -1, message }], text: message }
 }

@@ -280,7 +280,10 @@ class Parser {
   }
 
   #optionalSelection(operand: Expression, dot: Token): Expression {
-    if (!this.#tokens.sync(fieldName)) return this.#nothing()
+    if (!this.#tokens.sync(fieldName)) {
+      this.#issues.push({ offset: this.#tokens.peek().offset, message: 'unsupported ident kind' })
+      return this.#nothing()
+    }
     const name = this.#tokens.take()
     const field = this.#builder.literal(name.offset, this.#fieldName(name))
     return this.#raise(this.#builder.call(dot.offset, '_?._', [operand, field]), [operand], 1)
