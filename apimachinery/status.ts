@@ -44,6 +44,8 @@ export type CauseReason =
   | 'ResourceVersionTooLarge'
   | 'NamespaceTerminating'
   | 'DisruptionBudget'
+  | 'NodeCapacity'
+  | 'UnsupportedPlatform'
 
 /** One thing that is wrong: `field` is a path such as `spec.ports[0].port`. `message` carries upstream's words without the path. */
 export type StatusCause = { readonly reason: CauseReason; readonly message: string; readonly field?: string }

@@ -4,7 +4,6 @@ import type { Schemas } from '../apimachinery/schema/schema.ts'
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
 import type { Registry } from '../component-base/metrics.ts'
-import { aborted } from '../component-base/run.ts'
 import type { AdmissionPlugin } from './admission/admission.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { createPolicyMetrics } from './admission/policy/metrics.ts'
@@ -31,6 +30,7 @@ import { createAuthorization } from './authz/authorization.ts'
 import type { Authorizer } from './authz/authorizer.ts'
 import { authorizersOfFlags } from './authz/flags.ts'
 import type { Config, Flags } from './config.ts'
+import { CredentialFiles } from './credential-files.ts'
 import { createNodePortAllocator } from './registry/node-port-allocator.ts'
 import type { PortRange } from './registry/port-range.ts'
 import type { ResourceRegistry } from './registry/resource-registry.ts'
@@ -66,12 +66,14 @@ export type Access = {
   readonly registerMetrics: (registry: Registry) => void
   /** Follows the configuration files that may change, and discovers issuers of tokens. */
   readonly run: (signal: AbortSignal) => Promise<void>
-  /** Our certificate towards aggregated API servers. */
-  readonly proxyIdentity: ProxyIdentity
+  /** Our certificate towards aggregated API servers, as it is now. */
+  readonly proxyIdentity: () => ProxyIdentity
+  /** Told when certificates or authorities have been replaced. */
+  readonly onCredentialsChange: (listener: () => void) => void
   /** The address of the Service `kubernetes`. */
   readonly kubernetesServiceIp: string
   /** PEM bundles that may have signed client certificates. */
-  readonly clientCa: readonly string[]
+  readonly clientCa: () => readonly string[]
   readonly issuerDocument: object
   readonly keySet: object
   /** The data of the ConfigMap `extension-apiserver-authentication`. */
@@ -83,10 +85,19 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const { config, lookup, store, clock, random, logger, schemas, resources } = options
   const { flags } = config
   const { reader } = lookup
-  const [clientCa, proxyCa] = [
-    await readOptional(flags['client-ca-file']),
-    await readOptional(flags['requestheader-client-ca-file']),
-  ]
+  const files = await CredentialFiles.read({
+    'client-ca': flags['client-ca-file'],
+    'requestheader-client-ca': flags['requestheader-client-ca-file'],
+    'kubelet.cert': flags['kubelet-client-certificate'],
+    'kubelet.key': flags['kubelet-client-key'],
+    'kubelet-ca': flags['kubelet-certificate-authority'],
+    'proxy.cert': flags['proxy-client-cert-file'],
+    'proxy.key': flags['proxy-client-key-file'],
+  })
+  const frontProxy = files.derived('requestheader-client-ca', (pem) => requestHeader(flags, pem))
+  const clientCert = files.derived('client-ca', (pem) =>
+    createClientCertAuthenticator({ clientCas: parseCertificates(pem) }),
+  )
   const signingPem = await readFile(flags['service-account-signing-key-file'], 'utf8')
   const keyPems = await Promise.all(flags['service-account-key-file'].map(async (file) => await readFile(file, 'utf8')))
   const keys = parseVerificationKeys(keyPems.length === 0 ? [signingPem] : keyPems)
@@ -107,7 +118,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   ])
   const clusterIps = createServiceCidrAllocator(flags['service-cluster-ip-range'], reader, random)
   const nodePorts = createNodePortAllocator(flags['service-node-port-range'], random)
-  const kubelet = await kubeletOptions(flags)
+  const kubelet = kubeletOptions(flags, files)
   const authorization = await createAuthorization({
     configFile: flags['authorization-config'],
     fromFlags: authorizersOfFlags(flags),
@@ -120,21 +131,15 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const policyMetrics = createPolicyMetrics()
   return {
     authenticate: createAuthenticator({
-      ...(proxyCa === undefined ? {} : { requestHeader: requestHeader(flags, proxyCa) }),
-      ...(clientCa === undefined
-        ? {}
-        : {
-            clientCert: createClientCertAuthenticator({
-              clientCas: parseCertificates(clientCa),
-            }),
-          }),
+      requestHeader: async (...input) => await frontProxy()?.(...input),
+      clientCert: async (...input) => await clientCert()?.(...input),
       verifyToken,
       anonymous: jwt.anonymous ?? { enabled: flags['anonymous-auth'] },
     }),
     impersonate: createImpersonation(authorizer),
     authorizer,
     run: async (signal) => {
-      await Promise.all([jwt.run(signal), authorization.run(signal), aborted(signal)])
+      await Promise.all([jwt.run(signal), authorization.run(signal), files.run({ clock, logger }, signal)])
     },
     plugins: admissionPlugins({
       lookup,
@@ -156,6 +161,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
         notReady: flags['default-not-ready-toleration-seconds'],
         unreachable: flags['default-unreachable-toleration-seconds'],
       },
+      enabled: flags['enable-admission-plugins'],
       disabled: flags['disable-admission-plugins'],
     }),
     subresources: subresourceHandlers({
@@ -166,12 +172,13 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       tokenIssuer: tokenIssuer(config, signingPem),
     }),
     registerMetrics: policyMetrics.register,
-    proxyIdentity: await proxyIdentity(flags),
+    proxyIdentity: () => pairOf(files, 'proxy'),
+    onCredentialsChange: (listener) => files.onChange(listener),
     kubernetesServiceIp: clusterIps.firstAddress,
-    clientCa: [clientCa, proxyCa].filter((pem) => pem !== undefined),
+    clientCa: () => [files.text('client-ca'), files.text('requestheader-client-ca')].filter((pem) => pem !== undefined),
     issuerDocument: discoveryDocument(issuer, flags['service-account-jwks-uri'] || `${issuer}/openid/v1/jwks`, keys),
     keySet: keySetDocument(keys),
-    authenticationData: () => authenticationData(flags, clientCa, proxyCa),
+    authenticationData: () => authenticationData(flags, files.text('client-ca'), files.text('requestheader-client-ca')),
   }
 }
 
@@ -227,25 +234,20 @@ async function webhookTokens({ config, clock, random }: AccessOptions): Promise<
   ]
 }
 
-async function kubeletOptions(flags: Flags): Promise<KubeletClientOptions> {
-  const [cert, key, ca] = await Promise.all([
-    readOptional(flags['kubelet-client-certificate']),
-    readOptional(flags['kubelet-client-key']),
-    readOptional(flags['kubelet-certificate-authority']),
-  ])
-  return {
-    preferredAddressTypes: flags['kubelet-preferred-address-types'],
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(ca === undefined ? {} : { ca }),
+/** Read anew by every connection, because the files may have changed. */
+function kubeletOptions(flags: Flags, files: CredentialFiles): () => KubeletClientOptions {
+  return () => {
+    const ca = files.text('kubelet-ca')
+    return {
+      preferredAddressTypes: flags['kubelet-preferred-address-types'],
+      ...pairOf(files, 'kubelet'),
+      ...(ca === undefined ? {} : { ca }),
+    }
   }
 }
 
-async function proxyIdentity(flags: Flags): Promise<ProxyIdentity> {
-  const [cert, key] = [
-    await readOptional(flags['proxy-client-cert-file']),
-    await readOptional(flags['proxy-client-key-file']),
-  ]
+function pairOf(files: CredentialFiles, name: 'kubelet' | 'proxy'): ProxyIdentity {
+  const [cert, key] = [files.text(`${name}.cert`), files.text(`${name}.key`)]
   return cert === undefined || key === undefined ? undefined : { cert, key }
 }
 

@@ -13,9 +13,9 @@ describe('pluginNameProblems()', () => {
     ],
     [
       'refuses what would not run',
-      ['AlwaysPullImages'],
+      ['EventRateLimit'],
       [],
-      ['enable-admission-plugins plugin "AlwaysPullImages" is not supported by this server'],
+      ['enable-admission-plugins plugin "EventRateLimit" is not supported by this server'],
     ],
     [
       'refuses on and off at once',

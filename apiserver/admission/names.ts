@@ -32,23 +32,22 @@ const onByDefault = [
 ]
 /** Off by default, and turned on here without being asked for: it concerns nodes only. */
 const alwaysOn = ['NodeRestriction']
-/** Upstream has them, this server does not: asking for one must not look as if it worked. */
-const missing = [
+/** Turned on by name only. */
+export const offByDefault: readonly string[] = [
   'AlwaysAdmit',
   'AlwaysDeny',
   'AlwaysPullImages',
   'DenyServiceExternalIPs',
-  'EventRateLimit',
   'ExtendedResourceToleration',
-  'ImagePolicyWebhook',
   'LimitPodHardAntiAffinityTopology',
   'NamespaceAutoProvision',
   'NamespaceExists',
   'OwnerReferencesPermissionEnforcement',
   'PodNodeSelector',
-  'PodTolerationRestriction',
 ]
-const known = new Set([...onByDefault, ...alwaysOn, ...missing])
+/** Upstream has them, this server does not: asking for one must not look as if it worked. */
+const missing = ['EventRateLimit', 'ImagePolicyWebhook', 'PodTolerationRestriction']
+const known = new Set([...onByDefault, ...alwaysOn, ...offByDefault, ...missing])
 
 /** What is wrong with the two lists. Source: `AdmissionOptions.Validate`. */
 export function pluginNameProblems(enabled: readonly string[], disabled: readonly string[]): readonly string[] {

@@ -9,6 +9,8 @@ import { serviceAllocation } from '../registry/service-allocator.ts'
 import type { Store } from '../registry/store.ts'
 import type { Lookup } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin } from './admission.ts'
+import { alwaysAdmit, alwaysDeny } from './always.ts'
+import { alwaysPullImages } from './always-pull-images.ts'
 import {
   certificateApproval,
   certificateRequester,
@@ -18,10 +20,20 @@ import {
 import { claimResize } from './claim-resize.ts'
 import { defaultIngressClass, defaultStorageClass, storageObjectInUseProtection } from './default-classes.ts'
 import { defaultTolerationSeconds, type TolerationSeconds } from './default-toleration-seconds.ts'
+import { denyServiceExternalIps } from './deny-service-external-ips.ts'
+import { extendedResourceToleration } from './extended-resource-toleration.ts'
 import { limitRanger } from './limit-ranger.ts'
+import { offByDefault } from './names.ts'
+import { namespaceAutoProvision, namespaceExists } from './namespace-exists.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { nodeRestriction } from './node-restriction.ts'
+import { ownerReferencesPermissionEnforcement } from './owner-references.ts'
+import { limitPodHardAntiAffinityTopology } from './pod-anti-affinity.ts'
+import { podNodeSelector } from './pod-node-selector.ts'
+import { podResizeValidator } from './pod-resize.ts'
 import { podSecurity } from './pod-security.ts'
+import type { PodSecurityConfig } from './pod-security-policy.ts'
+import { podTopologyLabels } from './pod-topology-labels.ts'
 import type { PolicyOptions } from './policy/invocation.ts'
 import { mutatingPolicies } from './policy/mutating.ts'
 import { validatingPolicies } from './policy/validating.ts'
@@ -39,7 +51,7 @@ import { validatingWebhooks } from './webhook/validating.ts'
 export type AdmissionOptions = {
   readonly lookup: Lookup
   readonly authorizer: Authorizer
-  readonly store: Pick<Store, 'resource' | 'update'>
+  readonly store: Pick<Store, 'resource' | 'update' | 'create'>
   readonly services: Omit<ServiceAllocatorOptions, 'reader' | 'clock'>
   readonly clock: Clock
   readonly random: () => number
@@ -50,42 +62,59 @@ export type AdmissionOptions = {
   /** What finds the kinds of policies' parameters, and what counts what policies do. */
   readonly policies: Pick<PolicyOptions, 'resourceOfKind' | 'metrics'>
   readonly tolerationSeconds: TolerationSeconds
+  readonly podSecurity?: PodSecurityConfig
+  /** `--enable-admission-plugins`: of those that are off by default. */
+  readonly enabled?: readonly string[]
   /** `--disable-admission-plugins`. */
   readonly disabled?: readonly string[]
 }
 
 /** The plugins that run; what belongs to storage upstream (escalation, allocation) cannot be disabled. */
 export function admissionPlugins(options: AdmissionOptions): readonly AdmissionPlugin[] {
-  const { lookup, store, authorizer, services, clock, random, tolerationSeconds, disabled = [] } = options
+  const { lookup, store, authorizer, services, clock, random, tolerationSeconds, enabled = [], disabled = [] } = options
   const { schemas, equivalents, logger } = options
   const { reader } = lookup
   const webhooks = { lookup, random, logger, equivalents, authorizer }
   const policies = { ...options.policies, lookup, equivalents, authorizer, schemas }
   const plugins = [
+    alwaysAdmit,
+    namespaceAutoProvision(lookup, store),
     namespaceLifecycle(lookup),
+    namespaceExists(lookup),
+    limitPodHardAntiAffinityTopology,
     limitRanger(reader),
     serviceAccountAdmission({ lookup, clock, random }),
     nodeRestriction(lookup),
     taintNodesByCondition,
-    podSecurity(lookup),
+    alwaysPullImages,
+    podSecurity(lookup, options.podSecurity),
+    podNodeSelector(lookup),
     priorityAdmission(reader),
     defaultTolerationSeconds(tolerationSeconds),
+    extendedResourceToleration,
     defaultStorageClass(reader),
     storageObjectInUseProtection,
+    ownerReferencesPermissionEnforcement({ authorizer, resourceOfKind: options.policies.resourceOfKind }),
     claimResize(reader),
     runtimeClassAdmission(reader),
     certificateApproval(authorizer),
     certificateSigning(authorizer),
     certificateSubjectRestriction,
     defaultIngressClass(reader),
+    denyServiceExternalIps,
+    podTopologyLabels(reader),
+    podResizeValidator(reader),
     mutatingPolicies(policies),
     mutatingWebhooks({ ...webhooks, schemas }),
     validatingPolicies(policies),
     validatingWebhooks(webhooks),
     resourceQuota({ reader, clock, resource: store.resource, writeStatus: quotaStatusWriter(store) }),
+    alwaysDeny,
   ]
   return [
-    ...plugins.filter(({ name }) => !disabled.includes(name)),
+    ...plugins.filter(
+      ({ name }) => !disabled.includes(name) && (!offByDefault.includes(name) || enabled.includes(name)),
+    ),
     certificateRequester,
     rbacEscalation({ reader, authorizer }),
     serviceAllocation({ ...services, reader, clock }),

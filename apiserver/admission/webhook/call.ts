@@ -106,7 +106,12 @@ async function send(
     request.on('error', (error) => {
       // A kept connection may have been closed at the other end just now.
       if (request.reusedSocket && attempts > 0 && !signal.aborted) {
-        send({ target, ca, body: {}, timeoutMs: 0, ...(caller === undefined ? {} : { caller }) }, bytes, signal, attempts - 1).then(resolve, reject)
+        send(
+          { target, ca, body: {}, timeoutMs: 0, ...(caller === undefined ? {} : { caller }) },
+          bytes,
+          signal,
+          attempts - 1,
+        ).then(resolve, reject)
       } else reject(error)
     })
     request.end(bytes)
