@@ -18,6 +18,7 @@ import { type CompiledSchema, compileSchema, inMatchingOrder, matchRequest, rule
 import type { Flight } from './queue-set.ts'
 import type { Traffic } from './traffic.ts'
 import { WatchCounts } from './watch-counts.ts'
+import { requestKind, Watermark } from './watermark.ts'
 import { estimateWork, isOneSeat, oneSeat, type StoredObjects, type Work, widthOf } from './work.ts'
 
 /** Users whose rules are remembered; each is a few references. */
@@ -52,6 +53,8 @@ export class FlowController implements FlowControl {
   readonly #lingering: Lingering
   readonly #watches = new WatchCounts()
   readonly #waiters = new Set<Waiter>()
+  readonly executing = new Watermark()
+  readonly waiting = new Watermark()
   readonly #users = new Map<string, KnownUser>()
   #levels: ReadonlyMap<string, Level> = new Map()
   #routes: readonly Route[] = []
@@ -102,6 +105,8 @@ export class FlowController implements FlowControl {
     for (;;) {
       await clock.sleep(timeoutsEveryMs, signal)
       const nowMs = clock.now()
+      this.executing.advance(nowMs)
+      this.waiting.advance(nowMs)
       for (const { untilMs, giveUp } of [...this.#waiters]) if (untilMs <= nowMs) giveUp()
       if (nowMs < adjustAt) continue
       adjustAt = nowMs + adjustEveryMs
@@ -185,10 +190,13 @@ export class FlowController implements FlowControl {
     const { clock } = this.#options
     if (!level.isExempt) traffic.waitedAndRan.observe((flight.startMs - flight.arrivalMs) / 1000)
     const isWatch = info.verb === 'watch'
+    const kind = requestKind(info.verb)
+    this.executing.add(kind)
     return {
       headers,
       finish: () => {
         if (flight.state !== 'executing') return
+        this.executing.remove(kind)
         level.queues.finish(flight)
         const seconds = (clock.now() - flight.startMs) / 1000
         if (isWatch) traffic.began.observe(seconds)
@@ -201,6 +209,8 @@ export class FlowController implements FlowControl {
 
   async #wait(route: Route, flight: Flight, request: SeatRequest): Promise<FlowSeat> {
     const { arrivedMs, timeoutMs, signal } = request
+    const kind = requestKind(request.info.verb)
+    this.waiting.add(kind)
     const untilMs = arrivedMs + Math.min(timeoutMs * waitFraction, longestWaitMs)
     await new Promise<void>((resolve, reject) => {
       const leave = (error: unknown): void => {
@@ -213,6 +223,7 @@ export class FlowController implements FlowControl {
       const waiter = { untilMs, giveUp: () => leave(this.#refusal(route)) }
       const settle = (): void => {
         this.#waiters.delete(waiter)
+        this.waiting.remove(kind)
         signal.removeEventListener('abort', aborted)
       }
       this.#waiters.add(waiter)

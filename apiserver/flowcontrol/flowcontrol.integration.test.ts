@@ -91,6 +91,10 @@ test('a level without seats makes one request wait, refuses the next, and is see
   expect(metrics).toContain(
     'apiserver_flowcontrol_current_inqueue_requests{priority_level="jail",flow_schema="jailed"} 1',
   )
+  expect(metrics).toMatch(
+    /^apiserver_flowcontrol_request_wait_duration_seconds_bucket\{.*flow_schema="jailed".*le="\+Inf"\} 1$/m,
+  )
+  expect(metrics).toContain('apiserver_current_inflight_requests{request_kind="readOnly"}')
   // A quarter of its time is over.
   expect((await waiting).code).toBe(429)
   const others = await api.send('/version')

@@ -7,6 +7,7 @@ import type { FlowController } from './flow-controller.ts'
 import type { Histogram } from './histogram.ts'
 import type { Level } from './level.ts'
 import { rejectReasons, type Traffic } from './traffic.ts'
+import { requestKinds } from './watermark.ts'
 
 type Labels = Readonly<Record<string, string>>
 type Sample = { readonly labels: Labels; readonly value: number }
@@ -17,13 +18,13 @@ export function registerFlowMetrics(registry: Registry, controller: FlowControll
   const name = (suffix: string): string => `apiserver_flowcontrol_${suffix}`
   for (const [suffix, [help, value]] of Object.entries(levelGauges)) {
     const sample = (): readonly Sample[] => perLevel(controller, value)
-    gauge(registry, name(suffix), help, ['priority_level'], sample)
+    gauge(registry, name(suffix), staged(suffix, help), ['priority_level'], sample)
   }
   for (const [suffix, [help, value]] of Object.entries(trafficGauges)) {
-    gauge(registry, name(suffix), help, bothLabels, () => perTraffic(controller, value))
+    gauge(registry, name(suffix), staged(suffix, help), bothLabels, () => perTraffic(controller, value))
   }
   for (const [suffix, [help, value]] of Object.entries(trafficCounters)) {
-    counter(registry, name(suffix), help, bothLabels, () => perTraffic(controller, value))
+    counter(registry, name(suffix), staged(suffix, help), bothLabels, () => perTraffic(controller, value))
   }
   for (const [suffix, [help, label, parts]] of Object.entries(histograms)) {
     const labels = label === '' ? bothLabels : [...bothLabels, label]
@@ -31,12 +32,12 @@ export function registerFlowMetrics(registry: Registry, controller: FlowControll
       Object.entries(parts).flatMap(([part, value]) =>
         perTraffic(controller, value, label === '' ? {} : { [label]: part }),
       )
-    registry.registerMetric(new ReadHistogram(name(suffix), help, labels, samples))
+    registry.registerMetric(new ReadHistogram(name(suffix), staged(suffix, help), labels, samples))
   }
   counter(
     registry,
     name('rejected_requests_total'),
-    'Number of requests rejected by API Priority and Fairness subsystem',
+    staged('rejected_requests_total', 'Number of requests rejected by API Priority and Fairness subsystem'),
     [...bothLabels, 'reason'],
     () =>
       rejectReasons
@@ -46,11 +47,48 @@ export function registerFlowMetrics(registry: Registry, controller: FlowControll
   gauge(
     registry,
     name('seat_fair_frac'),
-    "Fair fraction of server's concurrency to allocate to each priority level that can use it",
+    staged('', "Fair fraction of server's concurrency to allocate to each priority level that can use it"),
     [],
     () => [{ labels: {}, value: controller.fairFraction }],
   )
+  registerWatermarks(registry, controller)
 }
+
+/** Names of dashboards that are older than fairness. */
+function registerWatermarks(registry: Registry, controller: FlowController): void {
+  const gauges = [
+    [
+      'apiserver_current_inflight_requests',
+      '[STABLE] Maximal number of currently used inflight request limit of this apiserver per request kind in last second.',
+      controller.executing,
+    ],
+    [
+      'apiserver_current_inqueue_requests',
+      '[ALPHA] Maximal number of queued requests in this apiserver per request kind in last second.',
+      controller.waiting,
+    ],
+  ] as const
+  for (const [name, help, watermark] of gauges) {
+    gauge(registry, name, help, ['request_kind'], () =>
+      requestKinds.map((kind) => ({ labels: { request_kind: kind }, value: watermark.highest(kind) })),
+    )
+  }
+}
+
+/** How stable upstream calls a metric. */
+function staged(suffix: string, help: string): string {
+  return `[${beta.has(suffix) ? 'BETA' : 'ALPHA'}] ${help}`
+}
+
+const beta = new Set([
+  'rejected_requests_total',
+  'dispatched_requests_total',
+  'current_inqueue_requests',
+  'current_executing_requests',
+  'current_executing_seats',
+  'request_wait_duration_seconds',
+  'nominal_limit_seats',
+])
 
 const bothLabels = ['priority_level', 'flow_schema']
 
@@ -215,6 +253,11 @@ class ReadHistogram extends PrometheusHistogram {
   constructor(name: string, help: string, labelNames: readonly string[], samples: () => Samples<Histogram>) {
     super({ name, help, labelNames: [...labelNames], registers: [] })
     this.#facts = { name, help, samples }
+  }
+
+  /** The library's own short cut for the text format. */
+  async getForPromString(): Promise<PrometheusValues> {
+    return await this.get()
   }
 
   override async get(): Promise<PrometheusValues> {
