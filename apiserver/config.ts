@@ -5,11 +5,13 @@ import { pluginNameProblems } from './admission/names.ts'
 import { auditFlagProblems, auditFlags } from './audit/flags.ts'
 import { authenticationFlagProblems, authenticationFlags } from './authn/flags.ts'
 import { authorizationFlagProblems, authorizationFlags } from './authz/flags.ts'
+import { parseSniFlag, tlsFlagProblems } from './serving-certificates.ts'
 import type { ShutdownOptions } from './shutdown.ts'
 
 const text = (description: string, value = '') => ({ type: 'string', default: value, description }) as const
 const list = (description: string, value: readonly string[] = []) =>
   ({ type: 'strings', default: value, description }) as const
+const texts = (description: string) => ({ type: 'texts', default: [] as readonly string[], description }) as const
 const yesNo = (description: string, value: boolean) => ({ type: 'boolean', default: value, description }) as const
 const number = (description: string, value: number) => ({ type: 'number', default: value, description }) as const
 const duration = (description: string, value: number) => ({ type: 'duration', default: value, description }) as const
@@ -87,6 +89,9 @@ export const flags = defineFlags({
   'service-node-port-range': text('Ports of Services on nodes.', '30000-32767'),
   'storage-backend': text('Accepted for compatibility: etcd3.'),
   'storage-media-type': text('Accepted for compatibility: values are JSON.', 'application/json'),
+  'tls-cipher-suites': list('Cipher suites of TLS 1.2, by the names of Go; absent: those of Node.'),
+  'tls-min-version': text('VersionTLS10, VersionTLS11, VersionTLS12 or VersionTLS13; absent: 1.2.'),
+  'tls-sni-cert-key': texts('Certificates for single names: file,key or file,key:name,*.name; give the flag for each.'),
   'tls-cert-file': text('Serving certificate; absent: one that signs itself.'),
   'tls-private-key-file': text('Key of the serving certificate.'),
   'token-auth-file': text('CSV file with static tokens.'),
@@ -112,6 +117,13 @@ export function parseConfig(values: Flags, hostAddresses: readonly string[]): Co
     ...checkLimits(values),
     ...checkFixed(values),
     ...auditFlagProblems(values),
+    ...tlsFlagProblems(values['tls-cipher-suites'], values['tls-min-version']),
+    ...values['tls-sni-cert-key']
+      .filter((flag) => parseSniFlag(flag) === undefined)
+      .map(
+        (flag) =>
+          `invalid argument ${JSON.stringify(flag)} for "--tls-sni-cert-key" flag: expected comma separated certificate and key file paths`,
+      ),
     ...pluginNameProblems(values['enable-admission-plugins'], values['disable-admission-plugins']),
   ]
   if (problems.length > 0) throw new FlagError(problems.join(', '))

@@ -14,7 +14,7 @@ import type { Logger } from '../component-base/logger.ts'
 import { createRegistry, type Registry } from '../component-base/metrics.ts'
 import { aborted, runAll } from '../component-base/run.ts'
 import { selfSignedKeyPair } from '../component-base/self-signed.ts'
-import { type KeyPair, readKeyPair } from '../component-base/tls.ts'
+import type { KeyPair } from '../component-base/tls.ts'
 import { type Access, createAccess } from './access.ts'
 import { type AdmissionChain, createAdmissionChain } from './admission/admission.ts'
 import { runAvailability } from './aggregator/availability.ts'
@@ -26,6 +26,7 @@ import { type Auditor, createAuditor } from './audit/auditor.ts'
 import { createMembership } from './bootstrap/membership.ts'
 import { runBootstrap } from './bootstrap/run.ts'
 import { type Config, shutdownOptions } from './config.ts'
+import { CredentialFiles } from './credential-files.ts'
 import { createFlowControl, type StartedFlowControl } from './flowcontrol/start.ts'
 import { componentStatusHandler, localHealth } from './handlers/component-status.ts'
 import type { HandlerContext } from './handlers/context.ts'
@@ -40,12 +41,13 @@ import { Pipeline } from './http/pipeline.ts'
 import { createProtobufEncoder } from './http/protobuf-answer.ts'
 import { createRequestMetrics } from './http/request-metrics.ts'
 import { sendText } from './http/respond.ts'
-import { startTransport } from './http/transport.ts'
+import { type SecureSettings, startTransport } from './http/transport.ts'
 import { storageKey, storagePrefix } from './registry/keys.ts'
 import { PortRange } from './registry/port-range.ts'
 import type { ObjectReader } from './registry/reader.ts'
 import { ResourceRegistry } from './registry/resource-registry.ts'
 import { createStore, type Store } from './registry/store.ts'
+import { findSni, parseSniFlag, sniNames, tlsOptions } from './serving-certificates.ts'
 import { isRefused, refuse, serveUntil } from './shutdown.ts'
 import { runCompactor } from './storage/compactor.ts'
 import { createEncryptedStorage, type EncryptionOptions } from './storage/encryption/encrypted-storage.ts'
@@ -106,13 +108,12 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   }
   const backend = { reader: core.reader, identity: access.proxyIdentity, random: options.random }
   const pipeline = createPipeline(options, core, access, health, { backend, remote, flow, metrics, audit })
-  const keyPair = await servingKeyPair(config, access.kubernetesServiceIp, clock)
+  const serving = await servingFiles(config, access.kubernetesServiceIp, clock)
   const transport = await startTransport({
     address: config.flags['bind-address'],
     port: config.flags['secure-port'],
-    cert: keyPair.cert,
-    key: keyPair.key,
-    clientCa: access.clientCa,
+    secure: serving.settings(access.clientCa()),
+    tls: tlsOptions(config.flags['tls-cipher-suites'], config.flags['tls-min-version']),
     maxConcurrentStreams: config.flags['http2-max-streams-per-connection'] || defaultMaxStreams,
     onRequest: (request, response) => {
       if (isRefused(state, request.url ?? '')) return refuse(request, response)
@@ -123,6 +124,9 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
       void pipeline.serveUpgrade(request, socket, head)
     },
   })
+  const renew = (): void => transport.setSecure(serving.settings(access.clientCa()))
+  serving.files.onChange(renew)
+  access.onCredentialsChange(renew)
   core.setPort(transport.port)
   logger.info('Started listening', { address: config.flags['bind-address'], port: transport.port })
 
@@ -150,6 +154,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     bookmarks: async (end) => await core.caches.runBookmarks(end),
     timeouts: async (end) => await pipeline.runTimeouts(end),
     'access configuration': async (end) => await access.run(end),
+    'serving certificates': async (end) => await serving.files.run({ clock, logger }, end),
     audit: async (end) => await (audit?.run(end) ?? aborted(end)),
     'flow control': async (end) => await flow.run(end),
     compaction: async (end) => {
@@ -218,10 +223,43 @@ function etcdOptions({ flags }: Config): Parameters<typeof createEtcdStorage>[0]
   }
 }
 
-async function servingKeyPair({ flags, advertiseAddress }: Config, serviceIp: string, clock: Clock): Promise<KeyPair> {
-  if (flags['tls-cert-file'] !== '') return await readKeyPair(flags['tls-cert-file'], flags['tls-private-key-file'])
+/** What the server shows of itself, and whom it takes certificates from: as the files have it now. */
+async function servingFiles(config: Config, serviceIp: string, clock: Clock): Promise<ServingFiles> {
+  const { flags, advertiseAddress } = config
+  const sni = flags['tls-sni-cert-key'].flatMap((text) => parseSniFlag(text) ?? [])
+  const files = await CredentialFiles.read({
+    'serving.cert': flags['tls-cert-file'],
+    'serving.key': flags['tls-private-key-file'],
+    ...Object.fromEntries(
+      sni.flatMap(({ certFile, keyFile }, at) => [
+        [`sni-${at}.cert`, certFile],
+        [`sni-${at}.key`, keyFile],
+      ]),
+    ),
+  })
   const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'localhost']
-  return await selfSignedKeyPair('kube-apiserver', [...names, '127.0.0.1', advertiseAddress, serviceIp], clock.now())
+  const own = async (): Promise<KeyPair> =>
+    await selfSignedKeyPair('kube-apiserver', [...names, '127.0.0.1', advertiseAddress, serviceIp], clock.now())
+  const fallback = flags['tls-cert-file'] === '' ? await own() : undefined
+  const pair = (name: string): KeyPair => ({
+    cert: files.text(`${name}.cert`) ?? fallback?.cert ?? '',
+    key: files.text(`${name}.key`) ?? fallback?.key ?? '',
+  })
+  return {
+    files,
+    settings: (clientCa) => {
+      const entries = sni.map((flag, at) => {
+        const value = pair(`sni-${at}`)
+        return { names: sniNames(flag, value.cert), value }
+      })
+      return { ...pair('serving'), clientCa, certificateFor: (name) => findSni(entries, name) }
+    },
+  }
+}
+
+type ServingFiles = {
+  readonly files: CredentialFiles
+  readonly settings: (clientCa: readonly string[]) => SecureSettings
 }
 
 type Core = {

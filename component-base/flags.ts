@@ -7,6 +7,8 @@ export type FlagSpec =
   | { readonly type: 'string'; readonly default: string; readonly description: string }
   | { readonly type: 'number'; readonly default: number; readonly description: string }
   | { readonly type: 'boolean'; readonly default: boolean; readonly description: string }
+  /** Given once for each value, which may have commas. */
+  | { readonly type: 'texts'; readonly default: readonly string[]; readonly description: string }
   | { readonly type: 'strings'; readonly default: readonly string[]; readonly description: string }
   /** `90s`, `1h30m`, `500ms`; the value is in milliseconds. */
   | { readonly type: 'duration'; readonly default: number; readonly description: string }
@@ -16,7 +18,7 @@ type ValueOf<Spec extends FlagSpec> = Spec['type'] extends 'string'
   ? string
   : Spec['type'] extends 'boolean'
     ? boolean
-    : Spec['type'] extends 'strings'
+    : Spec['type'] extends 'strings' | 'texts'
       ? readonly string[]
       : number
 export type FlagValues<Specs extends FlagSpecs> = { readonly [Name in keyof Specs]: ValueOf<Specs[Name]> }
@@ -70,7 +72,9 @@ export function parseFlags<Specs extends FlagSpecs>(specs: Specs, argv: readonly
     const before = values.get(name)
     values.set(
       name,
-      spec.type === 'strings' && given.has(name) && Array.isArray(before) ? [...before, ...(value as string[])] : value,
+      (spec.type === 'strings' || spec.type === 'texts') && given.has(name) && Array.isArray(before)
+        ? [...before, ...(value as string[])]
+        : value,
     )
     given.add(name)
   }
@@ -92,6 +96,8 @@ function parseValue(name: string, spec: Pick<FlagSpec, 'type'>, text: string): u
         throw bad(name, text, `strconv.ParseInt: parsing "${text}": invalid syntax`)
       return value
     }
+    case 'texts':
+      return [text]
     case 'strings':
       return text === '' ? [] : text.split(',')
     case 'duration': {

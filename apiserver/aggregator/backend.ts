@@ -11,7 +11,8 @@ import { BackendError } from '../subresources/kubelet-client.ts'
 export type ProxyIdentity = { readonly cert: string; readonly key: string } | undefined
 export type AggregatorBackend = {
   readonly reader: ObjectReader
-  readonly identity: ProxyIdentity
+  /** As it is now: the certificate may be renewed. */
+  readonly identity: () => ProxyIdentity
   readonly random: () => number
 }
 
@@ -49,7 +50,7 @@ export function open(
     signal,
     servername: serverName,
     headers: mutable({ ...headers, host: `${serverName}:${port}` }),
-    ...(identity ?? {}),
+    ...(identity() ?? {}),
     ...(insecureSkipTLSVerify === true ? { rejectUnauthorized: false } : {}),
     ...(caBundle === '' ? {} : { ca: Buffer.from(caBundle, 'base64').toString('utf8') }),
   })

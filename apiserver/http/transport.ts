@@ -12,7 +12,13 @@ import {
 } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
+import {
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type SecureVersion,
+  type TLSSocket,
+} from 'node:tls'
 
 export type RawRequest = IncomingMessage | Http2ServerRequest
 export type RawResponse = ServerResponse | Http2ServerResponse
@@ -20,20 +26,29 @@ export type RawResponse = ServerResponse | Http2ServerResponse
 export type TransportOptions = {
   readonly address: string
   readonly port: number
-  readonly cert: string | Buffer
-  readonly key: string | Buffer
-  /** PEM bundles of the authorities that may have signed client certificates. */
-  readonly clientCa?: readonly (string | Buffer)[]
+  readonly secure: SecureSettings
+  /** Cipher suites and the lowest version. */
+  readonly tls?: { readonly ciphers?: string; readonly minVersion?: SecureVersion }
   /** Streams a client may have open on one connection: every informer of a controller is one. */
   readonly maxConcurrentStreams: number
   readonly onRequest: (request: RawRequest, response: RawResponse) => void
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
+/** What may change while the server runs. */
+export type SecureSettings = {
+  readonly cert: string | Buffer
+  readonly key: string | Buffer
+  /** PEM bundles of the authorities that may have signed client certificates. */
+  readonly clientCa?: readonly (string | Buffer)[]
+  /** The certificate for a name that a client asks for; `undefined`: the one above. */
+  readonly certificateFor?: (name: string) => { readonly cert: string; readonly key: string } | undefined
+}
+
 export type Transport = {
   readonly port: number
-  /** Serves a renewed certificate to new connections. */
-  readonly setKeyPair: (cert: string, key: string) => void
+  /** Serves renewed certificates to new connections. */
+  readonly setSecure: (secure: SecureSettings) => void
   /** Stops accepting and tells HTTP/2 clients to go elsewhere. */
   readonly stopAccepting: () => void
   /** Cuts every connection. */
@@ -52,15 +67,24 @@ const maxSessionMemory = 1_000
 
 /** Starts listening. */
 export async function startTransport(options: TransportOptions): Promise<Transport> {
-  const { clientCa } = options
+  let { secure } = options
+  const tls = { minVersion: 'TLSv1.2', ...options.tls } as const
+  let contexts = new Map<string, SecureContext>()
   const server = createSecureServer({
     allowHTTP1: true,
-    cert: options.cert,
-    key: options.key,
-    ...(clientCa === undefined || clientCa.length === 0 ? {} : { ca: [...clientCa] }),
-    requestCert: clientCa !== undefined && clientCa.length > 0,
+    ...contextOptions(secure, tls),
+    SNICallback: (name, done) => {
+      const pair = secure.certificateFor?.(name)
+      if (pair === undefined) {
+        done(null)
+        return
+      }
+      const known = contexts.get(pair.cert) ?? createSecureContext({ ...contextOptions(secure, tls), ...pair })
+      contexts.set(pair.cert, known)
+      done(null, known)
+    },
+    requestCert: secure.clientCa !== undefined && secure.clientCa.length > 0,
     rejectUnauthorized: false,
-    minVersion: 'TLSv1.2',
     maxSessionMemory,
     handshakeTimeout: headersTimeoutMs,
     maxHeaderListPairs: maxHeaderPairs,
@@ -86,7 +110,11 @@ export async function startTransport(options: TransportOptions): Promise<Transpo
   })
   return {
     port: (server.address() as AddressInfo).port,
-    setKeyPair: (cert, key) => server.setSecureContext({ cert, key }),
+    setSecure: (changed) => {
+      secure = changed
+      contexts = new Map()
+      server.setSecureContext(contextOptions(secure, tls))
+    },
     stopAccepting: () => {
       server.close()
       for (const session of sessions) if (!session.closed) session.close()
@@ -122,6 +150,13 @@ function refuseMalformed(error: Error & { readonly code?: string }, socket: Dupl
 const malformed: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
+function contextOptions(
+  { cert, key, clientCa }: SecureSettings,
+  tls: NonNullable<TransportOptions['tls']>,
+): SecureContextOptions {
+  return { cert, key, ...tls, ...(clientCa === undefined || clientCa.length === 0 ? {} : { ca: [...clientCa] }) }
 }
 
 type Session = { readonly closed: boolean; close(): void; once(event: 'close', listener: () => void): unknown }

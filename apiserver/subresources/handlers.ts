@@ -15,7 +15,8 @@ import type { SubresourceHandler } from './subresource.ts'
 import { type TokenIssuer, tokenRequestHandler } from './token-request.ts'
 
 export type SubresourceOptions = {
-  readonly kubelet: KubeletClientOptions
+  /** As it is now: certificates may be renewed. */
+  readonly kubelet: () => KubeletClientOptions
   readonly verifyToken: TokenVerifier
   readonly rulesFor: RuleResolver
   readonly random: () => number

@@ -15,14 +15,14 @@ import type { SubresourceContext, SubresourceHandler } from './subresource.ts'
 const maxErrorBytes = 64 * 1024
 
 /** The handler. */
-export function podLogHandler(kubelet: KubeletClientOptions): SubresourceHandler {
+export function podLogHandler(kubelet: () => KubeletClientOptions): SubresourceHandler {
   return {
     group: '',
     plural: 'pods',
     subresource: 'log',
     verbs: ['get'],
     handle: async (request, response, context) => {
-      await streamLog(request, response, context, kubelet)
+      await streamLog(request, response, context, kubelet())
       return undefined
     },
   }

@@ -19,19 +19,19 @@ import type { SubresourceContext, SubresourceHandler } from './subresource.ts'
 type StreamKind = 'exec' | 'attach' | 'portforward'
 
 /** One handler for each of the three. */
-export function podStreamHandlers(kubelet: KubeletClientOptions): readonly SubresourceHandler[] {
+export function podStreamHandlers(kubelet: () => KubeletClientOptions): readonly SubresourceHandler[] {
   return (['exec', 'attach', 'portforward'] as const).map((subresource) => ({
     group: '',
     plural: 'pods',
     subresource,
     verbs: ['get', 'create'],
     handle: async (request, _, context) => {
-      await locate(request, context, subresource, kubelet)
+      await locate(request, context, subresource, kubelet())
       throw badRequest('Upgrade request required')
     },
     upgrade: async (request, socket, head, context) => {
       await requireCreate(request, context)
-      const { backend, path } = await locate(request, context, subresource, kubelet)
+      const { backend, path } = await locate(request, context, subresource, kubelet())
       await tunnel({ request, socket, head, backend, path })
     },
   }))

@@ -22,7 +22,7 @@ import {
 import { relay } from './relay.ts'
 import type { SubresourceContext, SubresourceHandler } from './subresource.ts'
 
-type Options = { readonly kubelet: KubeletClientOptions; readonly random: () => number }
+type Options = { readonly kubelet: () => KubeletClientOptions; readonly random: () => number }
 
 /** OPTIONS and other methods have no verb of the API; as upstream, only who may do everything may send them. */
 const verbs = ['get', 'create', 'update', 'patch', 'delete', '']
@@ -97,10 +97,10 @@ function endpointOf(
 
 /** Without a port, or with the kubelet's own, the kubelet is meant, and it gets our certificate. */
 function nodeTarget(target: ProxyName, { reader }: SubresourceContext, { kubelet }: Options): Backend {
-  const backend = nodeBackend(reader, target.name, kubelet)
+  const backend = nodeBackend(reader, target.name, kubelet())
   if (target.port === '' || Number(target.port) === backend.port) return backend
   const node = read(reader, kinds.nodes, '', target.name)
-  return node === undefined ? backend : plain(nodePortAddress(node, target, kubelet.preferredAddressTypes))
+  return node === undefined ? backend : plain(nodePortAddress(node, target, kubelet().preferredAddressTypes))
 }
 
 function plain({ scheme, host, port }: ProxyAddress): Backend {
