@@ -14,6 +14,9 @@ const programs = [
   'cni',
 ].filter((name) => existsSync(`${name}/main.ts`))
 const local = existsSync('deploy/local/main.ts') ? { local: 'deploy/local/main.ts' } : {}
+const plane = existsSync('test/fixtures/run-control-plane.ts')
+  ? { 'control-plane': 'test/fixtures/run-control-plane.ts' }
+  : {}
 const benches = existsSync('test/bench')
   ? Object.fromEntries(
       readdirSync('test/bench', { withFileTypes: true })
