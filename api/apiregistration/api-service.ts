@@ -23,6 +23,7 @@ export const apiServices = defineResource<APIService>({
     if (backend === undefined) return service
     return { ...service, spec: { ...service.spec, service: { ...backend, port: backend.port ?? 443 } } }
   },
+  prepareForCreate: (service) => ({ ...service, status: initialStatus(service) }),
   validate: validateApiService,
   validateUpdate: validateApiService,
   columns: [
@@ -34,6 +35,15 @@ export const apiServices = defineResource<APIService>({
     ageColumn,
   ],
 })
+
+/** What this server serves itself is there from the start. Source: `NewLocalAvailableAPIServiceCondition`. */
+function initialStatus({ metadata, spec }: APIService): NonNullable<APIService['status']> {
+  if (spec.service !== undefined) return {}
+  const words = { reason: 'Local', message: 'Local APIServices are always available' }
+  return {
+    conditions: [{ type: 'Available', status: 'True', ...words, lastTransitionTime: metadata.creationTimestamp }],
+  }
+}
 
 function available({ status }: APIService): string {
   const condition = findCondition(status?.conditions, 'Available')

@@ -6,6 +6,7 @@
  *              └──▶ settle() later:  conditions (status.ts), clean-up
  */
 import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from '../../api/apiextensions/v1.ts'
+import type { APIService } from '../../api/apiregistration/v1.ts'
 import { factsOf } from '../../api/facts/resources.ts'
 import { sameJson } from '../../api/meta/causes.ts'
 import type { ApiObject, Resource } from '../../api/resource.ts'
@@ -22,6 +23,7 @@ import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import type { Store } from '../registry/store.ts'
 import type { WatchCache } from '../storage/watch-cache.ts'
 import type { SubresourceHandler } from '../subresources/subresource.ts'
+import { apiServiceFacts, applyApiService, planApiServices } from './api-services.ts'
 import { webhookConversion } from './conversion.ts'
 import { type CustomVersion, customPrefix, customVersions } from './resource.ts'
 import { customScaleHandler } from './scale.ts'
@@ -78,18 +80,17 @@ class Follower {
 
   async run(signal: AbortSignal): Promise<void> {
     const { caches, clock, logger } = this.#options
-    const cache = caches.cache(crdFacts.storagePrefix ?? '')
-    const onChange = (): void => {
-      this.#serve()
+    const look = (): void => {
       this.#dirty = true
       this.#wake()
     }
-    const stop = cache.observe({
-      onEvent: () => {},
-      onBatchEnd: onChange,
-      onReset: onChange,
-      onBookmark: () => {},
-    })
+    const onChange = (): void => {
+      this.#serve()
+      look()
+    }
+    const follow = (prefix: string, onBatchEnd: () => void): (() => void) =>
+      caches.cache(prefix).observe({ onEvent: () => {}, onBatchEnd, onReset: onBatchEnd, onBookmark: () => {} })
+    const stops = [follow(crdFacts.storagePrefix ?? '', onChange), follow(apiServiceFacts.storagePrefix ?? '', look)]
     signal.addEventListener('abort', () => this.#wake(), { once: true })
     try {
       while (!signal.aborted) {
@@ -107,7 +108,7 @@ class Follower {
         }
       }
     } finally {
-      stop()
+      for (const stop of stops) stop()
     }
   }
 
@@ -204,6 +205,14 @@ class Follower {
       this.#dirty = true
       return
     }
+    await this.#register(all, signal)
+  }
+
+  /** The APIServices of custom groups. */
+  async #register(definitions: readonly Crd[], signal: AbortSignal): Promise<void> {
+    const { reader, store } = this.#options
+    const services = reader.list(apiServiceFacts) as unknown as readonly APIService[]
+    for (const action of planApiServices(definitions, services)) await applyApiService(store, action, signal)
   }
 
   async #update(name: string, subresource: string, change: (crd: Crd) => Crd, signal: AbortSignal): Promise<void> {

@@ -8,6 +8,8 @@ import { findFirst, parseJsonPath } from '../../apimachinery/json-path.ts'
 import { isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { compileCustom, customDefinition } from '../../apimachinery/schema/custom.ts'
 import type { Schemas, Struct } from '../../apimachinery/schema/schema.ts'
+import { forbidden } from '../../apimachinery/status.ts'
+import { byVersionPriority } from '../registry/resource-registry.ts'
 import { columnsOf } from './columns.ts'
 import type { Convert } from './conversion.ts'
 import type { ScalePaths } from './scale.ts'
@@ -40,7 +42,7 @@ export function customPrefix({ spec }: CustomResourceDefinition): string {
 }
 
 const objectVerbs = ['get', 'patch', 'update']
-const verbsOfTerminating = ['delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
+const verbsOfTerminating = ['delete', 'deletecollection', 'get', 'list', 'watch']
 
 function factsOf(crd: CustomResourceDefinition, version: CustomResourceDefinitionVersion): ResourceFacts {
   const { spec, metadata, status } = crd
@@ -99,7 +101,8 @@ function customVersion(
     ...(version.subresources?.status === undefined ? { prepareForUpdate: bumpOnAnyChange } : {}),
     columns: columnsOf(version.additionalPrinterColumns),
     ...selectable(version),
-    ...(version.deprecated === true ? { deprecation: deprecationOf(facts, version) } : {}),
+    ...(crd.metadata.deletionTimestamp === undefined ? {} : { prepareForCreate: refuseNew(facts) }),
+    ...(version.deprecated === true ? { deprecation: deprecationOf(facts, version, crd) } : {}),
     storedAs: {
       facts: storage,
       definition: customDefinition(storage),
@@ -111,11 +114,26 @@ function customVersion(
   return { resource, struct, served: version.served, scale }
 }
 
+/** Nothing new comes to a definition that goes. Source: `forbidCreateAdmission`. */
+function refuseNew(facts: ResourceFacts): (object: ApiObject) => never {
+  return ({ metadata }) => {
+    throw forbidden(facts, metadata.name, 'create not allowed while custom resource definition is terminating')
+  }
+}
+
+/** Without words of its own, names the newest version that is not older, served and not deprecated. */
 function deprecationOf(
   { group, version, kind }: ResourceFacts,
   { deprecationWarning }: CustomResourceDefinitionVersion,
+  { spec }: CustomResourceDefinition,
 ): string {
-  return deprecationWarning ?? `${group}/${version} ${kind} is deprecated`
+  if (deprecationWarning !== undefined) return deprecationWarning
+  const [better] = spec.versions
+    .filter(({ served, deprecated, name }) => served && deprecated !== true && byVersionPriority(name, version) < 0)
+    .map(({ name }) => name)
+    .toSorted(byVersionPriority)
+  const use = better === undefined ? '' : `; use ${group}/${better} ${kind}`
+  return `${group}/${version} ${kind} is deprecated${use}`
 }
 
 function withVersion(object: ApiObject, { group, version }: ResourceFacts): ApiObject {

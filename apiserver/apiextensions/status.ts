@@ -2,13 +2,15 @@
  * The status that a CustomResourceDefinition should have. Pure.
  * Source: apiextensions-apiserver `pkg/controller/status`, `establish`, `apiapproval`.
  */
+import { isCaBundle } from '../../api/apiextensions/conversion.ts'
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionCondition,
   CustomResourceDefinitionNames,
 } from '../../api/apiextensions/v1.ts'
+import { approvalOf } from '../../api/apiextensions/validation.ts'
 import { sameJson } from '../../api/meta/causes.ts'
-import { findCondition, isConditionTrue, setCondition } from '../../apimachinery/conditions.ts'
+import { findCondition, isConditionTrue, removeCondition, setCondition } from '../../apimachinery/conditions.ts'
 import { goQuote } from '../../apimachinery/field-errors.ts'
 
 type Crd = CustomResourceDefinition
@@ -18,7 +20,8 @@ type Status = Crd['status']
 export function nextStatus(crd: Crd, others: readonly Crd[], time: string): Status {
   const named = sameJson(crd.spec.names, crd.status.acceptedNames) ? crd.status : acceptNames(crd, others, time)
   const approved = withApproval({ ...crd, status: named }, time)
-  return withEstablished({ ...crd, status: approved }, time)
+  const structured = withStructure({ ...crd, status: approved }, time)
+  return withEstablished({ ...crd, status: structured }, time)
 }
 
 /** Whether requests for its objects are answered. */
@@ -96,34 +99,49 @@ function withCondition(
 }
 
 /** Once established, always established. */
-function withEstablished({ status }: Crd, time: string): Status {
+function withEstablished({ spec, status }: Crd, time: string): Status {
   const { conditions } = status
   if (isConditionTrue(conditions, 'Established') || findCondition(conditions, 'NamesAccepted') === undefined)
     return status
-  const condition = isConditionTrue(conditions, 'NamesAccepted')
-    ? { status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
-    : { status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' }
+  const condition = !isConditionTrue(conditions, 'NamesAccepted')
+    ? { status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' }
+    : hasBadBundle(spec)
+      ? { status: 'False', reason: 'InvalidCABundle', message: 'The conversion webhook CABundle is invalid' }
+      : { status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
   return { ...status, conditions: withCondition(conditions, { type: 'Established', ...condition }, time) }
 }
 
-const approvalAnnotation = 'api-approved.kubernetes.io'
-const see = 'see https://github.com/kubernetes/enhancements/pull/1111'
-
-function withApproval({ spec, metadata, status }: Crd, time: string): Status {
-  if (!/(^|\.)(k8s\.io|kubernetes\.io)$/.test(spec.group)) return status
-  const condition = approvalOf(metadata.annotations?.[approvalAnnotation])
-  const type = 'KubernetesAPIApprovalPolicyConformant'
-  return { ...status, conditions: withCondition(status.conditions, { type, ...condition }, time) }
+function hasBadBundle({ conversion }: Crd['spec']): boolean {
+  const bundle = conversion?.webhook?.clientConfig?.caBundle ?? ''
+  return bundle !== '' && !isCaBundle(bundle)
 }
 
-function approvalOf(value: string | undefined): Omit<CustomResourceDefinitionCondition, 'type'> {
-  if (value === undefined || value === '') {
-    const message = `protected groups must have approval annotation "${approvalAnnotation}", ${see}`
-    return { status: 'False', reason: 'MissingAnnotation', message }
+const approvalReasons = {
+  missing: 'MissingAnnotation',
+  bypassed: 'UnapprovedAnnotation',
+  approved: 'ApprovedAnnotation',
+  invalid: 'InvalidAnnotation',
+} as const
+
+function withApproval(crd: Crd, time: string): Status {
+  const approval = approvalOf(crd)
+  if (approval === undefined) return crd.status
+  const condition = {
+    type: 'KubernetesAPIApprovalPolicyConformant',
+    status: approval.state === 'approved' ? 'True' : 'False',
+    reason: approvalReasons[approval.state],
+    message: approval.reason,
   }
-  if (value.startsWith('unapproved'))
-    return { status: 'False', reason: 'UnapprovedAnnotation', message: `not approved: ${goQuote(value)}` }
-  if (URL.canParse(value)) return { status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${value}` }
-  const message = `protected groups must have approval annotation "${approvalAnnotation}" with either a URL or a reason starting with "unapproved", ${see}`
-  return { status: 'False', reason: 'InvalidAnnotation', message }
+  return { ...crd.status, conditions: withCondition(crd.status.conditions, condition, time) }
+}
+
+/** Definitions of old may keep all unknown fields; every other has a structural schema, or it would have been refused. */
+function withStructure({ spec, status }: Crd, time: string): Status {
+  const type = 'NonStructuralSchema'
+  if (spec.preserveUnknownFields !== true) {
+    return { ...status, conditions: removeCondition(status.conditions, type) }
+  }
+  const message = 'spec.preserveUnknownFields: Invalid value: true: must be false'
+  const condition = { type, status: 'True', reason: 'Violations', message }
+  return { ...status, conditions: withCondition(status.conditions, condition, time) }
 }

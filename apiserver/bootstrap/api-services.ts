@@ -33,9 +33,10 @@ const versionPriority = 15
 
 export type ApiServiceObject = BootstrapObject & { readonly status: object }
 
-/** The objects, and the status that goes with them. Pure. */
+/** The objects of built-in groups, and the status that goes with them; those of custom kinds come and go with them. Pure. */
 export function apiServices(groups: readonly ServedGroup[], time: string): readonly ApiServiceObject[] {
-  return groups.flatMap(({ group, versions }) =>
+  const builtIn = groups.filter(({ group }) => Object.hasOwn(groupPriorities, group))
+  return builtIn.flatMap(({ group, versions }) =>
     versions.map((version, index) => ({
       group: 'apiregistration.k8s.io',
       plural: 'apiservices',
