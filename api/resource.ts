@@ -87,6 +87,8 @@ export type Resource<T extends ApiObject = ApiObject> = {
   readonly validateName?: (name: string) => readonly string[]
   /** Columns after or instead of Name and Age; absent: Name and Age. */
   readonly columns?: readonly Column<T>[]
+  /** The order of rows in tables; absent: the order of the list. */
+  readonly tableOrder?: (a: T, b: T) => number
   /** Field selectors besides `metadata.name` and `metadata.namespace`. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
   /** Kinds that are deleted in two steps. Returns the grace period to record in seconds, 0 to delete at once. */

@@ -31,6 +31,9 @@ export const flowSchemas = defineResource<FlowSchema>({
   }),
   validate: validateSchema,
   validateUpdate: validateSchema,
+  // The order in which they are tried. Source: `printFlowSchemaList`.
+  tableOrder: (a, b) =>
+    a.spec.matchingPrecedence - b.spec.matchingPrecedence || (a.metadata.name < b.metadata.name ? -1 : 1),
   validateStatusUpdate: ({ status }) => validateConditions(status),
   columns: [
     nameColumn,

@@ -56,6 +56,10 @@ test('GET flowschemas shows what upstream ships, and says of each that its level
   await eventually('all conditions', isComplete)
   const levels = await api.send(`${group}/prioritylevelconfigurations`)
   expect(levels.json.items.length).toBe(8)
+  const accept = 'application/json;as=Table;g=meta.k8s.io;v=v1'
+  const table = await api.send(`${group}/flowschemas`, { headers: { accept } })
+  const rows: { readonly cells: readonly unknown[] }[] = table.json.rows
+  expect(rows.map(({ cells }) => cells[0]).slice(0, 3)).toEqual(['exempt', 'probes', 'system-leader-election'])
 })
 
 test('GET of anything says by which schema and level it was served, by uid', async () => {

@@ -44,12 +44,13 @@ export function tableOf(
   { includeObject, nowMs, metaVersion, withoutColumns }: TableOptions,
 ): object {
   const columns = columnsOf(resource)
+  const ordered = resource.tableOrder === undefined ? objects : objects.toSorted(resource.tableOrder)
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${metaVersion}`,
     metadata: meta,
     columnDefinitions: withoutColumns === true ? [] : columnDefinitions(resource),
-    rows: objects.map((object) => ({
+    rows: ordered.map((object) => ({
       cells: columns.map(({ cell }) => cell(object, nowMs)),
       object:
         includeObject === 'None' ? null : includeObject === 'Object' ? object : partialObject(object, metaVersion),
