@@ -37,6 +37,7 @@ await build({
     ...Object.fromEntries(programs.map((name) => [name, `${name}/main.ts`])),
     ...local,
     ...workers,
+    ...plane,
     ...benches,
   },
   outdir: 'dist',
