@@ -10,6 +10,8 @@ export type HttpOptions = {
   readonly address: string
   readonly port: number
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
+  /** Asks clients for certificates, and says whom to believe, now and later; without it nobody is asked. */
+  readonly clientAuthorities?: (apply: (pem: string) => void, signal: AbortSignal) => Promise<void>
   readonly handler: (request: IncomingMessage, response: ServerResponse) => Promise<void>
   /** Told the port once the server listens; port 0 picks a free one. */
   readonly onListening?: (port: number) => void
@@ -23,10 +25,20 @@ export async function serveHttp(options: HttpOptions, signal: AbortSignal): Prom
       response.end(error instanceof Error ? error.message : String(error))
     })
   }
-  const server = options.tls === undefined ? createServer(handle) : createTlsServer({ ...options.tls }, handle)
+  const { tls, clientAuthorities } = options
+  const asksClients = clientAuthorities !== undefined
+  // Strangers are let in: who they are is the handler's question.
+  const tlsOptions = { ...tls, ...(asksClients ? { requestCert: true, rejectUnauthorized: false } : {}) }
+  const server = tls === undefined ? createServer(handle) : createTlsServer(tlsOptions, handle)
   await listen(server, options.port, options.address)
   options.onListening?.((server.address() as AddressInfo).port)
-  await aborted(signal)
+  const apply = (pem: string): void => {
+    if ('setSecureContext' in server) server.setSecureContext({ ...tls, ca: pem })
+  }
+  const following = clientAuthorities?.(apply, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+  await Promise.all([aborted(signal), following])
   await close(server)
 }
 

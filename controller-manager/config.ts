@@ -1,7 +1,7 @@
 /** The flags of kube-controller-manager, by upstream's names, and the configuration they make. Pure. */
 import { defineFlags, type FlagValues } from '../component-base/flags.ts'
 
-const noCredentials = 'Accepted for compatibility: health and metrics ask for no credentials.'
+const noCredentials = 'Accepted for compatibility: the API server of --kubeconfig says who may read metrics.'
 
 export const flags = defineFlags({
   kubeconfig: { type: 'string', default: '', description: 'How to reach the API server, and as whom.' },

@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { runWithLease } from '../client/controller/leader-election.ts'
+import { followClientAuthorities } from '../client/delegation/client-authorities.ts'
+import { guarded } from '../client/delegation/guard.ts'
 import { createClient } from '../client/rest/client.ts'
 import { type ClientConfig, loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { systemClock } from '../component-base/clock.ts'
@@ -29,7 +31,7 @@ await runMain({
     const connection = await connectionOf(flags)
     const config = await readConfig(flags)
     const controllers = controllersTask(flags, config, connection, logger)
-    await runAll(signal, { 'health and metrics': diagnosticsTask(flags, logger), controllers })
+    await runAll(signal, { 'health and metrics': diagnosticsTask(flags, connection, logger), controllers })
   },
 })
 
@@ -85,14 +87,20 @@ function controllersTask(flags: Flags, config: Config, connection: ClientConfig,
   return async (signal) => await runWithLease(lease, work, signal)
 }
 
-function diagnosticsTask(flags: Flags, logger: Logger): Task {
+function diagnosticsTask(flags: Flags, connection: ClientConfig, logger: Logger): Task {
   const port = flags['secure-port']
   if (port === 0) return aborted
-  const handler = diagnosticsHandler(new HealthChecks(), createRegistry())
+  const access = { client: createClient(connection), clock: systemClock, logger }
+  const handler = guarded(diagnosticsHandler(new HealthChecks(), createRegistry()), access)
+  const clientAuthorities = async (apply: (pem: string) => void, signal: AbortSignal): Promise<void> =>
+    await followClientAuthorities(access, apply, signal)
   return async (signal) => {
     const tls = await servingKeyPair(flags)
     const onListening = (actual: number): void => logger.info('Serving health and metrics', { port: actual })
-    await serveHttp({ address: flags['bind-address'], port, tls, handler, onListening }, signal)
+    await serveHttp(
+      { address: flags['bind-address'], port, tls, clientAuthorities, handler, onListening },
+      signal,
+    ).finally(() => access.client.close())
   }
 }
 

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { followClientAuthorities } from '../client/delegation/client-authorities.ts'
+import { guarded } from '../client/delegation/guard.ts'
 import { createClient } from '../client/rest/client.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { systemClock } from '../component-base/clock.ts'
@@ -47,7 +49,9 @@ await runMain({
                     address: config.bindAddress,
                     port: config.securePort,
                     tls,
-                    handler: diagnosticsHandler(health, registry),
+                    clientAuthorities: async (apply, end) =>
+                      await followClientAuthorities({ client, clock, logger }, apply, end),
+                    handler: guarded(diagnosticsHandler(health, registry), { client, clock, logger }),
                   },
                   stop,
                 ),

@@ -1,10 +1,10 @@
-/** Who calls the kubelet: a client certificate of the cluster's authority, or a token that the API server knows. */
+/** Who calls a program: a client certificate of the cluster's authority, or a token that the API server knows. */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
-import type { Client } from '../../client/rest/client.ts'
-import { tokenReviews } from '../../client/rest/resource-refs.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import type { Client } from '../rest/client.ts'
+import { tokenReviews } from '../rest/resource-refs.ts'
 
 export type User = {
   readonly username: string
