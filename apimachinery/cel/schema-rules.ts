@@ -6,7 +6,6 @@ import { isJsonList, isJsonObject, type JsonObject } from '../json.ts'
 import { compile } from './compile.ts'
 import { estimateCost } from './cost-estimate.ts'
 import { createEnvironment, type Environment, extendEnvironment } from './environment.ts'
-import { formatIssues } from './issues.ts'
 import { authorizerLibrary } from './library/authorizer.ts'
 import { kubernetesLibraries } from './library/kubernetes.ts'
 import type { Program } from './program.ts'
@@ -84,6 +83,7 @@ function compileRule(rule: Rule, environment: Environment, type: SchemaType): Om
   const condition = compileOne(rule.rule, environment, type, celTypes.bool, {
     failed: 'compilation failed: ',
     wrongType: 'cel expression must evaluate to a bool',
+    noProgram: 'program instantiation failed: ',
   })
   if (condition.type === 'invalid') return { rule, condition, usesOldSelf: false }
   const references = [...condition.program.ast.references.values()]
@@ -92,11 +92,13 @@ function compileRule(rule: Rule, environment: Environment, type: SchemaType): Om
   const message = compileOne(rule.messageExpression, environment, type, celTypes.string, {
     failed: 'messageExpression compilation failed: ',
     wrongType: 'messageExpression must evaluate to a string',
+    noProgram: 'messageExpression instantiation failed: ',
   })
   return { rule, condition, usesOldSelf, message }
 }
 
-type Words = { readonly failed: string; readonly wrongType: string }
+/** `noProgram`: the types are right, but a literal pattern or conversion is not. */
+type Words = { readonly failed: string; readonly wrongType: string; readonly noProgram: string }
 
 function compileOne(
   source: string,
@@ -107,7 +109,10 @@ function compileOne(
 ): CompiledExpression {
   const compiled = compile(environment, source)
   if (compiled.type === 'issues') {
-    return { type: 'invalid', problem: `${words.failed}${formatIssues(source, compiled.issues)}` }
+    return {
+      type: 'invalid',
+      problem: `${compiled.stage === 'check' ? words.failed : words.noProgram}${compiled.text}`,
+    }
   }
   const { program } = compiled
   if (program.outputType.kind !== wanted.kind) return { type: 'invalid', problem: words.wrongType }
