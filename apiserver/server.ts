@@ -34,6 +34,7 @@ import { type DispatchContext, dispatch, resourceNotServed, upgradeHandler } fro
 import { ExpiredListError } from './handlers/list.ts'
 import { createOpenApiHandler } from './handlers/openapi.ts'
 import { answerPlainPath, type PlainContext } from './handlers/plain-paths.ts'
+import { registerStateMetrics } from './handlers/state-metrics.ts'
 import { subresourceBodies } from './handlers/subresource-body.ts'
 import { addServerChecks } from './health.ts'
 import { createAccessMetrics } from './http/access-metrics.ts'
@@ -108,6 +109,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   }
   const backend = { reader: core.reader, identity: access.proxyIdentity, random: options.random }
   const pipeline = createPipeline(options, core, access, health, { backend, remote, flow, metrics, audit })
+  registerStateMetrics(metrics, core.handlers, () => pipeline.longRunning())
   const serving = await servingFiles(config, access.kubernetesServiceIp, clock)
   const transport = await startTransport({
     address: config.flags['bind-address'],
@@ -297,6 +299,7 @@ function createCore({ clock, logger, random, config }: ApiServerOptions, storage
   return {
     customResources,
     handlers: {
+      watchEvents: new Map(),
       resources,
       schemas,
       storage,

@@ -17,6 +17,8 @@ export type HandlerContext = {
   readonly store: Store
   readonly clock: Clock
   readonly random: () => number
+  /** Events that watches have sent, by kind, for metrics. */
+  readonly watchEvents: Map<Resource, number>
   /** Source: `--min-request-timeout`. */
   readonly shortestWatchSeconds: number
 }

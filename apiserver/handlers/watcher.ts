@@ -147,8 +147,9 @@ export class Watcher {
   }
 
   #send(type: ChangeType, entry: CacheEntry): void {
-    const { resource, transform, stream, framing } = this.#options
+    const { resource, transform, stream, framing, context } = this.#options
     const view = entry.view(resource)
+    context.watchEvents.set(resource, (context.watchEvents.get(resource) ?? 0) + 1)
     stream.add(transform === 'none' ? framing.shared(type, view) : this.#transformed(type, view.object))
   }
 

@@ -61,7 +61,13 @@ const maxInFlight = 5_000
 /** How often requests are looked at that take too long. */
 const timeoutsEveryMs = 250
 
-type InFlight = { readonly startedMs: number; readonly abort: AbortController; timeoutMs: number; giveUp?: () => void }
+type InFlight = {
+  readonly startedMs: number
+  readonly abort: AbortController
+  readonly info: RequestInfo
+  timeoutMs: number
+  giveUp?: () => void
+}
 
 /** Runs requests; `stop` aborts those under way, watches first. */
 export class Pipeline {
@@ -77,6 +83,11 @@ export class Pipeline {
 
   get inFlight(): number {
     return this.#short.size
+  }
+
+  /** Watches and upgraded connections of the moment, for metrics. */
+  longRunning(): readonly RequestInfo[] {
+    return [...this.#long].map(({ info }) => info)
   }
 
   /** Ends requests that take too long. */
@@ -127,7 +138,7 @@ export class Pipeline {
     const incoming = incomingOf(raw, warnings)
     const info = parseRequestInfo(incoming.method, incoming.url)
     const abort = new AbortController()
-    const flight: InFlight = { startedMs, abort, timeoutMs: this.#options.requestTimeoutMs }
+    const flight: InFlight = { startedMs, abort, info, timeoutMs: this.#options.requestTimeoutMs }
     const flights = isLongRunning(info) ? this.#long : this.#short
     flights.add(flight)
     const auditId = auditIdOf(incoming)
@@ -175,7 +186,7 @@ export class Pipeline {
     const incoming = incomingOf(raw, warnings)
     const info = parseRequestInfo(incoming.method, incoming.url)
     const abort = new AbortController()
-    const flight = { startedMs: this.#options.clock.now(), abort, timeoutMs: 0 }
+    const flight = { startedMs: this.#options.clock.now(), abort, info, timeoutMs: 0 }
     this.#long.add(flight)
     const receivedMs = flight.startedMs
     const start = { incoming, info, auditId: auditIdOf(incoming), receivedMs, isLongRunning: true }

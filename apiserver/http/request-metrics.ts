@@ -45,11 +45,13 @@ const verbNames: Readonly<Record<string, string>> = {
   deletecollection: 'DELETECOLLECTION',
 }
 
-function verbOf({ verb }: RequestInfo): string {
+/** A request's verb as metrics name it. */
+export function verbOf({ verb }: RequestInfo): string {
   return verbNames[verb] ?? verb.toUpperCase()
 }
 
-function scopeOf({ isResourceRequest, name, namespace }: RequestInfo): string {
+/** `cluster`, `namespace` or `resource`. */
+export function scopeOf({ isResourceRequest, name, namespace }: RequestInfo): string {
   if (!isResourceRequest) return ''
   if (name !== '') return 'resource'
   return namespace === '' ? 'cluster' : 'namespace'
