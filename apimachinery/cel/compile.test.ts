@@ -210,9 +210,9 @@ describe('compile', () => {
         const { value } = compiled.program.run(variables, { costLimit: 1000 })
         expect(value).not.toBe(undefined)
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
-  })
+  }, 30_000)
 
   test.each([
     ['brackets', '['.repeat(50_000)],

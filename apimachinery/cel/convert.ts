@@ -54,9 +54,9 @@ function decodeUtf8(bytes: Uint8Array): string {
 export function toInt(value: CelValue): bigint {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number') return doubleToInt(value)
-  if (typeof value === 'string' && /^[+-]?\d+$/.test(value)) {
-    const parsed = BigInt(value.replace(/^\+/, ''))
-    if (isInt(parsed)) return parsed
+  if (typeof value === 'string') {
+    const parsed = parseWhole(value)
+    if (parsed !== undefined && isInt(parsed)) return parsed
   }
   if (isKind(value, 'uint')) {
     if (!isInt(value.value)) throw new CelError('integer overflow')
@@ -65,6 +65,16 @@ export function toInt(value: CelValue): bigint {
   if (isKind(value, 'timestamp')) return BigInt(value.seconds)
   if (isKind(value, 'duration')) return value.nanos
   throw conversionError(value, 'int')
+}
+
+const whole = /^([+-]?)0*(\d{1,20})$/
+
+/** A whole number that may fit into 64 bits; longer texts are not read, which would take long. */
+function parseWhole(text: string): bigint | undefined {
+  const match = whole.exec(text)
+  if (match === null) return undefined
+  const value = BigInt(match[2] ?? '0')
+  return match[1] === '-' ? -value : value
 }
 
 /** The ends of the range are refused too: a double cannot tell them from what lies beyond. */
@@ -84,9 +94,9 @@ export function toUint(value: CelValue): CelValue {
     if (!(value >= 0 && value < 2 ** 64)) throw new CelError('unsigned integer overflow')
     return uint(BigInt(Math.trunc(value)))
   }
-  if (typeof value === 'string' && /^\d+$/.test(value)) {
-    const parsed = BigInt(value)
-    if (isUint(parsed)) return uint(parsed)
+  if (typeof value === 'string' && /^\d/.test(value)) {
+    const parsed = parseWhole(value)
+    if (parsed !== undefined && isUint(parsed)) return uint(parsed)
   }
   throw conversionError(value, 'uint')
 }

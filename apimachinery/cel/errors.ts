@@ -24,6 +24,15 @@ export class CostLimitError extends Error {
   }
 }
 
+/** The evaluation was told to stop; nothing in the expression can absorb this. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError'
+
+  constructor() {
+    super('operation interrupted')
+  }
+}
+
 /** No overload of a function takes these values. */
 export function noSuchOverload(): CelError {
   return new CelError('no such overload')

@@ -18,6 +18,8 @@ export type Frame = {
   /** Variables of comprehensions, by number. */
   readonly locals: Slot[]
   readonly costLimit: number
+  /** Asked now and then in loops; true ends the evaluation. */
+  readonly interrupted: (() => boolean) | undefined
   cost: number
   error: CelError | undefined
 }
@@ -51,4 +53,17 @@ export function readSlot(frame: Frame, slot: Slot): CelValue | undefined {
 /** What to put into a slot: the value, or the error that stands for it. */
 export function toSlot(frame: Frame, value: CelValue | undefined): Slot {
   return value === undefined ? frame.error : value
+}
+
+/** What an evaluation may be told. */
+export type EvaluateOptions = {
+  /** The evaluation stops with `CostLimitError` once it has cost more. */
+  readonly costLimit?: number
+  /** Asked every few rounds of a loop; true stops the evaluation with `InterruptedError`. Costs do not bound the time exactly. */
+  readonly interrupted?: () => boolean
+}
+
+/** The frame of a new evaluation. */
+export function newFrame(variables: Variables, { costLimit = Infinity, interrupted }: EvaluateOptions): Frame {
+  return { variables, globals: [], locals: [], costLimit, interrupted, cost: 0, error: undefined }
 }

@@ -1,9 +1,9 @@
 /** Arithmetic and membership on values of any kind. Errors are cel-go's. Source: cel-go `common/types`. */
 import { equals } from './equality.ts'
-import { CelError, noSuchOverload } from './errors.ts'
+import { CelError, CostLimitError, noSuchOverload } from './errors.ts'
 import { isInt, isUint, minInt } from './numbers.ts'
 import { addDuration, checkedDuration, timeBetween } from './time-values.ts'
-import { type CelValue, duration, GrowingList, isKind, itemsOf, type ListValue, listValue, uint } from './values.ts'
+import { type CelValue, concatenated, duration, GrowingList, isKind, type ListValue, uint } from './values.ts'
 
 /** An operator with two operands. */
 export type BinaryOperator = (a: CelValue, b: CelValue) => CelValue
@@ -37,7 +37,7 @@ const modders = new Set(['bigint', 'uint'])
 /** `a + b`. */
 export const add: BinaryOperator = (a, b) => {
   if (typeof a === 'bigint' && typeof b === 'bigint') return checkedInt(a + b)
-  if (typeof a === 'string' && typeof b === 'string') return a + b
+  if (typeof a === 'string' && typeof b === 'string') return join(a, b)
   if (typeof a === 'number' && typeof b === 'number') return a + b
   if (typeof a === 'object' && typeof b === 'object' && a !== null && b !== null) {
     const sum = addObjects(a, b)
@@ -46,8 +46,24 @@ export const add: BinaryOperator = (a, b) => {
   throw refuse(a, '_+_', adders)
 }
 
+/**
+ * Longest text, bytes or list that `+` makes. Costs do not bound it: the sum of two `dyn` values costs 1, and `optMap` can double
+ * a value at every level.
+ */
+const maxSize = 2 ** 24
+
+function join(a: string, b: string): string {
+  if (a.length + b.length > maxSize) throw new CostLimitError()
+  return a + b
+}
+
+function joinBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length + b.length > maxSize) throw new CostLimitError()
+  return Buffer.concat([a, b])
+}
+
 function addObjects(a: Extract<CelValue, object>, b: Extract<CelValue, object>): CelValue | undefined {
-  if (a instanceof Uint8Array) return b instanceof Uint8Array ? Buffer.concat([a, b]) : undefined
+  if (a instanceof Uint8Array) return b instanceof Uint8Array ? joinBytes(a, b) : undefined
   if (b instanceof Uint8Array) return undefined
   switch (a.kind) {
     case 'list':
@@ -66,9 +82,9 @@ function addObjects(a: Extract<CelValue, object>, b: Extract<CelValue, object>):
 
 function concatenate(a: ListValue, b: ListValue): ListValue {
   if (a instanceof GrowingList) return a.append(b)
-  if (a.concat !== undefined) return a.concat(b)
-  if (a.size === 0) return b
-  return b.size === 0 ? a : listValue([...itemsOf(a), ...itemsOf(b)])
+  const sum = a.concat === undefined ? concatenated(a, b) : a.concat(b)
+  if (sum.size > maxSize) throw new CostLimitError()
+  return sum
 }
 
 /** `a - b`. */

@@ -1,6 +1,6 @@
 /** Loops: what the macros expand to. The accumulator gets its first value when it is first read. */
 import type { ComprehensionExpression } from './ast.ts'
-import { CelError } from './errors.ts'
+import { CelError, InterruptedError } from './errors.ts'
 import { type Evaluate, type Frame, fail, type Slot, toSlot } from './frame.ts'
 import type { Node, Planner } from './plan.ts'
 import { type CelValue, GrowingList, listValue } from './values.ts'
@@ -64,13 +64,15 @@ function iterate(frame: Frame, range: CelValue, loop: Loop): CelError | undefine
     if (range.kind === 'list') {
       const two = loop.slots.second !== undefined
       for (let i = 0; i < range.size; i++) {
+        if (i % roundsBetweenQuestions === 0) mayGoOn(frame)
         const item = attempt(() => range.get(i))
         if (!turn(frame, loop, two ? BigInt(i) : item, item)) break
       }
       return undefined
     }
     if (range.kind === 'map') {
-      for (const key of range.keys()) {
+      for (const [i, key] of range.keys().entries()) {
+        if (i % roundsBetweenQuestions === 0) mayGoOn(frame)
         const item = loop.slots.second === undefined ? undefined : attempt(() => range.find(key) ?? null)
         if (!turn(frame, loop, key, item)) break
       }
@@ -83,6 +85,13 @@ function iterate(frame: Frame, range: CelValue, loop: Loop): CelError | undefine
       ? `got '${type}', expected iterable type`
       : `unsupported comprehension range type: ${type}`,
   )
+}
+
+/** Upstream asks every hundred rounds; one round here may be slower. */
+const roundsBetweenQuestions = 16
+
+function mayGoOn(frame: Frame): void {
+  if (frame.interrupted?.() === true) throw new InterruptedError()
 }
 
 function attempt(get: () => CelValue): Slot {

@@ -2,7 +2,7 @@
 import type { CheckedExpression, Expression, StructField } from './ast.ts'
 import type { Environment } from './environment.ts'
 import { CelError } from './errors.ts'
-import { type Evaluate, type Frame, fail, failWith, spend } from './frame.ts'
+import { type Evaluate, type Frame, fail, failWith, newFrame, spend } from './frame.ts'
 import { formatKey } from './look-up.ts'
 import type { ObjectType } from './object-type.ts'
 import { constantNode, type Node, type Planner, Scope } from './plan.ts'
@@ -91,7 +91,7 @@ function evaluateItems(frame: Frame, elements: readonly Node[], optional: Readon
 /** A literal of literals is one value, and costs nothing. */
 function foldConstants(node: Node, parts: readonly Node[]): Node {
   if (!parts.every((part) => part.constant !== undefined)) return node
-  const frame: Frame = { variables: {}, globals: [], locals: [], costLimit: Infinity, cost: 0, error: undefined }
+  const frame = newFrame({}, {})
   const value = node.evaluate(frame)
   return value === undefined ? node : constantNode(value)
 }

@@ -1,18 +1,13 @@
 /** A compiled expression: closures made once, run many times. */
 import type { CheckedExpression } from './ast.ts'
 import { CelError } from './errors.ts'
-import type { Frame, Variables } from './frame.ts'
+import { type EvaluateOptions, newFrame, type Variables } from './frame.ts'
 import type { Planned } from './planner.ts'
 import type { CelType } from './types.ts'
 import type { CelValue } from './values.ts'
 
 /** Values of the variables; a function is called at the first use and its value is kept for that evaluation. */
 export type Activation = Variables
-
-export type EvaluateOptions = {
-  /** The evaluation stops with `CostLimitError` once it has cost more. */
-  readonly costLimit?: number
-}
 
 /** What an evaluation came to. */
 export type Evaluation = { readonly value: CelValue; readonly cost: number }
@@ -24,25 +19,24 @@ export type Outcome = { readonly value: CelValue | CelError; readonly cost: numb
 export type Program = {
   readonly outputType: CelType
   readonly ast: CheckedExpression
-  /** Throws `CelError` when the value is an error, `CostLimitError` when the limit is exceeded. */
+  /** Throws `CelError` when the value is an error, `CostLimitError` or `InterruptedError` when it was stopped. */
   readonly evaluate: (variables: Activation, options?: EvaluateOptions) => Evaluation
-  /** As `evaluate`, but an error is a value; only `CostLimitError` is thrown. */
+  /** As `evaluate`, but an error is a value; only `CostLimitError` and `InterruptedError` are thrown. */
   readonly run: (variables: Activation, options?: EvaluateOptions) => Outcome
 }
 
 /** A program of a planned expression. */
 export function programOf(ast: CheckedExpression, outputType: CelType, planned: Planned): Program {
-  const run = (variables: Activation, options?: EvaluateOptions): Outcome => {
-    const frame: Frame = {
-      variables,
-      globals: [],
-      locals: [],
-      costLimit: options?.costLimit ?? Infinity,
-      cost: 0,
-      error: undefined,
+  const run = (variables: Activation, options: EvaluateOptions = {}): Outcome => {
+    const frame = newFrame(variables, options)
+    try {
+      const value = planned.evaluate(frame)
+      return { value: value === undefined ? (frame.error ?? new CelError('no value')) : value, cost: frame.cost }
+    } catch (error) {
+      // Values may be nested deeper than recursion can follow. Upstream calls what should not happen an internal error, too.
+      if (!(error instanceof RangeError)) throw error
+      return { value: new CelError(`internal error: ${error.message}`), cost: frame.cost }
     }
-    const value = planned.evaluate(frame)
-    return { value: value === undefined ? (frame.error ?? new CelError('no value')) : value, cost: frame.cost }
   }
   return {
     outputType,

@@ -98,7 +98,8 @@ const unitNanos: Readonly<Record<string, bigint>> = {
   h: 3600n * nanosPerSecond,
 }
 
-const durationPart = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y
+/** More digits fit into no duration and would take long to read. */
+const durationPart = /0*(\d{0,20})(?:\.(\d{0,20})\d*)?(ns|us|µs|μs|ms|s|m|h)/y
 
 /** Go's notation: `1h30m`, `-1.5s`, `300ms`; `undefined` when it is none. */
 export function parseDuration(text: string): Duration | undefined {
@@ -114,7 +115,7 @@ export function parseDuration(text: string): Duration | undefined {
     if (match === null) return undefined
     const [all, whole = '', part = '', unit = ''] = match
     const nanos = unitNanos[unit]
-    if (nanos === undefined || (whole === '' && part === '')) return undefined
+    if (nanos === undefined || !/^\.?\d/.test(all) || /^\.\D/.test(all)) return undefined
     total += BigInt(whole || '0') * nanos + (BigInt(part || '0') * nanos) / 10n ** BigInt(part.length)
     if (!isInt(-total)) return undefined
     at += all.length

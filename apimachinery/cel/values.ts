@@ -137,6 +137,31 @@ export function listValue(items: readonly CelValue[]): ListValue {
   return new ArrayList(items)
 }
 
+/** Two lists one after the other; nothing is copied, because a sum of lists costs the same whatever their sizes. */
+class ConcatenatedList implements ListValue {
+  readonly kind = 'list'
+  readonly size: number
+  readonly #first: ListValue
+  readonly #second: ListValue
+
+  constructor(first: ListValue, second: ListValue) {
+    this.#first = first
+    this.#second = second
+    this.size = first.size + second.size
+  }
+
+  get(index: number): CelValue {
+    const rest = index - this.#first.size
+    return rest < 0 ? this.#first.get(index) : this.#second.get(rest)
+  }
+}
+
+/** The list of the items of both. */
+export function concatenated(first: ListValue, second: ListValue): ListValue {
+  if (first.size === 0) return second
+  return second.size === 0 ? first : new ConcatenatedList(first, second)
+}
+
 /** The items of a list as an array. */
 export function itemsOf(list: ListValue): readonly CelValue[] {
   return list instanceof ArrayList ? list.items : Array.from({ length: list.size }, (_, i) => list.get(i))
