@@ -32,6 +32,7 @@ import { startReplicaSetController } from './replicaset/controller.ts'
 import { startReplicationControllerController } from './replicationcontroller/controller.ts'
 import { startResourceQuotaController } from './resource-quota/controller.ts'
 import { startRootCaController } from './root-ca/controller.ts'
+import { startServiceCidrController } from './service-cidr/controller.ts'
 import { startServiceAccountController } from './serviceaccount/controller.ts'
 import { startServiceAccountTokenController } from './serviceaccount-token/controller.ts'
 import { startStatefulSetController } from './statefulset/controller.ts'
@@ -158,6 +159,12 @@ const registrations: readonly Registration[] = [
     alias: 'clusterrole-aggregation',
     serviceAccount: 'clusterrole-aggregation-controller',
     start: startClusterRoleAggregationController,
+  },
+  {
+    name: 'service-cidr-controller',
+    alias: 'service-cidr',
+    serviceAccount: 'service-cidrs-controller',
+    start: startServiceCidrController,
   },
   {
     name: 'ttl-after-finished-controller',

@@ -55,6 +55,14 @@ export const persistentVolumes = ref<'core.v1.PersistentVolume'>(
   'PersistentVolume',
   false,
 )
+export const serviceCidrs = ref<'networking.v1.ServiceCIDR'>(
+  'networking.k8s.io',
+  'v1',
+  'servicecidrs',
+  'ServiceCIDR',
+  false,
+)
+export const ipAddresses = ref<'networking.v1.IPAddress'>('networking.k8s.io', 'v1', 'ipaddresses', 'IPAddress', false)
 export const nodes = ref<'core.v1.Node'>('', 'v1', 'nodes', 'Node', false)
 export const namespaces = ref<'core.v1.Namespace'>('', 'v1', 'namespaces', 'Namespace', false)
 export const deployments = ref<'apps.v1.Deployment'>('apps', 'v1', 'deployments', 'Deployment')
