@@ -14,6 +14,8 @@ export type ServerState = {
 export type HealthOptions = {
   readonly caches: WatchCache
   readonly state: ServerState
+  /** Whether the objects of priority and fairness were written. */
+  readonly isConfigured: () => boolean
   readonly clock: Clock
   /** `--livez-grace-period`: how long the start may take before `/livez` says that something is wrong. */
   readonly livezGraceMs: number
@@ -36,7 +38,7 @@ const hooks = [
   ['start-service-ip-repair-controllers', 'joined'],
   ['rbac/bootstrap-roles', 'bootstrap'],
   ['scheduling/bootstrap-system-priority-classes', 'bootstrap'],
-  ['priority-and-fairness-config-producer', 'bootstrap'],
+  ['priority-and-fairness-config-producer', 'configured'],
   ['bootstrap-controller', 'joined'],
   ['start-kubernetes-service-cidr-controller', 'bootstrap'],
   ['apiservice-status-local-available-controller', 'bootstrap'],
@@ -47,7 +49,7 @@ const hooks = [
 
 /** Adds all of them. */
 export function addServerChecks(health: HealthChecks, options: HealthOptions): void {
-  const { caches, state, clock, livezGraceMs } = options
+  const { caches, state, isConfigured, clock, livezGraceMs } = options
   const startedMs = clock.now()
   const isConnected = (): string | undefined => (caches.isConnected ? undefined : 'etcd is not connected')
   health.add('ping', () => undefined)
@@ -59,6 +61,7 @@ export function addServerChecks(health: HealthChecks, options: HealthOptions): v
     caches: () => caches.isLoaded,
     bootstrap: () => state.bootstrapped,
     joined: () => state.joined,
+    configured: isConfigured,
   }
   for (const [hook, after] of hooks) {
     health.add(`poststarthook/${hook}`, (group) => {

@@ -99,14 +99,17 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   core.setAdmission(createAdmissionChain(access.plugins))
   const health = new HealthChecks()
   const state = { stopping: false, refusing: false, bootstrapped: false, joined: false }
-  addServerChecks(health, { caches: core.caches, state, clock, livezGraceMs: config.flags['livez-grace-period'] })
+  addServerChecks(health, {
+    caches: core.caches,
+    state,
+    isConfigured: () => flow.isConfigured(),
+    clock,
+    livezGraceMs: config.flags['livez-grace-period'],
+  })
   const remote = new RemoteResources()
   const metrics = createRegistry()
   const audit = await createAuditor({ ...options, flags: config.flags, metrics })
   const flow = createFlowControl({ ...core, ...core.handlers, flags: config.flags, logger })
-  for (const hook of ['config-consumer', 'config-producer', 'filter']) {
-    health.add(`poststarthook/priority-and-fairness-${hook}`, () => (flow.isConfigured() ? undefined : 'not finished'))
-  }
   const backend = { reader: core.reader, identity: access.proxyIdentity, random: options.random }
   const pipeline = createPipeline(options, core, access, health, { backend, remote, flow, metrics, audit })
   registerStateMetrics(metrics, core.handlers, () => pipeline.longRunning())

@@ -186,23 +186,30 @@ export class Pipeline {
     const incoming = incomingOf(raw, warnings)
     const info = parseRequestInfo(incoming.method, incoming.url)
     const abort = new AbortController()
-    const flight = { startedMs: this.#options.clock.now(), abort, info, timeoutMs: 0 }
+    const flight = { startedMs: this.#options.clock.now(), abort, info, timeoutMs: this.#options.requestTimeoutMs }
     this.#long.add(flight)
+    let seat: FlowSeat | undefined
     const receivedMs = flight.startedMs
     const start = { incoming, info, auditId: auditIdOf(incoming), receivedMs, isLongRunning: true }
     const trail = this.#options.audit?.begin(start)
     socket.once('close', () => {
       this.#long.delete(flight)
       trail?.completed()
+      seat?.finish()
+      seat?.ended?.()
       abort.abort(new Error('the client went away'))
     })
     socket.on('error', () => {})
     try {
       const user = await this.#identify(incoming, info, abort.signal, trail)
+      // A watch over a WebSocket begins with as much work as any other.
+      seat = await this.#seat(user, info, incoming, flight)
       await this.#authorize(user, info, incoming.url, trail)
-      await this.#options.upgrade(this.#request(raw, incoming, info, user, warnings, abort.signal, trail), socket, head)
+      const request = this.#request(raw, incoming, info, user, warnings, abort.signal, trail)
+      await this.#options.upgrade(seat === undefined ? request : { ...request, begun: seat.finish }, socket, head)
       trail?.started(101)
     } catch (error) {
+      seat?.finish()
       const status = this.#statusOf(error, incoming, trail)
       trail?.failed(status)
       trail?.started(status.code)
@@ -295,6 +302,9 @@ export class Pipeline {
 
   #statusOf(error: unknown, { method, url }: IncomingRequest, trail: AuditTrail | undefined): StatusError {
     if (error instanceof StatusError) return error
+    if (error instanceof OverloadedError) {
+      return new StatusError('TooManyRequests', error.message, { retryAfterSeconds: error.retryAfterSeconds })
+    }
     if (error instanceof UnavailableError) {
       // What etcd itself refuses (a value too large for it) has no reason of its own, as upstream.
       const isRefusal = error.message.startsWith('etcdserver:')
