@@ -23,6 +23,13 @@ const pod = (name: string, nodeName: string, spec: object) => ({
   spec: { nodeName, containers: [{ name: 'c' }], ...spec },
 })
 
+const slice = (name: string, nodeName: string) => ({
+  apiVersion: 'resource.k8s.io/v1',
+  kind: 'ResourceSlice',
+  metadata: { name },
+  spec: { nodeName },
+})
+
 async function decide(reader: ObjectReader, user: UserInfo, method: string, url: string) {
   const authorizer = createAuthorizer([createNodePlugin(reader), createRbacPlugin(reader)])
   return await authorizer.authorize({ user, info: parseRequestInfo(method, url) })
@@ -92,6 +99,8 @@ describe('createAuthorizer() for nodes', () => {
       ],
       containers: [{ name: 'c', env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'env', key: 'k' } } }] }],
     }),
+    slice('own', 'one'),
+    slice('foreign', 'two'),
     pod('b', 'two', { volumes: [{ name: 's', secret: { secretName: 'foreign' } }] }),
   ])
   const noRelation = "no relationship found between node 'one' and this object"
@@ -127,6 +136,18 @@ describe('createAuthorizer() for nodes', () => {
       'can only access node lease with the same name as the requesting node',
     ],
     ['GET', '/api/v1/services?watch=true', 'allow', ''],
+    ['GET', '/api/v1/namespaces/team/serviceaccounts/robot', 'allow', ''],
+    ['GET', '/api/v1/namespaces/team/serviceaccounts/other', 'noOpinion', noRelation],
+    ['POST', '/apis/resource.k8s.io/v1/resourceslices', 'allow', ''],
+    ['GET', '/apis/resource.k8s.io/v1/resourceslices?fieldSelector=spec.nodeName%3Done', 'allow', ''],
+    [
+      'DELETE',
+      '/apis/resource.k8s.io/v1/resourceslices',
+      'noOpinion',
+      'can only list/watch/deletecollection resourceslices with nodeName field selector',
+    ],
+    ['PUT', '/apis/resource.k8s.io/v1/resourceslices/own', 'allow', ''],
+    ['PUT', '/apis/resource.k8s.io/v1/resourceslices/foreign', 'noOpinion', noRelation],
     ['POST', '/api/v1/namespaces/team/events', 'allow', ''],
     ['GET', '/apis/node.k8s.io/v1/runtimeclasses', 'allow', ''],
     ['DELETE', '/api/v1/namespaces/team/services/x', 'noOpinion', ''],

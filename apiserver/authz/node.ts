@@ -5,6 +5,7 @@
  *
  * The answers come from the watch caches at the time of the request; there is no graph to keep in step with them.
  */
+import { exactField, parseFieldSelector } from '../../apimachinery/selector/fields.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, read, readAll } from '../registry/typed-reader.ts'
@@ -65,7 +66,12 @@ function decide(question: Question): Decision {
     case 'resourceclaims.resource.k8s.io':
       return getOne(question, () => usesResourceClaim(question))
     case 'serviceaccounts':
+      if (info.verb === 'get' && info.subresource === '') {
+        return readNamespaced(question, () => usesAccount(question))
+      }
       return createToken(question)
+    case 'resourceslices.resource.k8s.io':
+      return resourceSlices(question)
     case 'leases.coordination.k8s.io':
       return ownLease(question)
     case 'csinodes.storage.k8s.io':
@@ -125,9 +131,37 @@ function createToken(question: Question): Decision {
     return noOpinion('can only create tokens for individual service accounts')
   }
   if (info.subresource !== 'token') return noOpinion('can only create token subresource of serviceaccount')
-  return related(question, () =>
-    podsOnNode(question, info.namespace).some((pod) => (pod.spec?.serviceAccountName ?? 'default') === info.name),
-  )
+  return related(question, () => usesAccount(question))
+}
+
+function usesAccount(question: Question): boolean {
+  const { namespace, name } = question.attributes.info
+  return podsOnNode(question, namespace).some((pod) => (pod.spec?.serviceAccountName ?? 'default') === name)
+}
+
+const sliceVerbs = 'get, watch, list, create, update, patch, delete, deletecollection'
+
+/** A node publishes its own devices. Which slices are its own says `spec.nodeName`. */
+function resourceSlices(question: Question): Decision {
+  const { node, reader, attributes } = question
+  const { info } = attributes
+  if (info.subresource !== '') return noOpinion('cannot authorize ResourceSlice subresources')
+  switch (info.verb) {
+    case 'create':
+      return allow
+    case 'get':
+    case 'update':
+    case 'patch':
+    case 'delete':
+      return related(question, () => read(reader, kinds.resourceSlices, '', info.name)?.spec.nodeName === node)
+    case 'watch':
+    case 'list':
+    case 'deletecollection':
+      if (selects(info.fieldSelector, 'spec.nodeName', node)) return allow
+      return noOpinion('can only list/watch/deletecollection resourceslices with nodeName field selector')
+    default:
+      return noOpinion(`only the following verbs are allowed for a ResourceSlice: ${sliceVerbs}`)
+  }
 }
 
 const ownObjectVerbs = ['get', 'create', 'update', 'patch', 'delete']
@@ -178,15 +212,19 @@ function pods(question: Question): Decision {
   const isOwnPod = () => read(question.reader, kinds.pods, info.namespace, info.name)?.spec?.nodeName === node
   if (info.verb === 'get') return related(question, isOwnPod)
   if (info.verb !== 'list' && info.verb !== 'watch') return noOpinion('')
-  if (selectsNode(info.fieldSelector, node)) return allow
+  if (selects(info.fieldSelector, 'spec.nodeName', node)) return allow
   if (info.name !== '') return related(question, isOwnPod)
   return noOpinion('can only list/watch pods with spec.nodeName field selector')
 }
 
-function selectsNode(fieldSelector: string | undefined, node: string): boolean {
-  return (fieldSelector ?? '')
-    .split(',')
-    .some((term) => term === `spec.nodeName=${node}` || term === `spec.nodeName==${node}`)
+/** Whether a selector pins a field to a value; one that cannot be read pins nothing. */
+function selects(fieldSelector: string | undefined, field: string, value: string): boolean {
+  if (fieldSelector === undefined) return false
+  try {
+    return exactField(parseFieldSelector(fieldSelector), field) === value
+  } catch {
+    return false
+  }
 }
 
 function podsOnNode({ reader, node }: Question, namespace: string): readonly Pod[] {

@@ -67,6 +67,7 @@ export const kinds = {
     'admissionregistration.k8s.io',
     'mutatingadmissionpolicybindings',
   ),
+  resourceSlices: builtIn('resource.v1.ResourceSlice', 'resource.k8s.io', 'resourceslices'),
   apiServices: builtIn('apiregistration.v1.APIService', 'apiregistration.k8s.io', 'apiservices'),
   roles: builtIn('rbac.v1.Role', rbac, 'roles'),
   roleBindings: builtIn('rbac.v1.RoleBinding', rbac, 'rolebindings'),
