@@ -45,6 +45,8 @@ export class AuditTrail {
   #event: AuditEvent | undefined
   #isLongRunning: boolean
   #panicked = false
+  /** Nothing follows what has been told. */
+  #isOver = false
 
   constructor(options: TrailOptions, start: TrailStart) {
     this.#options = options
@@ -63,7 +65,7 @@ export class AuditTrail {
   unauthenticated(): void {
     this.#open(undefined)
     this.#isLongRunning = true
-    this.#panicked = true // no ResponseComplete
+    this.#isOver = true
     this.#change({ responseStatus: { metadata: {}, message: attemptedMethods(this.#start.incoming) } })
   }
 
@@ -143,6 +145,7 @@ export class AuditTrail {
   panicked(error: unknown): void {
     if (this.#panicked) return
     this.#panicked = true
+    this.#isOver = true
     const message = `APIServer panic'd: ${error instanceof Error ? error.message : String(error)}`
     const responseStatus = { metadata: {}, status: 'Failure', message, reason: 'InternalError', code: 500 }
     this.#change({ responseStatus })
@@ -151,7 +154,8 @@ export class AuditTrail {
 
   /** All is done. */
   completed(): void {
-    if (this.#panicked) return
+    if (this.#isOver) return
+    this.#isOver = true
     if (this.#event !== undefined && this.#event.responseStatus === undefined) {
       this.#change({
         responseStatus: { metadata: {}, status: 'Success', message: 'Connection closed early', code: 200 },
