@@ -26,7 +26,7 @@ export function typeWarnings(
   kinds: readonly TypedKind[],
   params: SchemaType | undefined,
 ): readonly ExpressionWarning[] {
-  const environments = kinds.map((kind) => ({ kind, environment: typedEnvironment(kind.type, params, spec) }))
+  const environments = kinds.map((kind) => ({ kind, environment: typedEnvironment(kind, params, spec) }))
   const check = (fieldRef: string, expression: string): readonly ExpressionWarning[] => {
     const found = environments.flatMap(({ kind, environment }) => {
       const problem = problemIn(environment, spec, expression)
@@ -55,11 +55,12 @@ function problemIn(environment: Environment, spec: Spec, expression: string): st
   return problem?.replace('compilation failed: ', '')
 }
 
-function typedEnvironment(object: SchemaType, params: SchemaType | undefined, { paramKind }: Spec): Environment {
+function typedEnvironment(object: TypedKind, params: SchemaType | undefined, { paramKind }: Spec): Environment {
   const structs = new Map<string, ObjectType>()
-  const own = declare(object, 'object', structs)
+  // Structs are called after their kinds: what variables are called would be taken for them.
+  const own = declare(object.type, object.kind, structs)
   const variables = { object: own, oldObject: own, namespaceObject: namespaceType, request: requestType }
-  const paramsType = params === undefined ? celTypes.dyn : declare(params, 'params', structs)
+  const paramsType = params === undefined ? celTypes.dyn : declare(params, `${paramKind?.kind ?? ''}Params`, structs)
   return extendEnvironment(baseEnvironment(), {
     libraries: [authorizerLibrary],
     variables: { ...variables, authorizer: authorizerType, ...(paramKind === undefined ? {} : { params: paramsType }) },
