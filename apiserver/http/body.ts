@@ -49,7 +49,7 @@ export function unsupportedMediaType(supported: readonly string[]): StatusError 
 /** A YAML text as a value. Throws BadRequest. */
 export function parseYamlText(text: string): unknown {
   try {
-    return parseYaml(text, { maxAliasCount: 100, uniqueKeys: false })
+    return parseYaml(text, { maxAliasCount: 100, uniqueKeys: false, logLevel: 'error' })
   } catch (error) {
     throw badRequest(`error converting YAML to JSON: yaml: ${error instanceof Error ? error.message : ''}`)
   }
