@@ -20,6 +20,9 @@ const cases: readonly (readonly [string, boolean])[] = [
   ['other!=web', true],
   ['app in (web,db)', true],
   ['app in (db)', false],
+  // No value is the empty value.
+  ['app in ()', false],
+  ['empty in ()', true],
   ['app notin (db)', true],
   ['other notin (db)', true],
   ['app', true],
@@ -46,10 +49,6 @@ const refused = [
   ['a,', "found '', expected: identifier after ','"],
   ['a=b c', "found 'c', expected: ',' or 'end of string'"],
   ['a in b', "unable to parse requirement: found 'b' expected: '('"],
-  [
-    'a in ()',
-    "unable to parse requirement: values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty",
-  ],
   [
     'a>x',
     `unable to parse requirement: values[0]: Invalid value: "x": for 'Gt', 'Lt' operators, the value must be an integer`,
