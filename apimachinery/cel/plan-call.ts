@@ -16,11 +16,11 @@ export function planCall(planner: Planner, call: CallExpression): Node {
   const args = operands.map((operand) => planner.plan(operand))
   const special = planSpecial(planner, call, args)
   if (special !== undefined) return special
-  const overload = new Dispatch(planner, call)
+  const dispatch = dispatchOf(planner, call)
   if (patternFunctions.has(call.function)) checkPattern(args)
-  const evaluate = callNode(args, overload)
+  const evaluate = callNode(args, dispatch)
   if (!conversionNames.has(call.function) || args.length !== 1 || args[0]?.constant === undefined) return { evaluate }
-  return constantNode(overload.call([args[0].constant.value]))
+  return constantNode(dispatch.call([args[0].constant.value]))
 }
 
 function planSpecial(planner: Planner, call: CallExpression, args: readonly Node[]): Node | undefined {
@@ -119,45 +119,40 @@ function checkPattern([, pattern]: readonly Node[]): void {
   if (typeof literal === 'string') compilePattern(literal)
 }
 
-/** Finds the overload for a call's arguments. */
-class Dispatch {
-  readonly #name: string
-  readonly #overloads: readonly Overload[]
-  /** The only overload, where the static types leave no doubt that it fits. */
-  readonly #certain: Overload | undefined
-  readonly #resolved: boolean
+/** What a call does and costs. `cost` sees null in the place of errors. */
+type Dispatch = {
+  readonly call: (args: readonly CelValue[]) => CelValue
+  readonly cost: (args: readonly CelValue[], result: CelValue) => number
   /** Whether a call may take so long that its cost is checked first. */
   readonly costFirst: boolean
+}
 
-  constructor(planner: Planner, call: CallExpression) {
-    const declared = planner.environment.functions.get(call.function)?.overloads ?? []
-    const only = onlyOverload(planner, call)
-    this.#name = call.function
-    this.#resolved = only !== undefined
-    this.#overloads = only === undefined ? declared : declared.filter((overload) => overload.id === only)
-    this.#certain = only !== undefined && isOperator(call.function) ? this.#overloads[0] : undefined
-    this.costFirst = this.#overloads.some((overload) => overload.costFirst === true)
-  }
+const one = (): number => 1
 
-  /** Throws `CelError`. */
-  call(args: readonly CelValue[]): CelValue {
-    return this.#find(args).call(args)
-  }
-
-  /** What a call costs; `args` has null in the place of errors. */
-  cost(args: readonly CelValue[], result: CelValue): number {
-    const overload = this.#certain ?? this.#overloads.find((candidate) => fits(candidate, args)) ?? this.#overloads[0]
-    if (overload?.cost === undefined || (overload.costNeedsResolution === true && !this.#resolved)) return 1
-    return overload.cost(args, result)
-  }
-
-  #find(args: readonly CelValue[]): Overload {
-    const found = this.#certain ?? this.#overloads.find((overload) => fits(overload, args))
-    if (found !== undefined) return found
+/** Finds out before the run as much as the static types allow; the rest is decided by the arguments. */
+function dispatchOf(planner: Planner, call: CallExpression): Dispatch {
+  const declared = planner.environment.functions.get(call.function)?.overloads ?? []
+  const only = onlyOverload(planner, call)
+  const overloads = only === undefined ? declared : declared.filter((overload) => overload.id === only)
+  const costFirst = overloads.some((overload) => overload.costFirst === true)
+  const [first] = overloads
+  if (first !== undefined && isOperator(call.function)) {
     // Operators are one function for all their overloads, which has its own words for what it does not take.
-    const [first] = this.#overloads
-    if (first !== undefined && isOperator(this.#name)) return first
-    throw new CelError(`no such overload: ${this.#name}(${args.map(runtimeTypeName).join(', ')})`)
+    return { costFirst, call: first.call, cost: only === undefined ? one : (first.cost ?? one) }
+  }
+  const find = (args: readonly CelValue[]): Overload | undefined => overloads.find((overload) => fits(overload, args))
+  return {
+    costFirst,
+    call: (args) => {
+      const found = find(args)
+      if (found !== undefined) return found.call(args)
+      throw new CelError(`no such overload: ${call.function}(${args.map(runtimeTypeName).join(', ')})`)
+    },
+    cost: (args, result) => {
+      const overload = find(args) ?? first
+      if (overload?.cost === undefined || (overload.costNeedsResolution === true && only === undefined)) return 1
+      return overload.cost(args, result)
+    },
   }
 }
 

@@ -33,6 +33,7 @@ export function programOf(ast: CheckedExpression, outputType: CelType, planned: 
       const value = planned.evaluate(frame)
       return { value: value === undefined ? (frame.error ?? new CelError('no value')) : value, cost: frame.cost }
     } catch (error) {
+      if (error instanceof CelError) return { value: error, cost: frame.cost }
       // Values may be nested deeper than recursion can follow. Upstream calls what should not happen an internal error, too.
       if (!(error instanceof RangeError)) throw error
       return { value: new CelError(`internal error: ${error.message}`), cost: frame.cost }
