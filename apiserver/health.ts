@@ -35,16 +35,19 @@ const hooks = [
   ['start-cluster-authentication-info-controller', 'bootstrap'],
   ['start-kube-apiserver-identity-lease-controller', 'joined'],
   ['start-kube-apiserver-identity-lease-garbage-collector', 'joined'],
+  ['storage-readiness', 'caches'],
   ['start-service-ip-repair-controllers', 'joined'],
   ['rbac/bootstrap-roles', 'bootstrap'],
   ['scheduling/bootstrap-system-priority-classes', 'bootstrap'],
   ['priority-and-fairness-config-producer', 'configured'],
   ['bootstrap-controller', 'joined'],
   ['start-kubernetes-service-cidr-controller', 'bootstrap'],
+  ['start-kube-aggregator-informers', 'caches'],
   ['apiservice-status-local-available-controller', 'bootstrap'],
   ['apiservice-status-remote-available-controller', 'bootstrap'],
   ['apiservice-registration-controller', 'bootstrap'],
   ['apiservice-discovery-controller', 'bootstrap'],
+  ['kube-apiserver-autoregistration', 'bootstrap'],
 ] as const
 
 /** Adds all of them. */

@@ -35,6 +35,7 @@ export type TrailStart = {
 }
 export type TrailOptions = { readonly policy: AuditPolicy; readonly sink: AuditSink; readonly clock: Clock }
 
+const statusStart = Buffer.from('{"kind":"Status"')
 const authorizationPrefix = 'authorization.k8s.io/'
 
 /** One request. Before the policy has been asked, and where it says `None`, nothing is gathered. */
@@ -111,11 +112,26 @@ export class AuditTrail {
 
   /** The answer, as JSON. */
   response(json: Buffer): void {
+    if (this.#event !== undefined && json.subarray(0, statusStart.length).equals(statusStart)) this.#answered(json)
     if (!this.#records('RequestResponse')) return
     const text = json.toString('utf8')
     const isStripped = this.#decision?.omitManagedFields === true && text.includes('"managedFields"')
     this.#change({
       responseObject: isStripped ? JSON.stringify(withoutManagedFields(JSON.parse(text))) : text.trimEnd(),
+    })
+  }
+
+  /** The answer is a Status: that of a deletion. */
+  #answered(json: Buffer): void {
+    const { status, message, reason, details } = JSON.parse(json.toString('utf8')) as ResponseStatus
+    this.#change({
+      responseStatus: {
+        metadata: {},
+        ...(status === undefined ? {} : { status }),
+        ...(message === undefined ? {} : { message }),
+        ...(reason === undefined ? {} : { reason }),
+        ...(details === undefined ? {} : { details }),
+      },
     })
   }
 

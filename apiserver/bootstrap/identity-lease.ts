@@ -19,9 +19,14 @@ const collectEveryMs = 3_600_000
 
 const base32 = 'abcdefghijklmnopqrstuvwxyz234567'
 
-/** `apiserver-` and half of the host name's SHA-256, in base 32. Pure. */
+/** `apiserver-` and half of a SHA-256 over host name and identity, each with its length, in base 32. Pure. */
 export function serverId(hostname: string): string {
-  const half = createHash('sha256').update(hostname).digest().subarray(0, 16)
+  const hash = createHash('sha256')
+  for (const text of [hostname, identity]) {
+    const bytes = Buffer.from(text)
+    hash.update(Buffer.from([bytes.length >> 8, bytes.length & 255])).update(bytes)
+  }
+  const half = hash.digest().subarray(0, 16)
   let bits = ''
   for (const byte of half) bits += byte.toString(2).padStart(8, '0')
   const digits = bits.match(/.{1,5}/g) ?? []

@@ -45,7 +45,7 @@ describe('PortRange', () => {
     expect(JSON.parse(stored?.value.toString() ?? '')).toEqual({
       kind: 'RangeAllocation',
       apiVersion: 'v1',
-      metadata: { creationTimestamp: null },
+      metadata: {},
       range,
       data: 'AgE=',
     })

@@ -115,10 +115,9 @@ export class PortRange {
   }
 
   #encode(bits: Bits): Buffer {
-    const metadata = { creationTimestamp: null }
     const data = encodeBits(bits)
     return Buffer.from(
-      JSON.stringify({ kind: 'RangeAllocation', apiVersion: 'v1', metadata, range: this.#range, data }),
+      JSON.stringify({ kind: 'RangeAllocation', apiVersion: 'v1', metadata: {}, range: this.#range, data }),
     )
   }
 
