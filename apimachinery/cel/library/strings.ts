@@ -90,8 +90,9 @@ const joinCosts: CallCosts = {
   },
 }
 
-function joinedSize({ size, items }: ArgumentEstimate, separator: ArgumentEstimate | undefined): Range {
-  const texts = multiplyRanges(size, items())
+/** What is not known to be a list counts as one of empty texts. */
+function joinedSize({ type, size, items }: ArgumentEstimate, separator: ArgumentEstimate | undefined): Range {
+  const texts = type.kind === 'list' ? multiplyRanges(size, items()) : exactly(0)
   if (separator === undefined) return texts
   const separators = { min: Math.max(size.min - 1, 0), max: Math.max(size.max - 1, 0) }
   return addRanges(texts, multiplyRanges(separator.size, separators))
