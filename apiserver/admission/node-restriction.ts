@@ -2,9 +2,11 @@
  * NodeRestriction: what a kubelet may write. Only its own node and the pods on it, no pods that use the API's secrets, no
  * labels that others rely on to keep workloads apart.
  */
+import 'reflect-metadata'
+import { Pkcs10CertificateRequest } from '@peculiar/x509'
 import type { Node, Pod } from '../../api/core/v1.ts'
 import type { ApiObject } from '../../api/resource.ts'
-import { badRequest, notFound } from '../../apimachinery/status.ts'
+import { notFound } from '../../apimachinery/status.ts'
 import { nodeNameOf } from '../authz/node.ts'
 import { podReferences } from '../authz/pod-references.ts'
 import { find, kinds, type Lookup } from '../registry/typed-reader.ts'
@@ -45,8 +47,10 @@ async function check(lookup: Lookup, request: AdmissionRequest, node: string, si
       return checkLease(request, node)
     case 'csinodes.storage.k8s.io':
       return checkCsiNode(request, node)
+    case 'resourceslices.resource.k8s.io':
+      return checkResourceSlice(request, node)
     case 'certificatesigningrequests.certificates.k8s.io':
-      return checkSigningRequest(request)
+      return checkSigningRequest(request, node)
     default:
       return
   }
@@ -55,7 +59,7 @@ async function check(lookup: Lookup, request: AdmissionRequest, node: string, si
 async function checkPod(lookup: Lookup, request: AdmissionRequest, node: string, signal: AbortSignal): Promise<void> {
   const { subresource, operation } = request
   if (subresource === '') {
-    if (operation === 'CREATE') return checkPodCreate(request, node)
+    if (operation === 'CREATE') return await checkPodCreate(lookup, request, node, signal)
     if (operation === 'DELETE') return checkOnNode(request, node, oldObject(request, kinds.pods), 'delete')
     throw refuse(
       request,
@@ -71,18 +75,36 @@ async function checkPod(lookup: Lookup, request: AdmissionRequest, node: string,
   }
   throw refuse(
     request,
-    `unexpected pod subresource ${JSON.stringify(subresource)}, only "status" and "eviction" are allowed`,
+    `unexpected pod subresource ${JSON.stringify(subresource)}, only 'status' and 'eviction' are allowed`,
   )
 }
 
-function checkPodCreate(request: AdmissionRequest, node: string): void {
+async function checkPodCreate(
+  lookup: Lookup,
+  request: AdmissionRequest,
+  node: string,
+  signal: AbortSignal,
+): Promise<void> {
   const pod = newObject(request, kinds.pods)
-  const complaint = pod === undefined ? undefined : mirrorPodComplaint(pod, node)
+  if (pod === undefined) return
+  const complaint = ownershipComplaint(pod, node)
   if (complaint !== undefined) throw refuse(request, complaint)
+  const found = await find(lookup, kinds.nodes, '', node, signal)
+  if (found === undefined) throw notFound(kinds.nodes.facts, node)
+  const owner = pod.metadata.ownerReferences?.[0]?.uid ?? ''
+  if (owner !== found.metadata.uid) {
+    throw refuse(request, `node ${node} UID mismatch: expected ${owner} got ${found.metadata.uid}`)
+  }
+  const reference = referenceComplaint(pod, node)
+  if (reference !== undefined) throw refuse(request, reference)
 }
 
-/** Why a node may not create this pod. */
+/** Why a node may not create this pod, looking at the pod alone. */
 export function mirrorPodComplaint(pod: Pod, node: string): string | undefined {
+  return ownershipComplaint(pod, node) ?? referenceComplaint(pod, node)
+}
+
+function ownershipComplaint(pod: Pod, node: string): string | undefined {
   const isMirror = pod.metadata.annotations?.[mirrorPodAnnotation] !== undefined
   if (!isMirror) {
     return `pod does not have ${JSON.stringify(mirrorPodAnnotation)} annotation, node ${JSON.stringify(node)} can only create mirror pods`
@@ -104,6 +126,11 @@ export function mirrorPodComplaint(pod: Pod, node: string): string | undefined {
   }
   if (owner.blockOwnerDeletion === true)
     return `node ${JSON.stringify(node)} must not set blockOwnerDeletion on an owner reference`
+  return undefined
+}
+
+/** A mirror pod shows what runs already: it must not lead to anything that the API keeps. */
+function referenceComplaint(pod: Pod, node: string): string | undefined {
   if ((pod.spec.serviceAccountName ?? '') !== '')
     return `node ${JSON.stringify(node)} can not create pods that reference a service account`
   const { secrets, configMaps, claims } = podReferences(pod)
@@ -136,6 +163,13 @@ function checkPodStatus(request: AdmissionRequest, node: string): void {
   }
   if (!isSame(old.metadata.labels ?? {}, pod?.metadata.labels ?? {})) {
     throw refuse(request, `node ${JSON.stringify(node)} cannot update labels through pod status`)
+  }
+  const [before, after] = [old.status, pod?.status]
+  if (!isSame(before?.resourceClaimStatuses ?? [], after?.resourceClaimStatuses ?? [])) {
+    throw refuse(request, `node ${JSON.stringify(node)} cannot update resource claim statues`)
+  }
+  if (!isSame(before?.extendedResourceClaimStatus ?? null, after?.extendedResourceClaimStatus ?? null)) {
+    throw refuse(request, `node ${JSON.stringify(node)} cannot update extended resource claim status`)
   }
 }
 
@@ -219,13 +253,20 @@ function checkClaim(request: AdmissionRequest): void {
 }
 
 type TokenRequest = {
-  readonly spec: { readonly boundObjectRef?: { readonly kind?: string; readonly name?: string; readonly uid?: string } }
+  readonly spec: {
+    readonly boundObjectRef?: {
+      readonly apiVersion?: string
+      readonly kind?: string
+      readonly name?: string
+      readonly uid?: string
+    }
+  }
 }
 
 /** A node asks for tokens for its own pods only. */
 async function checkToken(lookup: Lookup, request: AdmissionRequest, node: string, signal: AbortSignal): Promise<void> {
   const { boundObjectRef: bound } = (request.object as unknown as TokenRequest).spec
-  if (bound === undefined || bound.kind !== 'Pod' || (bound.name ?? '') === '') {
+  if (bound?.apiVersion !== 'v1' || bound.kind !== 'Pod' || (bound.name ?? '') === '') {
     throw refuse(request, `node requested token not bound to a pod`)
   }
   if ((bound.uid ?? '') === '') throw refuse(request, `node requested token with a pod binding without a uid`)
@@ -256,16 +297,36 @@ function checkCsiNode(request: AdmissionRequest, node: string): void {
   if (name !== node) throw refuse(request, `can only access CSINode with the same name as the requesting node`)
 }
 
+/** Updates need no look: a slice never changes its node. */
+function checkResourceSlice(request: AdmissionRequest, node: string): void {
+  const { operation } = request
+  const slice =
+    operation === 'DELETE' ? oldObject(request, kinds.resourceSlices) : newObject(request, kinds.resourceSlices)
+  if ((operation !== 'CREATE' && operation !== 'DELETE') || slice?.spec.nodeName === node) return
+  const verb = operation.toLowerCase()
+  throw refuse(request, `can only ${verb} ResourceSlice with the same NodeName as the requesting node`)
+}
+
 type SigningRequest = { readonly spec: { readonly signerName?: string; readonly request?: string } }
 const nodeSigners = new Set(['kubernetes.io/kube-apiserver-client-kubelet', 'kubernetes.io/kubelet-serving'])
 
-/** Nodes ask for their own certificates, which the two kubelet signers give. */
-function checkSigningRequest(request: AdmissionRequest): void {
-  if (request.operation !== 'CREATE' || request.subresource !== '') return
-  const { signerName = '' } = (request.object as unknown as SigningRequest).spec
-  if (signerName === '') throw badRequest('spec.signerName is required')
-  if (!nodeSigners.has(signerName) && signerName.startsWith('kubernetes.io/')) {
-    throw refuse(request, `node may not request a certificate of signer ${JSON.stringify(signerName)}`)
+/** Of the two signers of kubelets a node may have certificates in its own name only. */
+function checkSigningRequest(request: AdmissionRequest, node: string): void {
+  if (request.operation !== 'CREATE') return
+  const { signerName = '', request: pem = '' } = (request.object as unknown as SigningRequest).spec
+  if (!nodeSigners.has(signerName)) return
+  const wanted = `system:node:${node}`
+  if (commonNameOf(request, pem) === wanted) return
+  throw refuse(request, `can only create a node CSR with CN=${wanted}`)
+}
+
+function commonNameOf(request: AdmissionRequest, base64: string): string {
+  try {
+    const parsed = new Pkcs10CertificateRequest(Buffer.from(base64, 'base64').toString('utf8'))
+    return parsed.subjectName.getField('CN').at(-1) ?? ''
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw refuse(request, `unable to parse csr: ${why}`)
   }
 }
 

@@ -22,7 +22,12 @@ import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { isAbout, newObject, refuse } from './request.ts'
 
 /** A write that was admitted and does not show in the cache yet. */
-type Pending = { readonly resource: Resource; readonly object: ApiObject; readonly untilMs: number }
+type Pending = {
+  readonly resource: Resource
+  readonly object: ApiObject
+  readonly untilMs: number /** The version that an update replaces: as long as it is shown, the update is not. */
+  readonly replaces?: string
+}
 
 export type QuotaOptions = {
   readonly reader: ObjectReader
@@ -53,7 +58,10 @@ export function resourceQuota(options: QuotaOptions): AdmissionPlugin {
       dropOld(pending, options)
       const statuses = quotas.map((quota) => checkQuota(options, pending, { ...request, object }, quota))
       if (request.dryRun) return
-      pending.set(keyOf(request), { resource: request.resource, object, untilMs: options.clock.now() + pendingMs })
+      const { resource, oldObject } = request
+      const replaces = oldObject?.metadata.resourceVersion
+      const untilMs = options.clock.now() + pendingMs
+      pending.set(keyOf(request), { resource, object, untilMs, ...(replaces === undefined ? {} : { replaces }) })
       for (const quota of statuses) await options.writeStatus(quota, signal)
     },
     settled: (request, outcome) => {
@@ -63,15 +71,19 @@ export function resourceQuota(options: QuotaOptions): AdmissionPlugin {
 }
 
 function keyOf({ resource, namespace, name, object }: AdmissionRequest): string {
-  const { group, plural } = resource.facts
-  return `${group}/${plural}/${namespace}/${object?.metadata.name ?? name}`
+  return objectKeyOf(resource, namespace, object?.metadata.name ?? name)
+}
+
+function objectKeyOf({ facts }: Resource, namespace: string, name: string): string {
+  return `${facts.group}/${facts.plural}/${namespace}/${name}`
 }
 
 function dropOld(pending: Map<string, Pending>, { reader, clock }: QuotaOptions): void {
-  for (const [key, { resource, object, untilMs }] of pending) {
+  for (const [key, { resource, object, untilMs, replaces }] of pending) {
     const { namespace = '', name, uid } = object.metadata
-    const shown = reader.get(resource.facts, namespace, name)
-    if (untilMs < clock.now() || shown?.metadata.uid === uid) pending.delete(key)
+    const shown = reader.get(resource.facts, namespace, name)?.metadata
+    const isShown = shown?.uid === uid && shown.resourceVersion !== replaces
+    if (untilMs < clock.now() || isShown) pending.delete(key)
   }
 }
 
@@ -93,10 +105,12 @@ function checkQuota(
   const hard = quota.spec?.hard ?? {}
   refuseUnstated(request, quota, Object.keys(hard))
   const used = usedBy(options, pending, quota, keyOf(request))
-  const before =
-    request.oldObject === undefined ? new Map<string, Quantity>() : usageOf(request.resource, request.oldObject)
+  const { oldObject: old } = request
+  // An object that was out of the quota's scope until now is new to it.
+  const isOldCounted = old !== undefined && isInScope(quota, request.resource, old)
+  const before = isOldCounted ? usageOf(request.resource, old) : new Map<string, Quantity>()
   const added = increase(usageOf(request.resource, request.object), before)
-  const others = request.oldObject === undefined ? used : subtract(used, before)
+  const others = isOldCounted ? subtract(used, before) : used
   const after = addAmounts(addAmounts(others, before), added)
   const exceeded = Object.entries(hard).filter(([name, limit]) => {
     const total = after.get(name)
@@ -124,8 +138,15 @@ function usedBy(
 ): Amounts {
   const namespace = quota.metadata.namespace ?? ''
   const counted = resourcesOf(Object.keys(quota.spec?.hard ?? {}), resource)
+  const isReplaced = (kind: Resource, { metadata }: ApiObject): boolean => {
+    const key = objectKeyOf(kind, namespace, metadata.name)
+    return key !== ownKey && pending.has(key)
+  }
   const live = counted.flatMap((kind) =>
-    reader.list(kind.facts, namespace).map((object) => ({ resource: kind, object })),
+    reader
+      .list(kind.facts, namespace)
+      .filter((object) => !isReplaced(kind, object))
+      .map((object) => ({ resource: kind, object })),
   )
   const waiting = [...pending]
     .filter(([key, { object }]) => key !== ownKey && (object.metadata.namespace ?? '') === namespace)

@@ -1,6 +1,6 @@
 /** The resource quota controller: keeps `status.used` right when objects go. The API server itself refuses what is too much. */
 
-import type { ResourceQuota } from '../../api/core/v1.ts'
+import type { Pod, ResourceQuota } from '../../api/core/v1.ts'
 import { resourceFacts } from '../../api/facts/resources.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { objectKey } from '../../apimachinery/brand.ts'
@@ -21,6 +21,10 @@ const resyncMs = 300_000
 /** Kinds that only a quota names are not watched for it; they are looked at this often. */
 const unwatchedResyncMs = 30_000
 
+function hasDeadline({ spec }: Pod): boolean {
+  return spec.activeDeadlineSeconds !== undefined
+}
+
 type Observed = { readonly quota: ResourceQuota }
 type Action = { readonly type: 'recount'; readonly quota: ResourceQuota }
 
@@ -38,7 +42,9 @@ export function startResourceQuotaController(context: ControllerContext): Task {
   const pods = informers.of(refs.pods)
   pods.onChange((change) => {
     const hasEnded = change.type === 'updated' && isTerminal(change.object) && !isTerminal(change.old)
-    if (change.type === 'deleted' || hasEnded) wakeNamespace(change.object)
+    // A pod that gets a deadline leaves the scope of one quota for that of another.
+    const changesScope = change.type === 'updated' && hasDeadline(change.object) !== hasDeadline(change.old)
+    if (change.type === 'deleted' || hasEnded || changesScope) wakeNamespace(change.object)
   })
   wakeOnDelete(services, wakeNamespace)
   wakeOnDelete(claims, wakeNamespace)
