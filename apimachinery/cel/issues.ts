@@ -10,6 +10,8 @@ const maxSnippetLength = 16_384
 
 /** All issues in cel-go's layout: `ERROR: <input>:1:5: message`, the line, and a caret under the place. */
 export function formatIssues(source: string, issues: readonly Issue[]): string {
+  // Upstream's parser has no place at all in an empty source, which it writes as column 0.
+  if (source === '') return issues.map(({ message }) => `ERROR: <input>:1:0: ${message}`).join('\n')
   const lines = source.split('\n')
   const placed = issues.slice(0, maxIssues).map((issue) => ({ ...place(lines, issue.offset), message: issue.message }))
   placed.sort((a, b) => a.line - b.line || a.column - b.column)
