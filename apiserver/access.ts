@@ -5,6 +5,7 @@ import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
 import type { Registry } from '../component-base/metrics.ts'
 import type { AdmissionPlugin } from './admission/admission.ts'
+import { readAdmissionConfig } from './admission/configuration.ts'
 import { admissionPlugins } from './admission/plugins.ts'
 import { createPolicyMetrics } from './admission/policy/metrics.ts'
 import type { ProxyIdentity } from './aggregator/backend.ts'
@@ -161,6 +162,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
         notReady: flags['default-not-ready-toleration-seconds'],
         unreachable: flags['default-unreachable-toleration-seconds'],
       },
+      ...(await readAdmissionConfig(flags['admission-control-config-file'])),
       enabled: flags['enable-admission-plugins'],
       disabled: flags['disable-admission-plugins'],
     }),

@@ -21,6 +21,9 @@ export const flags = defineFlags({
   ...auditFlags,
   ...authenticationFlags,
   ...authorizationFlags,
+  'admission-control-config-file': text(
+    'File with an AdmissionConfiguration; PodSecurity is the plugin that reads it.',
+  ),
   'advertise-address': text('The address on which members of the cluster reach this server.'),
   'allow-privileged': yesNo('Accepted for compatibility: privileged containers are allowed.', true),
   'anonymous-auth': yesNo('Requests without credentials are those of system:anonymous.', true),
