@@ -31,7 +31,7 @@ const operand =
 
 /** Source, and `column: message` of each issue. */
 const refused: readonly (readonly [string, ...string[]])[] = [
-  ['', `1: Syntax error: mismatched input '<EOF>' expecting ${operand}`],
+  [' ', `2: Syntax error: mismatched input '<EOF>' expecting ${operand}`],
   ['1 +', `4: Syntax error: mismatched input '<EOF>' expecting ${operand}`],
   [
     '1 + +',
@@ -113,6 +113,11 @@ describe('compile', () => {
     ['s.matches(dyn("("))', 'error parsing regexp: missing closing ): `(`'],
   ])('cannot make a program of %s', (source, message) => {
     expect(compile(environment, source)).toMatchObject({ type: 'issues', stage: 'program', text: message })
+  })
+
+  test('has no place to show in an empty source', () => {
+    const text = `ERROR: <input>:1:0: Syntax error: mismatched input '<EOF>' expecting ${operand}`
+    expect(compile(environment, '')).toMatchObject({ type: 'issues', text })
   })
 
   test('shows the line and a caret, wide ones under wide characters', () => {
