@@ -36,6 +36,7 @@ import type { PodSecurityConfig } from './pod-security-policy.ts'
 import { podTopologyLabels } from './pod-topology-labels.ts'
 import type { PolicyOptions } from './policy/invocation.ts'
 import { mutatingPolicies } from './policy/mutating.ts'
+import { parameterAccess } from './policy/parameter-access.ts'
 import { validatingPolicies } from './policy/validating.ts'
 import { priorityAdmission } from './priority.ts'
 import { rbacEscalation } from './rbac-escalation.ts'
@@ -117,6 +118,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     ),
     certificateRequester,
     rbacEscalation({ reader, authorizer }),
+    parameterAccess({ reader, authorizer, resourceOfKind: options.policies.resourceOfKind }),
     serviceAllocation({ ...services, reader, clock }),
   ]
 }

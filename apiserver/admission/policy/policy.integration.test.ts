@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type RawClient, rawClient } from '../../../test/fixtures/api-client.ts'
 import { startControlPlane, type TestControlPlane } from '../../../test/fixtures/control-plane.ts'
 
@@ -282,6 +282,145 @@ describe('matchConditions of webhooks', () => {
     const refused = await configure([{ name: 'bad', expression: 'variables.x' }])
     expect(refused.json.message).toContain(
       `webhooks[0].matchConditions[0].expression: Invalid value: "variables.x": compilation failed: ERROR: <input>:1:1: undeclared reference to 'variables'`,
+    )
+  })
+})
+
+describe('parameters of policies', () => {
+  it('are only for those who may read them', async () => {
+    const rbac = '/apis/rbac.authorization.k8s.io/v1'
+    const name = 'policy-author'
+    const metadata = { name }
+    await api.send(`${rbac}/clusterroles`, {
+      method: 'POST',
+      body: { metadata, rules: [{ apiGroups: ['admissionregistration.k8s.io'], resources: ['*'], verbs: ['*'] }] },
+    })
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }
+    const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'alice' }]
+    await api.send(`${rbac}/clusterrolebindings`, { method: 'POST', body: { metadata, roleRef, subjects } })
+    const alice = await rawClient(plane, await plane.authority.issue('alice', ['dev']))
+    const kind = 'ValidatingAdmissionPolicy'
+    const spec = {
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      matchConstraints: { resourceRules: rules },
+      validations: [{ expression: 'true' }],
+    }
+    const refused = await alice.send(`${registration}/validatingadmissionpolicies`, {
+      method: 'POST',
+      body: { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata, spec },
+    })
+    expect(refused.json.message).toMatch(
+      /^ValidatingAdmissionPolicy.admissionregistration.k8s.io "policy-author" is invalid: spec.paramKind: Forbidden: user &{alice .* must have "get" permission on all objects of the referenced paramKind \(kind=ConfigMap, apiVersion=v1\)$/,
+    )
+    await post('validatingadmissionpolicies', kind, name, spec)
+    const paramRef = { name: 'x', namespace: 'default', parameterNotFoundAction: 'Deny' }
+    const bound = await alice.send(`${registration}/validatingadmissionpolicybindings`, {
+      method: 'POST',
+      body: {
+        apiVersion: 'admissionregistration.k8s.io/v1',
+        kind: `${kind}Binding`,
+        metadata,
+        spec: { policyName: name, validationActions: ['Deny'], paramRef },
+      },
+    })
+    expect(bound.json.message).toContain('does not have "get" permission on the object referenced by paramRef')
+  })
+  it('may be of a custom kind', async () => {
+    const group = 'params.example.com'
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+    await api.send('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+      method: 'POST',
+      body: {
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name: `limits.${group}` },
+        spec: {
+          group,
+          scope: 'Cluster',
+          names: { plural: 'limits', kind: 'Limit' },
+          versions: [{ name: 'v1', served: true, storage: true, schema }],
+        },
+      },
+    })
+    const limits = `/apis/${group}/v1/limits`
+    const body = { apiVersion: `${group}/v1`, kind: 'Limit', metadata: { name: 'one' }, max: 1 }
+    await vi.waitFor(async () => expect((await api.send(limits, { method: 'POST', body })).code).toBe(201))
+    await validating(
+      'p',
+      {
+        paramKind: { apiVersion: `${group}/v1`, kind: 'Limit' },
+        validations: [
+          { expression: 'object.data.size() <= params.max', messageExpression: "'max ' + string(params.max)" },
+        ],
+      },
+      { paramRef: { selector: {}, parameterNotFoundAction: 'Deny' } },
+    )
+    expect((await make('x', { a: '' })).code).toBe(201)
+    expect((await make('y', { a: '', b: '' })).json.message).toContain('denied request: max 1')
+  })
+})
+
+describe('other operations', () => {
+  it('see what is deleted as the old object', async () => {
+    const resourceRules = [{ ...rules[0], operations: ['DELETE'] }]
+    const expression = "object == null && oldObject.data.keep != 'yes' && request.operation == 'DELETE'"
+    await validating('p', { matchConstraints: { resourceRules }, validations: [{ expression, message: 'kept' }] })
+    await make('x', { keep: 'yes' })
+    await make('y', { keep: 'no' })
+    expect((await api.send(`${configMaps}/x`, { method: 'DELETE' })).json.message).toContain('denied request: kept')
+    expect((await api.send(`${configMaps}/y`, { method: 'DELETE' })).code).toBe(200)
+    for (const plural of kinds) await api.send(`${registration}/${plural}`, { method: 'DELETE' })
+  })
+  it('see a scale as a scale, in policies of both kinds', async () => {
+    const deployments = '/apis/apps/v1/namespaces/default/deployments'
+    const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'a', image: 'b' }] } }
+    const spec = { replicas: 1, selector: { matchLabels: { a: 'b' } }, template }
+    const metadata = { name: 'd' }
+    await api.send(deployments, { method: 'POST', body: { metadata, spec } })
+    const resourceRules = [
+      { operations: ['UPDATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments/scale'] },
+    ]
+    await validating('p', {
+      matchConstraints: { resourceRules },
+      validations: [
+        { expression: "object.kind == 'Scale' && request.subResource == 'scale' && object.spec.replicas < 5" },
+      ],
+    })
+    const scale = async (replicas: number) =>
+      await api.send(`${deployments}/d/scale`, {
+        method: 'PATCH',
+        contentType: 'application/merge-patch+json',
+        body: { spec: { replicas } },
+      })
+    expect((await scale(2)).json.spec).toEqual({ replicas: 2 })
+    expect((await scale(6)).code).toBe(422)
+    await mutating('m', {
+      matchConstraints: { resourceRules },
+      mutations: [apply('Object{spec: Object.spec{replicas: 3}}')],
+    })
+    expect((await scale(6)).json.spec).toEqual({ replicas: 3 })
+  })
+  it('are asked in the version that a policy names', async () => {
+    const scalers = '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers'
+    const resourceRules = [
+      { operations: ['*'], apiGroups: ['autoscaling'], apiVersions: ['v1'], resources: ['horizontalpodautoscalers'] },
+    ]
+    await validating('p', {
+      matchConstraints: { resourceRules },
+      validations: [
+        {
+          expression: 'object.spec.targetCPUUtilizationPercentage < 90',
+          messageExpression: 'object.apiVersion + request.kind.version + request.requestKind.version',
+        },
+      ],
+    })
+    const metrics = [
+      { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 95 } } },
+    ]
+    const scaleTargetRef = { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' }
+    const body = { metadata: { name: 'h' }, spec: { maxReplicas: 3, scaleTargetRef, metrics } }
+    expect((await api.send(scalers, { method: 'POST', body })).json.message).toContain(
+      'denied request: autoscaling/v1v1v2',
     )
   })
 })
