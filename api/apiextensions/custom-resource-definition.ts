@@ -5,16 +5,30 @@ import { goQuote } from '../../apimachinery/field-errors.ts'
 import { formatOf } from '../../apimachinery/schema/formats.ts'
 import { factsOf } from '../facts/resources.ts'
 import { sameJson } from '../meta/causes.ts'
-import { nameColumn, text } from '../meta/columns.ts'
+import { ageColumn, nameColumn } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
-import { defineResource } from '../resource.ts'
+import { type Column, defineResource } from '../resource.ts'
 import { rootSchemas } from './internal-form.ts'
 import { someLevel } from './open-api-schema.ts'
-import type { CustomResourceDefinition, CustomResourceDefinitionNames } from './v1.ts'
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionCondition,
+  CustomResourceDefinitionNames,
+} from './v1.ts'
 import { validateDefinition, validateDefinitionStatus, validateDefinitionUpdate } from './validation.ts'
 
 type Crd = CustomResourceDefinition
 const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io'
+
+const createdAt: Column<Crd> = {
+  name: 'Created At',
+  type: 'date',
+  ...(ageColumn.description === undefined ? {} : { description: ageColumn.description }),
+  cell: ({ metadata }) => metadata.creationTimestamp,
+}
+
+/** Go shows a list that nobody has made yet as `null`. */
+const noConditions = null as unknown as readonly CustomResourceDefinitionCondition[]
 
 export const customResourceDefinitions = defineResource<Crd>({
   facts: factsOf('apiextensions.k8s.io', 'customresourcedefinitions'),
@@ -29,7 +43,7 @@ export const customResourceDefinitions = defineResource<Crd>({
   prepareForCreate: (crd) => ({
     ...crd,
     metadata: { ...crd.metadata, generation: 1 },
-    status: { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: storageVersions(crd) },
+    status: { conditions: noConditions, acceptedNames: { plural: '', kind: '' }, storedVersions: storageVersions(crd) },
   }),
   prepareForUpdate: (crd, old) => {
     const generation = (old.metadata.generation ?? 0) + (sameJson(crd.spec, old.spec) ? 0 : 1)
@@ -51,7 +65,7 @@ export const customResourceDefinitions = defineResource<Crd>({
       }),
     },
   }),
-  columns: [nameColumn, text('Created At', ({ metadata }) => metadata.creationTimestamp)],
+  columns: [nameColumn, createdAt],
 })
 
 /** Of several storage versions, which validation will refuse, the first counts. */

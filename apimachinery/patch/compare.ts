@@ -109,12 +109,22 @@ function diffField(
   skip: ReadonlySet<string>,
 ): void {
   const { element } = field
-  if (a === undefined || a === null) {
-    if (b !== undefined && b !== null) put(changed, element, allOfField(field, b, skip))
+  // A null that was kept is a value: of a list or map it is the empty one.
+  if (a === undefined) {
+    if (b !== undefined) put(changed, element, allOfField(field, b, skip))
     return
   }
-  if (b === undefined || b === null) {
+  if (b === undefined) {
     put(removed, element, allOfField(field, a, skip))
+    return
+  }
+  if (a === null && b !== null) {
+    if (typeof b === 'object') diffField(field, isJsonList(b) ? [] : {}, b, changed, removed, skip)
+    else changed[element] = leaf
+    return
+  }
+  if (b === null) {
+    if (a !== null) changed[element] = leaf
     return
   }
   const below: MutableFieldSet = {}
@@ -282,7 +292,7 @@ function allOfStruct(struct: Struct, object: JsonObject): FieldSet {
   let isEmpty = true
   for (const key of Object.keys(object)) {
     const value = object[key]
-    if (value === undefined || value === null) continue
+    if (value === undefined) continue
     const field = struct.fields.get(key)
     isEmpty = false
     if (field !== undefined) set[field.element] = allOfValue(field, field.type, value)

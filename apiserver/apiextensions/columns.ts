@@ -2,7 +2,7 @@
 import type { CustomResourceColumnDefinition } from '../../api/apiextensions/v1.ts'
 import { ageColumn, ago, nameColumn } from '../../api/meta/columns.ts'
 import type { ApiObject, Column } from '../../api/resource.ts'
-import type { Json } from '../../apimachinery/json.ts'
+import { isJsonList, isJsonObject, type Json } from '../../apimachinery/json.ts'
 import { findFirst, parseJsonPath } from '../../apimachinery/json-path.ts'
 import { parseTime } from '../../apimachinery/time.ts'
 
@@ -56,8 +56,16 @@ function cellOf(type: string, value: Json, nowMs: number): Json {
 }
 
 function textOf(value: Json): string {
-  if (value === null) return '<nil>'
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  if (value === null) return '<no value>'
+  return typeof value === 'object' ? JSON.stringify(sorted(value)) : String(value)
+}
+
+/** Go sorts maps. */
+function sorted(value: Json): Json {
+  if (isJsonList(value)) return value.map(sorted)
+  if (!isJsonObject(value)) return value
+  const keys = Object.keys(value).sort()
+  return Object.fromEntries(keys.map((key) => [key, sorted(value[key] ?? null)]))
 }
 
 function dateOf(text: string, nowMs: number): string {

@@ -221,7 +221,8 @@ class Follower {
     if (resource === undefined) return
     const apply = (current: ApiObject): ApiObject => change(current as unknown as Crd) as unknown as ApiObject
     try {
-      await store.update(resource, { namespace: '', name }, apply, { user: apiserverUser, subresource }, signal)
+      const options = { user: apiserverUser, subresource, fieldManager: 'kube-apiserver' }
+      await store.update(resource, { namespace: '', name }, apply, options, signal)
       await this.#options.caches.fresh()
     } catch (error) {
       if (!hasReason(error, 'NotFound')) throw error

@@ -42,6 +42,8 @@ export function customPrefix({ spec }: CustomResourceDefinition): string {
 }
 
 const objectVerbs = ['get', 'patch', 'update']
+/** In upstream's order, which is another than that of built-in kinds. */
+const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']
 const verbsOfTerminating = ['delete', 'deletecollection', 'get', 'list', 'watch']
 
 function factsOf(crd: CustomResourceDefinition, version: CustomResourceDefinitionVersion): ResourceFacts {
@@ -57,7 +59,7 @@ function factsOf(crd: CustomResourceDefinition, version: CustomResourceDefinitio
     namespaced: spec.scope === 'Namespaced',
     ...(shortNames === undefined ? {} : { shortNames }),
     ...(categories === undefined ? {} : { categories }),
-    ...(metadata.deletionTimestamp === undefined ? {} : { verbs: verbsOfTerminating }),
+    verbs: metadata.deletionTimestamp === undefined ? verbs : verbsOfTerminating,
     subresources: subresourcesOf(version, { group: spec.group, version: version.name, kind }),
     storagePrefix: customPrefix(crd),
   }
@@ -93,6 +95,7 @@ function customVersion(
     definition: customDefinition(facts),
     isCustom: true,
     hasGeneration: true,
+    requiresResourceVersion: true,
     validateName: (name) => isDns1123Subdomain(name),
     validate,
     validateUpdate,

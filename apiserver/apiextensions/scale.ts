@@ -4,7 +4,7 @@ import type { ApiObject, Resource } from '../../api/resource.ts'
 import { invalidValue } from '../../apimachinery/field-errors.ts'
 import { isJsonObject, type Json, type JsonObject, setOwn } from '../../apimachinery/json.ts'
 import { findFirst, parseJsonPath } from '../../apimachinery/json-path.ts'
-import { badRequest, conflict, invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
+import { badRequest, conflict, type StatusCause, StatusError } from '../../apimachinery/status.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { asJson, asObject, writeOptions } from '../subresources/answers.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from '../subresources/subresource.ts'
@@ -48,7 +48,7 @@ async function answer(
     const wanted = await context.changedObject(request, 'autoscaling.v1.Scale', scaleOf(paths, current))
     return withScale(resource, paths, current, wanted)
   }
-  const options = { ...writeOptions(request), subresource: 'scale', strategy: 'asGiven' } as const
+  const options = { ...writeOptions(request), subresource: 'scale' }
   return {
     code: 200,
     object: scaleOf(paths, await context.store.update(resource, key, change, options, request.signal)),
@@ -100,10 +100,6 @@ function withScale({ facts }: Resource, paths: ScalePaths, object: ApiObject, sc
     throw conflict(facts, own.name, message)
   }
   const replicas = isJsonObject(scale['spec']) ? (scale['spec']['replicas'] ?? 0) : 0
-  if (typeof replicas === 'number' && replicas < 0) {
-    const cause = invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')
-    throw invalid({ group: 'autoscaling', kind: 'Scale' }, own.name, [cause])
-  }
   return asObject(setAt(asJson(object), paths.specReplicasPath.replace(/^\./, '').split('.'), replicas))
 }
 

@@ -2,7 +2,7 @@
 import type { Resource } from '../../api/resource.ts'
 import { goQuote } from '../../apimachinery/field-errors.ts'
 import { isPathSegmentName } from '../../apimachinery/names.ts'
-import { badRequest, StatusError } from '../../apimachinery/status.ts'
+import { badRequest, notFound, StatusError } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { collectionTypes, negotiateOutput, negotiateWithoutTable, refuseUnproducible } from '../http/negotiation.ts'
 import type { RequestInfo } from '../http/request-info.ts'
@@ -66,9 +66,17 @@ export async function dispatch(context: DispatchContext, request: ApiRequest, re
   if (special !== undefined) await answerSpecial(special, context, request, response)
   else if (info.subresource === '') await plainHandler(resource, request)(context.handlers, resource, request, response)
   else if (info.subresource === 'status' && resource.facts.subresources?.['status'] !== undefined) {
-    if (!statusVerbs.has(info.verb)) throw methodNotAllowed()
+    if (!statusVerbs.has(info.verb)) throw unsupportedVerb(resource, info.verb)
     await plainHandler(resource, request)(context.handlers, resource, request, response)
-  } else throw resourceNotServed()
+  } else throw resource.isCustom === true ? notFound(resource.facts, info.name) : resourceNotServed()
+}
+
+/** Custom kinds stand before upstream's router, and have words of their own. Source: `NewMethodNotSupported`. */
+function unsupportedVerb({ facts, isCustom }: Resource, verb: string): StatusError {
+  const { group, plural } = facts
+  if (isCustom !== true) return methodNotAllowed()
+  const message = `${verb} is not supported on resources of kind "${plural}.${group}"`
+  return new StatusError('MethodNotAllowed', message, { group, kind: plural })
 }
 
 export type UpgradeHandler = NonNullable<SubresourceHandler['upgrade']>
@@ -96,12 +104,12 @@ function checkName(name: string): void {
 }
 
 /** Namespaced kinds are found under a namespace; without one they can only be listed and watched. */
-function checkScope({ facts }: Resource, { info }: ApiRequest): void {
+function checkScope({ facts, isCustom }: Resource, { info }: ApiRequest): void {
   if (info.verbInPath === true && facts.storagePrefix === undefined) throw resourceNotServed()
   const isNamespacesOwn = facts.group === '' && facts.plural === 'namespaces' && info.parts[1] === info.namespace
   if (!facts.namespaced && info.namespace !== '' && !isNamespacesOwn) throw resourceNotServed()
   if (facts.namespaced && info.namespace === '' && !['list', 'watch'].includes(info.verb)) {
-    throw info.name === '' ? methodNotAllowed() : resourceNotServed()
+    throw info.name === '' && isCustom !== true ? methodNotAllowed() : resourceNotServed()
   }
 }
 
@@ -126,7 +134,8 @@ function plainHandler(resource: Resource, { info, incoming }: ApiRequest): Resou
   if (info.verbInPath === true) return watchHandler(resource, info, incoming.method)
   const handler = handlers[info.verb]
   const { verbs } = resource.facts
-  const isServed = verbs === undefined || verbs.includes(info.verb)
+  // A custom kind that goes lists fewer verbs than it answers.
+  const isServed = verbs === undefined || resource.isCustom === true || verbs.includes(info.verb)
   if (handler === undefined || !isServed || resource.facts.storagePrefix === undefined) throw methodNotAllowed()
   const hasNameInPath = info.parts[1] !== undefined
   if (hasNameInPath !== verbsWithName.has(info.verb)) throw methodNotAllowed()

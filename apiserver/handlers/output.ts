@@ -47,7 +47,8 @@ export function encodeList(
       throw notTransformed(`you requested PartialObjectMetadata, but the requested object is a list`)
     case 'none':
       return joinItems(
-        { ...listType(resource), metadata: meta },
+        // Lists of custom kinds show an empty field, because upstream has no type for them that would leave it out.
+        { ...listType(resource), metadata: resource.isCustom === true ? { continue: '', ...meta } : meta },
         entries.map((entry) => entry.view(resource).json),
         itemHead(resource),
       )

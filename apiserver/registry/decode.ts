@@ -1,10 +1,13 @@
 /** From the value of a request's body to an object of a kind, in upstream's words when that is not possible. */
+
+import type { ResourceFacts } from '../../api/facts/resources.ts'
 import type { ApiObject, Resource } from '../../api/resource.ts'
+import { invalidValue } from '../../apimachinery/field-errors.ts'
 import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import { decodeError, decodeObject, type FieldValidation } from '../../apimachinery/schema/decode.ts'
 import type { StrictProblem } from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
-import { badRequest, type StatusError } from '../../apimachinery/status.ts'
+import { badRequest, invalid, type StatusError } from '../../apimachinery/status.ts'
 
 export type DecodeInput = {
   readonly value: unknown
@@ -47,8 +50,9 @@ function sentType(value: unknown, fallback: string): { kind: string; version: st
 }
 
 /** A body may leave out its type; it may not claim another one. */
-function checkType({ facts }: Resource, value: unknown): void {
+function checkType({ facts, isCustom }: Resource, value: unknown): void {
   if (!isJsonObject(value)) return
+  if (isCustom === true) checkCustomType(facts, value)
   const expected = facts.group === '' ? facts.version : `${facts.group}/${facts.version}`
   const { kind = '', apiVersion = '' } = value
   if (kind !== '' && kind !== facts.kind) {
@@ -60,4 +64,18 @@ function checkType({ facts }: Resource, value: unknown): void {
       `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
     )
   }
+}
+
+/** Objects of custom kinds are known by their type alone. Source: `unstructured.UnstructuredJSONScheme`, `ValidateTypeMeta`. */
+function checkCustomType(facts: ResourceFacts, value: JsonObject): void {
+  const { kind = '', metadata } = value
+  if (kind === '') {
+    const text = JSON.stringify(value)
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${facts.kind}): Object 'Kind' is missing in '${text}' (${text})`,
+    )
+  }
+  if (typeof kind !== 'string' || kind === facts.kind) return
+  const name = isJsonObject(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : ''
+  throw invalid({ group: facts.group, kind }, name, [invalidValue('kind', kind, `must be ${facts.kind}`)])
 }

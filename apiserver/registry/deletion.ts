@@ -109,14 +109,14 @@ function explicitGrace({ gracePeriodSeconds }: DeleteOptions): number | undefine
   return gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds
 }
 
-/** A namespace that waits for its controller has no grace period. Source: the namespace registry's `Delete`. */
+/** What waits for its controller has no grace period, nor a new generation. Source: `Delete` of namespaces and definitions. */
 function markDeleted(object: ApiObject, hasGrace: boolean, graceSeconds: number, nowMs: number): ApiObject {
   const { generation } = object.metadata
   const metadata = {
     ...object.metadata,
     deletionTimestamp: formatTime(nowMs + graceSeconds * 1000),
     ...(hasGrace ? { deletionGracePeriodSeconds: graceSeconds } : {}),
-    ...(generation !== undefined && generation > 0 ? { generation: generation + 1 } : {}),
+    ...(hasGrace && generation !== undefined && generation > 0 ? { generation: generation + 1 } : {}),
   }
   return { ...object, metadata }
 }

@@ -426,7 +426,10 @@ function checkVersion(resource: Resource, changed: ApiObject, old: ApiObject): v
   }
   if (resource.requiresResourceVersion !== true) return
   const message = 'Invalid value: 0: must be specified for an update'
-  refuseIfAny(resource, old, [{ reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message }])
+  // Upstream names the resource where a kind is due.
+  const { group, plural } = resource.facts
+  const causes = [{ reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message }] as const
+  throw invalid({ group, kind: plural }, old.metadata.name, causes)
 }
 
 async function remove(
