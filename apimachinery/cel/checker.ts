@@ -27,9 +27,10 @@ import {
 import type { Environment } from './environment.ts'
 import type { Issue } from './issues.ts'
 import type { FunctionDeclaration, Overload } from './library.ts'
+import { type Found, findFunction, findName, literalType, qualifiedName, type Scope } from './name-lookup.ts'
 import { fieldType } from './object-type.ts'
 import type { Parsed } from './parser.ts'
-import { type CelType, celTypes, formatType, listOf, mapOf, objectType, optionalOf, param, typeOf } from './types.ts'
+import { type CelType, celTypes, formatType, listOf, mapOf, optionalOf, param, typeName } from './types.ts'
 
 export type Checked = { readonly checked: CheckedExpression; readonly issues: readonly Issue[] }
 
@@ -40,12 +41,6 @@ export function check(environment: Environment, source: string, parsed: Parsed):
   const { types, references, issues } = checker.finish()
   return { checked: { source, expression, types, references, offsets: parsed.offsets }, issues }
 }
-
-/** Local variables of comprehensions, innermost first. */
-type Scope = { readonly names: ReadonlyMap<string, CelType>; readonly outer: Scope | undefined }
-
-/** What a name was found to be. */
-type Found = { readonly name: string; readonly type: CelType }
 
 class Checker {
   readonly #environment: Environment
@@ -309,7 +304,7 @@ class Checker {
 
   #structType(id: number, type: CelType): CelType {
     if (type.kind === 'error') return type
-    if (type.kind !== 'type') this.#issue(id, `'${formatType(type)}' is not a type`)
+    if (type.kind !== 'type') this.#issue(id, `'${typeName(type)}' is not a type`)
     else if (type.of?.kind === 'object') return type.of
     else this.#issue(id, `'${formatType(type.of ?? type)}' is not a message type`)
     return celTypes.error
@@ -383,32 +378,11 @@ class Checker {
   }
 
   #lookUp(name: string): Found | undefined {
-    for (const candidate of candidates(this.#environment.container, name)) {
-      const type = this.#declared(candidate)
-      if (type !== undefined) return { name: candidate, type }
-    }
-    return undefined
-  }
-
-  #declared(name: string): CelType | undefined {
-    for (let scope = this.#scope; scope !== undefined; scope = scope.outer) {
-      const type = scope.names.get(name)
-      if (type !== undefined) return type
-    }
-    const { variables, typeNames, provider } = this.#environment
-    const variable = variables.get(name)
-    if (variable !== undefined) return variable
-    const named = typeNames.get(name)
-    if (named !== undefined) return typeOf(named)
-    return provider.find(name) === undefined ? undefined : typeOf(objectType(name))
+    return findName(this.#environment, this.#scope, name)
   }
 
   #function(name: string): FunctionDeclaration | undefined {
-    for (const candidate of candidates(this.#environment.container, name)) {
-      const found = this.#environment.functions.get(candidate)
-      if (found !== undefined) return found
-    }
-    return undefined
+    return findFunction(this.#environment, name)
   }
 
   #typeOf(expression: Expression): CelType {
@@ -432,42 +406,4 @@ class Checker {
   #issue(id: number, message: string): void {
     this.#issues.push({ offset: this.#offsets.get(id) ?? -1, message })
   }
-}
-
-/** The type of a literal. */
-function literalType(value: unknown): CelType {
-  if (value === null) return celTypes.null
-  switch (typeof value) {
-    case 'boolean':
-      return celTypes.bool
-    case 'bigint':
-      return celTypes.int
-    case 'number':
-      return celTypes.double
-    case 'string':
-      return celTypes.string
-    default:
-      return value instanceof Uint8Array ? celTypes.bytes : celTypes.uint
-  }
-}
-
-/** `a.b.c` as one name, if that is all there is. */
-function qualifiedName(expression: Expression): string | undefined {
-  if (expression.kind === 'identifier') return expression.name
-  if (expression.kind !== 'select' || expression.test) return undefined
-  const prefix = qualifiedName(expression.operand)
-  return prefix === undefined ? undefined : `${prefix}.${expression.field}`
-}
-
-/** Under which full names a name is looked up in a container: `a.b.x`, `a.x`, `x`. */
-function candidates(container: string, name: string): readonly string[] {
-  if (name.startsWith('.')) return [name.slice(1)]
-  if (container === '') return [name]
-  const names = [`${container}.${name}`]
-  for (let end = container.lastIndexOf('.'); end >= 0; end = container.lastIndexOf('.', end - 1)) {
-    names.push(`${container.slice(0, end)}.${name}`)
-    if (end === 0) break
-  }
-  names.push(name)
-  return names
 }

@@ -5,13 +5,27 @@
 import type { Expression, MapEntry, StructField } from './ast.ts'
 import { AstBuilder } from './ast-builder.ts'
 import { type Environment, macroKey } from './environment.ts'
+import {
+  argumentStart,
+  bracesEnd,
+  fieldName,
+  fieldStart,
+  indexStart,
+  listEnd,
+  listStart,
+  mapStart,
+  operators,
+  products,
+  relations,
+  reserved,
+  sums,
+} from './grammar.ts'
 import type { Issue } from './issues.ts'
 import { type Token, type TokenType, tokenize } from './lexer.ts'
+import { literalValue } from './literals.ts'
 import { MacroError } from './macro.ts'
-import { parseDouble, parseInteger, parseUnsigned } from './numbers.ts'
-import { bytesValue, LiteralError, stringValue } from './string-literal.ts'
+import { LiteralError } from './string-literal.ts'
 import { operandStart, SyntaxFailure, TokenStream } from './token-stream.ts'
-import { type CelValue, uint } from './values.ts'
 
 /** cel-go's default; longer sources are refused unread. */
 const maxCodePoints = 100_000
@@ -49,61 +63,6 @@ function codePoints(text: string): number {
   let pairs = 0
   for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xdc00) pairs++
   return text.length - pairs
-}
-
-const reserved: ReadonlySet<string> = new Set([
-  'as',
-  'break',
-  'const',
-  'continue',
-  'else',
-  'false',
-  'for',
-  'function',
-  'if',
-  'import',
-  'in',
-  'let',
-  'loop',
-  'package',
-  'namespace',
-  'null',
-  'return',
-  'true',
-  'var',
-  'void',
-  'while',
-])
-
-const relations: ReadonlySet<TokenType> = new Set<TokenType>(['<', '<=', '>=', '>', '==', '!=', 'in'])
-const products: ReadonlySet<TokenType> = new Set<TokenType>(['*', '/', '%'])
-const sums: ReadonlySet<TokenType> = new Set<TokenType>(['+', '-'])
-const operators: Readonly<Partial<Record<TokenType, string>>> = {
-  '<': '_<_',
-  '<=': '_<=_',
-  '>=': '_>=_',
-  '>': '_>_',
-  '==': '_==_',
-  '!=': '_!=_',
-  in: '@in',
-  '*': '_*_',
-  '/': '_/_',
-  '%': '_%_',
-  '+': '_+_',
-  '-': '_-_',
-}
-
-const argumentStart = withTypes(operandStart, ')')
-const indexStart = withTypes(operandStart, '?')
-const listStart = withTypes(operandStart, '?', ',', ']')
-const mapStart = withTypes(operandStart, '?', ',', '}')
-const fieldStart: ReadonlySet<TokenType> = new Set<TokenType>(['}', ',', '?', 'IDENTIFIER', 'ESC_IDENTIFIER'])
-const listEnd: ReadonlySet<TokenType> = new Set<TokenType>([']', ','])
-const bracesEnd: ReadonlySet<TokenType> = new Set<TokenType>(['}', ','])
-const fieldName: ReadonlySet<TokenType> = new Set<TokenType>(['IDENTIFIER', 'ESC_IDENTIFIER'])
-
-function withTypes(types: ReadonlySet<TokenType>, ...more: readonly TokenType[]): ReadonlySet<TokenType> {
-  return new Set([...types, ...more])
 }
 
 type Rule = 'expr' | 'relation' | 'calc' | 'member'
@@ -520,32 +479,4 @@ class Parser {
   #height(expression: Expression): number {
     return this.#heights.get(expression) ?? 0
   }
-}
-
-function literalValue(token: Token, sign: string): CelValue {
-  switch (token.type) {
-    case 'true':
-      return true
-    case 'false':
-      return false
-    case 'null':
-      return null
-    case 'STRING':
-      return stringValue(token.text)
-    case 'BYTES':
-      return bytesValue(token.text)
-    default:
-      return numberValue(token, sign)
-  }
-}
-
-function numberValue(token: Token, sign: string): CelValue {
-  if (token.type === 'NUM_FLOAT') return parsed(parseDouble(sign + token.text), 'invalid double literal')
-  if (token.type === 'NUM_INT') return parsed(parseInteger(sign + token.text), 'invalid int literal')
-  return uint(parsed(parseUnsigned(token.text.slice(0, -1)), 'invalid uint literal'))
-}
-
-function parsed<T>(value: T | undefined, message: string): T {
-  if (value === undefined) throw new LiteralError(message)
-  return value
 }
