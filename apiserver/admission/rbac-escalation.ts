@@ -26,7 +26,8 @@ const fullAuthority: readonly PolicyRule[] = [
 export function rbacEscalation(options: Options): AdmissionPlugin {
   return {
     name: 'RbacEscalation',
-    // Changes nothing, but runs when all that may change the object have run, and before the object is validated: as upstream.
+    afterwards: true,
+    // Changes nothing, but runs when all that may change the object have run, and before it is validated: as upstream.
     mutate: async (request) => {
       if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return unchanged(request)
       if (request.user.groups.includes(superuserGroup)) return unchanged(request)
