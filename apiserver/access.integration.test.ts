@@ -72,7 +72,7 @@ describe('RBAC through the real kubectl', () => {
       'Error from server (Forbidden): pods is forbidden: User "jane" cannot list resource "pods" in API group "" in the namespace "default"',
     )
     expect(await kubectl(jane, 'get', 'pods', '--as=bob')).toContain(
-      'users "bob" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster scope',
+      'pods is forbidden: User "jane" cannot impersonate-on:user-info:list resource "pods" in API group "" in the namespace "default"',
     )
     expect(await kubectl(jane, 'get', '--raw', '/metrics')).toContain(
       'forbidden: User "jane" cannot get path "/metrics"',
