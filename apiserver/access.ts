@@ -292,6 +292,10 @@ function authenticationData(
     ...(proxyCa === undefined ? {} : { 'requestheader-client-ca-file': proxyCa }),
     ...(proxyCa === undefined
       ? {}
-      : Object.fromEntries(Object.entries(lists).map(([name, values]) => [name, JSON.stringify(values)]))),
+      : Object.fromEntries(
+          Object.entries(lists)
+            .filter(([name, values]) => name !== 'requestheader-uid-headers' || values.length > 0)
+            .map(([name, values]) => [name, JSON.stringify(values)]),
+        )),
   }
 }

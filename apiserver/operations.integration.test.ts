@@ -234,6 +234,23 @@ it('a server that stops is unready first, then refuses, then ends its watches', 
   watch.close()
 })
 
+it('an event is forgotten when its time is over', async () => {
+  const server = await startSecondApiServer(plane, { flags: ['--event-ttl=2s', '--advertise-address=192.0.2.8'] })
+  try {
+    const events = '/api/v1/namespaces/default/events'
+    const involvedObject = { kind: 'Pod', namespace: 'default', name: 'x' }
+    const body = { apiVersion: 'v1', kind: 'Event', metadata: { name: 'short' }, involvedObject, reason: 'Test' }
+    expect((await server.api.send(events, { method: 'POST', body })).code).toBe(201)
+    const watch = await api.watch(`${events}?watch=true&fieldSelector=metadata.name%3Dshort`)
+    expect((await watch.next()).type).toBe('ADDED')
+    await eventually('the end of the event', async () => (await api.send(`${events}/short`)).code === 404)
+    expect((await watch.next()).type).toBe('DELETED')
+    watch.close()
+  } finally {
+    await server.close()
+  }
+})
+
 it('health checks are listed and left out by name', async () => {
   const all = await api.send('/livez?verbose')
   expect(all.text).toContain('[+]poststarthook/start-service-ip-repair-controllers ok\n')

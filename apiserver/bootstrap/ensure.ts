@@ -1,6 +1,5 @@
 /** Writes bootstrap objects through the same store as every client, until they are there. */
 
-import { sameJson } from '../../api/meta/causes.ts'
 import type { ApiObject, Resource } from '../../api/resource.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import { forEachLimited } from '../../component-base/run.ts'
@@ -20,26 +19,6 @@ const parallel = 32
 /** Creates what is missing; what is there stays as it is. */
 export async function ensureAll(store: Store, objects: readonly BootstrapObject[], signal: AbortSignal): Promise<void> {
   await forEachLimited(objects, parallel, async (object) => await ensure(store, object, (current) => current, signal))
-}
-
-/** Creates what is missing and brings the named fields of what is there to the wanted value. */
-export async function ensureFields(
-  store: Store,
-  object: BootstrapObject,
-  fields: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  const wanted = pick(object.draft, fields)
-  await ensure(
-    store,
-    object,
-    (current) => (sameJson(pick(current, fields), wanted) ? current : { ...current, ...wanted }),
-    signal,
-  )
-}
-
-function pick(object: object, fields: readonly string[]): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(object).filter(([field]) => fields.includes(field)))
 }
 
 /** Creates an object, or changes the one that is there. */

@@ -1,5 +1,6 @@
 /** Writes what every cluster starts with, and keeps what clients and other servers rely on. */
 import { setMaxListeners } from 'node:events'
+import { sameJson } from '../../api/meta/causes.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
@@ -10,7 +11,8 @@ import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import type { Store } from '../registry/store.ts'
 import type { WatchCache } from '../storage/watch-cache.ts'
 import { apiServices } from './api-services.ts'
-import { apiserverUser, ensureAll, ensureFields } from './ensure.ts'
+import { mergeAuthenticationData } from './authentication-info.ts'
+import { apiserverUser, ensure, ensureAll } from './ensure.ts'
 import {
   authenticationConfigMap,
   kubernetesService,
@@ -73,9 +75,23 @@ async function writeAlways(
   await ensureAll(store, systemNamespaces.map(namespaceObject), signal)
   await ensureAll(store, [kubernetesService(access.kubernetesServiceIp, port)], signal)
   await markReady(config.flags['service-cluster-ip-range'], store, clock.now(), signal)
-  if (Object.keys(access.authenticationData()).length > 0) {
-    await ensureFields(store, authenticationConfigMap(access.authenticationData()), ['data'], signal)
+  const trusted = access.authenticationData()
+  if (Object.keys(trusted).length > 0) await writeTrusted(trusted, store, clock.now(), signal)
+}
+
+/** Whom this server trusts, added to whom the others do. */
+async function writeTrusted(
+  trusted: Readonly<Record<string, string>>,
+  store: Store,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const change = (current: ApiObject & { readonly data?: Readonly<Record<string, string>> }): ApiObject => {
+    const data = mergeAuthenticationData(current.data ?? {}, trusted, nowMs)
+    const next: ApiObject & { readonly data: object } = { ...current, data }
+    return sameJson(current.data ?? {}, data) ? current : next
   }
+  await ensure(store, authenticationConfigMap(trusted), change, signal)
 }
 
 /** The default ServiceCIDR is ours to make and to call ready. Source: upstream's `defaultservicecidr` controller. */
