@@ -3,10 +3,11 @@ import { duplicate, invalidValue, required } from '../../apimachinery/field-erro
 import { isDns1123Label } from '../../apimachinery/names.ts'
 import { atMost } from '../core/pod-spec.ts'
 import { type Causes, each, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
+import { validateSelectors } from './device-selector.ts'
 import type { DeviceRequest, ExactDeviceRequest, ResourceClaimSpec } from './v1.ts'
 
 const maxRequests = 32
-type Amount = Pick<ExactDeviceRequest, 'allocationMode' | 'count'>
+type Amount = Pick<ExactDeviceRequest, 'allocationMode' | 'count' | 'selectors'>
 
 /** Defaults of a claim's spec: one device, exactly. */
 export function defaultClaim(spec: ResourceClaimSpec): ResourceClaimSpec {
@@ -65,6 +66,7 @@ function validateAmount(request: Amount & { readonly deviceClassName: string }, 
   const { deviceClassName, allocationMode, count = 0 } = request
   return [
     ...when(deviceClassName === '', required(`${field}.deviceClassName`)),
+    ...validateSelectors(request.selectors, `${field}.selectors`),
     ...oneOf(`${field}.allocationMode`, allocationMode, ['All', 'ExactCount']),
     ...when(
       allocationMode === 'ExactCount' && count <= 0,
