@@ -1,6 +1,6 @@
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cryptoProvider, Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -8,19 +8,15 @@ import type { Pod } from '../api/core/v1.ts'
 import { type Client, createClient } from '../client/rest/client.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import * as refs from '../client/rest/resource-refs.ts'
-import { systemClock } from '../component-base/clock.ts'
-import { parseFlags } from '../component-base/flags.ts'
-import { createLogger, silentLogger } from '../component-base/logger.ts'
 import { startControlPlane, type TestControlPlane } from '../test/fixtures/control-plane.ts'
+import { startControllers, type TestControllers } from '../test/fixtures/controllers.ts'
 import { type HollowNode, startHollowNode } from '../test/fixtures/hollow-node.ts'
 import { run } from '../test/fixtures/process.ts'
-import { configOf, flags as flagSpecs } from './config.ts'
-import { runControllers } from './controllers.ts'
 
 let plane: TestControlPlane
 let client: Client
 let node: HollowNode
-let controllers: { readonly stop: AbortController; readonly ended: Promise<void> }
+let controllers: TestControllers
 const never = new AbortController().signal
 /** Pods whose label `play` says what becomes of them. */
 const play = ({ metadata }: Pod): { phase: string; ready: boolean } | undefined => {
@@ -39,53 +35,15 @@ const play = ({ metadata }: Pod): { phase: string; ready: boolean } | undefined 
 beforeAll(async () => {
   plane = await startControlPlane({ verbose: process.env['VERBOSE'] === '2' })
   client = createClient(await loadKubeconfig(plane.kubeconfig))
-  controllers = await startControllers()
+  controllers = await startControllers(plane)
   node = await startHollowNode({ client, name: 'node-1', statusOf: play })
 })
 afterAll(async () => {
   await node?.stop()
-  await stopControllers()
+  await controllers.stop()
   client?.close()
   await plane?.close()
 })
-
-/** As upstream runs them: each controller with the rights of its own service account. */
-async function startControllers() {
-  const kubeconfig = await plane.kubeconfigFor('system:kube-controller-manager')
-  const connection = { ...(await loadKubeconfig(kubeconfig)), userAgent: 'kube-controller-manager/test' }
-  const own = createClient(connection)
-  const { values } = parseFlags(flagSpecs, [
-    '--allocate-node-cidrs',
-    '--cluster-cidr=10.244.0.0/16',
-    '--service-cluster-ip-range=10.96.0.0/12',
-    '--node-monitor-grace-period=8s',
-    '--node-monitor-period=500ms',
-  ])
-  const rootCa = await readFile(join(plane.folder, 'ca.crt'), 'utf8')
-  const serviceAccountKey = await readFile(join(plane.folder, 'sa.key'), 'utf8')
-  const signingKey = await readFile(join(plane.folder, 'ca.key'), 'utf8')
-  const stop = new AbortController()
-  const logger = process.env['VERBOSE'] === '1' ? createLogger({ name: 'test', level: 'debug' }) : silentLogger
-  const ended = runControllers(
-    {
-      client: own,
-      connection,
-      clock: systemClock,
-      logger,
-      random: Math.random,
-      config: configOf(values, { rootCa, serviceAccountKey, signingCert: rootCa, signingKey }),
-      wanted: ['*'],
-      useServiceAccounts: true,
-    },
-    stop.signal,
-  ).finally(() => own.close())
-  return { stop, ended }
-}
-
-async function stopControllers(): Promise<void> {
-  controllers.stop.abort(new Error('test is over'))
-  await controllers.ended
-}
 
 async function kubectl(...args: string[]): Promise<string> {
   return (await run('kubectl', [`--kubeconfig=${plane.kubeconfig}`, ...args])).trim()
@@ -664,10 +622,9 @@ test('an approved request becomes a certificate that the API server takes', asyn
 
 test('controllers that are killed in the middle go on where the API stands', async () => {
   await create(deployment('steady', 4))
-  controllers.stop.abort(new Error('killed'))
-  await controllers.ended
+  await controllers.stop()
   await kubectl('set', 'image', 'deployment/steady', 'c=web:2')
-  controllers = await startControllers()
+  controllers = await startControllers(plane)
   await kubectl('rollout', 'status', 'deployment/steady', '--timeout=30s')
   await eventually(
     async () => await podsOf('steady'),
