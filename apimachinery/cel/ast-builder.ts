@@ -6,6 +6,17 @@ import type { CelValue } from './values.ts'
 /** The name under which comprehensions keep their result; no source can spell it. */
 export const accumulatorName = '@result'
 
+/**
+ * Most nodes of an expression, macros expanded. `optMap` copies its target, so a chain of them doubles at every link. The longest
+ * source of short literals stays below.
+ */
+const maxNodes = 100_000
+
+/** Macros made an expression too large. */
+export class ExpansionError extends Error {
+  override readonly name = 'ExpansionError'
+}
+
 /** Hands out ids; `offsets` says where each node stands. */
 export class AstBuilder {
   readonly #offsets = new Map<number, number>()
@@ -18,6 +29,7 @@ export class AstBuilder {
   /** A fresh id for a node that stands at `offset`. */
   id(offset: number): number {
     const id = this.#nextId
+    if (id > maxNodes) throw new ExpansionError(`expression has more than ${maxNodes} nodes`)
     this.#nextId++
     this.#offsets.set(id, offset)
     return id

@@ -63,6 +63,11 @@ export function parametersOf(type: CelType): readonly CelType[] {
   }
 }
 
+/** How many types a type is made of, itself included. */
+export function typeWeight(type: CelType): number {
+  return parametersOf(type).reduce((weight, part) => weight + typeWeight(part), 1)
+}
+
 /** The very same type. */
 export function sameType(a: CelType, b: CelType): boolean {
   if (a === b) return true

@@ -23,6 +23,7 @@ import {
   Substitutions,
   sameType,
   substitute,
+  typeWeight,
 } from './checker-types.ts'
 import type { Environment } from './environment.ts'
 import type { Issue } from './issues.ts'
@@ -41,6 +42,9 @@ export function check(environment: Environment, source: string, parsed: Parsed):
   const { types, references, issues } = checker.finish()
   return { checked: { source, expression, types, references, offsets: parsed.offsets }, issues }
 }
+
+/** `{a: a}` doubles the type of `a`; nested in one another such literals would keep the checker busy for ever. */
+const maxTypeWeight = 1000
 
 class Checker {
   readonly #environment: Environment
@@ -269,8 +273,14 @@ class Checker {
       values = this.#join(values, entry.optional ? this.#unwrapped(value, type) : type)
       return { ...entry, key, value }
     })
-    this.#types.set(map.id, mapOf(keys ?? this.#freeType(), values ?? this.#freeType()))
+    const type = mapOf(keys ?? this.#freeType(), values ?? this.#freeType())
+    this.#types.set(map.id, typeWeight(type) > maxTypeWeight ? this.#tooLarge(map.id) : type)
     return { ...map, entries }
+  }
+
+  #tooLarge(id: number): CelType {
+    this.#issue(id, `type of map literal has more than ${maxTypeWeight} parts`)
+    return celTypes.error
   }
 
   /** The type inside an optional; other types than `dyn` are refused. */

@@ -96,6 +96,13 @@ const refused: readonly (readonly [string, ...string[]])[] = [
   [`'${'a'.repeat(100_000)}'`, '0: expression code point size exceeds limit: size: 100002, limit 100000'],
 ]
 
+/** `optional.of(1).optMap(v0, optional.of(…v0…).optMap(v1, …))` */
+function doubled(levels: number, twice: (name: string) => string): string {
+  let source = `v${levels}`
+  for (let i = levels; i > 0; i--) source = `optional.of(${twice(`v${i - 1}`)}).optMap(v${i}, ${source})`
+  return `optional.of(1).optMap(v0, ${source})`
+}
+
 describe('compile', () => {
   test.each(refused.map(([source, ...issues]) => [source.slice(0, 60), source, issues] as const))(
     'refuses %s in the words of upstream',
@@ -232,6 +239,9 @@ describe('compile', () => {
     ['a long list', `[${'1,'.repeat(40_000)}]`],
     ['a long text', `'${'a'.repeat(99_000)}'`],
     ['backslashes', `'${'\\\\'.repeat(49_000)}`],
+    ['copies', `optional.of(1)${'.optMap(x, x)'.repeat(60)}`],
+    ['doubled types', doubled(12, (name) => `{${name}: ${name}}`)],
+    ['doubled lists', doubled(40, (name) => `[${name}, ${name}]`)],
     ['types', `${'[['.repeat(120)}1${']]'.repeat(120)}`],
   ])('survives many %s', (_, source) => {
     const compiled = compile(environment, source)

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../json.ts'
-import { CelError } from './errors.ts'
+import { CelError, CostLimitError } from './errors.ts'
 import { fromJson, toJson } from './json-values.ts'
 import { noTypes, typesByName } from './object-type.ts'
 import { type CelType, celTypes, listOf, mapOf, objectType } from './types.ts'
-import { isKind, mapValue, optionalNone, optionalValue, uint } from './values.ts'
+import { isKind, listValue, mapValue, optionalNone, optionalValue, uint } from './values.ts'
 
 const provider = typesByName([
   {
@@ -77,6 +77,12 @@ describe('toJson', () => {
       ['some', optionalValue(new Uint8Array([97]))],
     ])
     expect(toJson(entries)).toEqual({ int: 1, '2': 2 ** 0.5, true: '1152921504606846976', some: 'YQ==' })
+  })
+
+  test('ends where lists hold lists that hold lists', () => {
+    let list = listValue([1n])
+    for (let i = 0; i < 60; i++) list = listValue([list, list])
+    expect(() => toJson(list)).toThrow(CostLimitError)
   })
 
   test('refuses an optional without a value', () => {

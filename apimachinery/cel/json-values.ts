@@ -1,7 +1,7 @@
 /** JSON as CEL values, converted only where an expression looks; and back. */
 import { getOwn, isJsonList, type Json, type JsonObject, setOwn } from '../json.ts'
 import { toText } from './convert.ts'
-import { CelError } from './errors.ts'
+import { CelError, CostLimitError } from './errors.ts'
 import type { ObjectType, TypeProvider } from './object-type.ts'
 import { runtimeTypeName } from './runtime-type.ts'
 import { parseDuration, parseTimestamp } from './time-values.ts'
@@ -178,8 +178,19 @@ class JsonStruct implements MapValue {
   }
 }
 
-/** The value as JSON; throws `CelError` for values that have none. */
+/** How many values may still be written. Lists that hold one list many times look small and are not. */
+type Work = { left: number }
+
+const mostWritten = 1_000_000
+
+/** The value as JSON; throws `CelError` for values that have none, `CostLimitError` for endless ones. */
 export function toJson(value: CelValue): Json {
+  return write(value, { left: mostWritten })
+}
+
+function write(value: CelValue, work: Work): Json {
+  work.left--
+  if (work.left < 0) throw new CostLimitError()
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -189,7 +200,7 @@ export function toJson(value: CelValue): Json {
     case 'bigint':
       return wholeToJson(value)
     default:
-      return value === null ? null : objectToJson(value)
+      return value === null ? null : objectToJson(value, work)
   }
 }
 
@@ -199,7 +210,7 @@ function wholeToJson(value: bigint): Json {
   return Number.isSafeInteger(number) ? number : String(value)
 }
 
-function objectToJson(value: Extract<CelValue, object>): Json {
+function objectToJson(value: Extract<CelValue, object>, work: Work): Json {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   switch (value.kind) {
     case 'uint':
@@ -208,17 +219,35 @@ function objectToJson(value: Extract<CelValue, object>): Json {
     case 'duration':
       return toText(value)
     case 'list':
-      return value.json ?? Array.from({ length: value.size }, (_, i) => toJson(value.get(i)))
+      return value.json ?? listToJson(value, work)
     case 'map':
-      return value.json ?? entriesToJson(value.keys().map((key) => [keyToJson(key), value.find(key)]))
+      return (
+        value.json ??
+        entriesToJson(
+          value.keys().map((key) => [keyToJson(key), value.find(key)]),
+          work,
+        )
+      )
     case 'object':
-      return value.json ?? entriesToJson(value.names().map((name) => [name, value.find(name)]))
+      return (
+        value.json ??
+        entriesToJson(
+          value.names().map((name) => [name, value.find(name)]),
+          work,
+        )
+      )
     case 'optional':
       if (value.value === undefined) throw new CelError('optional.none() dereference')
-      return toJson(value.value)
+      return write(value.value, work)
     default:
       throw new CelError(`unsupported conversion to JSON: ${runtimeTypeName(value)}`)
   }
+}
+
+function listToJson(list: ListValue, work: Work): Json {
+  const items: Json[] = []
+  for (let i = 0; i < list.size; i++) items.push(write(list.get(i), work))
+  return items
 }
 
 function keyToJson(key: CelValue): string {
@@ -228,8 +257,8 @@ function keyToJson(key: CelValue): string {
   return toText(key)
 }
 
-function entriesToJson(entries: readonly (readonly [string, CelValue | undefined])[]): Json {
+function entriesToJson(entries: readonly (readonly [string, CelValue | undefined])[], work: Work): Json {
   const object: Record<string, Json> = {}
-  for (const [name, value] of entries) if (value !== undefined) setOwn(object, name, toJson(value))
+  for (const [name, value] of entries) if (value !== undefined) setOwn(object, name, write(value, work))
   return object
 }

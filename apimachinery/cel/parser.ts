@@ -3,7 +3,7 @@
  * Source: `CEL.g4`; cel-go `parser/parser.go` for places, limits and messages.
  */
 import type { Expression, MapEntry, StructField } from './ast.ts'
-import { AstBuilder } from './ast-builder.ts'
+import { AstBuilder, ExpansionError } from './ast-builder.ts'
 import { type Environment, macroKey } from './environment.ts'
 import {
   argumentStart,
@@ -52,7 +52,8 @@ export function parse(environment: Environment, source: string): Parsed {
     const expression = new Parser(environment, tokens, builder, issues).start()
     return { expression, offsets: builder.offsets, issues }
   } catch (error) {
-    if (!(error instanceof SyntaxFailure)) throw error
+    if (error instanceof ExpansionError) issues.push({ offset: -1, message: error.message })
+    else if (!(error instanceof SyntaxFailure)) throw error
     return { expression: nothing, offsets: builder.offsets, issues }
   }
 }
