@@ -6,7 +6,7 @@ import type { Transformer, TransformerChain } from './transformer.ts'
 /** `secrets`, `deployments.apps`, `*.apps`, `*.` (the core group) or `*.*`. */
 export type ResourceRule = { readonly resource: string; readonly transformers: readonly Transformer[] }
 export type GroupResource = { readonly group: string; readonly plural: string }
-/** The resource whose object a key holds; `undefined`: a key of the server itself. */
+/** The resource whose object a key holds; `undefined`: a key of the servers themselves, which no rule is about, as upstream. */
 export type KeyReader = (key: string) => GroupResource | undefined
 
 const root = '/registry/'
