@@ -4,7 +4,7 @@
  */
 import { isJsonList, type Json, type JsonObject } from '../json.ts'
 import type { Field, FieldType, ScalarName, Schemas, Struct } from '../schema/schema.ts'
-import { renderCustom } from './custom.ts'
+import { renderCustom, renderCustomList } from './custom.ts'
 import { type Describe, type Dialect, longName, reference } from './names.ts'
 
 const apiextensions = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1'
@@ -79,7 +79,7 @@ export function renderDefinitions({
       continue
     }
     if (struct.custom !== undefined) {
-      rendered.set(long, renderCustom(struct, struct.custom.schema, dialect, describe))
+      rendered.set(long, renderCustom(struct, struct.custom, dialect, describe))
       waiting.push('meta.v1.ObjectMeta')
       continue
     }
@@ -88,7 +88,10 @@ export function renderDefinitions({
   }
   for (const name of lists) {
     const struct = schemas.structs.get(name)
-    if (struct?.gvk !== undefined) rendered.set(listName(name), renderer.list(struct))
+    if (struct?.gvk === undefined) continue
+    const list =
+      struct.custom === undefined ? renderer.list(struct) : renderCustomList(struct, struct.custom, dialect, describe)
+    rendered.set(listName(name), list)
   }
   return Object.fromEntries([...rendered.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }

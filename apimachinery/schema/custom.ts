@@ -5,7 +5,7 @@
 import { isJsonList, type Json, type JsonObject } from '../json.ts'
 import { decodeStruct } from './decode.ts'
 import { coerceEmbedded, type DecodeMeta } from './embedded.ts'
-import type { CustomBehaviour, Field, FieldType, ListType, Schemas, Struct } from './schema.ts'
+import type { CustomBehaviour, Field, FieldType, ListType, PublishedKind, Schemas, Struct } from './schema.ts'
 import { fillDefaults, type OnUnknown, pruneRoot, schemaAt } from './structural.ts'
 
 export type CustomKind = {
@@ -13,17 +13,18 @@ export type CustomKind = {
   readonly version: string
   readonly kind: string
   readonly schema: JsonObject
+  readonly published?: PublishedKind
 }
 
 const json: FieldType = { type: 'scalar', scalar: 'json' }
 
 /** `com.example.stable.v1.CronTab`: the name under which the kind stands in OpenAPI documents. */
-export function customDefinition({ group, version, kind }: Omit<CustomKind, 'schema'>): string {
+export function customDefinition({ group, version, kind }: Omit<CustomKind, 'schema' | 'published'>): string {
   return [...group.split('.').toReversed(), version, kind].join('.')
 }
 
 /** The root structure of a custom kind. */
-export function compileCustom(schemas: Schemas, { group, version, kind, schema }: CustomKind): Struct {
+export function compileCustom(schemas: Schemas, { group, version, kind, schema, published }: CustomKind): Struct {
   const name = customDefinition({ group, version, kind })
   const own = compileFields(schemas, schema).filter((field) => !typeFields.has(field.name))
   const fields = [
@@ -36,6 +37,7 @@ export function compileCustom(schemas: Schemas, { group, version, kind, schema }
   const decodeMeta = hasEmbedded(schema) ? metaDecoder(schemas) : undefined
   const custom: CustomBehaviour = {
     schema,
+    published: published ?? { plural: '', listKind: `${kind}List`, selectableFields: [] },
     prune: (object, onUnknown, onWrong) => prune(schema, object, decodeMeta, onUnknown, onWrong),
     fillDefaults: (object) => fillDefaults(schema, object),
   }

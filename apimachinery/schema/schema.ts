@@ -64,6 +64,8 @@ export type Struct = {
 export type CustomBehaviour = {
   /** The schema as its author wrote it. */
   readonly schema: JsonObject
+  /** What published documents say besides. */
+  readonly published: PublishedKind
   readonly prune: (
     object: JsonObject,
     onUnknown?: (path: string) => void,
@@ -71,6 +73,14 @@ export type CustomBehaviour = {
     onWrong?: (problem: string) => void,
   ) => JsonObject
   readonly fillDefaults: (object: JsonObject) => JsonObject
+}
+
+/** What the documents of a custom kind say besides its schema. */
+export type PublishedKind = {
+  readonly plural: string
+  readonly listKind: string
+  /** Paths such as `spec.host`. */
+  readonly selectableFields: readonly string[]
 }
 
 /** All compiled definitions by their short names, such as `core.v1.Pod`. */

@@ -87,7 +87,17 @@ function customVersion(
   const root = version.schema?.openAPIV3Schema
   // The decoder has made it a schema; it is walked as JSON.
   const schema = isJsonObject(root) ? (root as JsonObject) : {}
-  const struct = compileCustom(schemas, { group: facts.group, version: facts.version, kind: facts.kind, schema })
+  const struct = compileCustom(schemas, {
+    group: facts.group,
+    version: facts.version,
+    kind: facts.kind,
+    schema,
+    published: {
+      plural: facts.plural,
+      listKind: facts.listKind ?? `${facts.kind}List`,
+      selectableFields: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.replace(/^\./, '')),
+    },
+  })
   const { scale } = version.subresources ?? {}
   const { validate, validateUpdate, validateStatus, warningsOf } = customValidation(schema, scale)
   const resource: Resource = {
