@@ -8,8 +8,9 @@ import { extendEnvironment } from '../../apimachinery/cel/environment.ts'
 import { bindingsLibrary } from '../../apimachinery/cel/library/bindings.ts'
 import { baseEnvironment } from '../../apimachinery/cel/library/kubernetes.ts'
 import { quantityType } from '../../apimachinery/cel/library/quantity.ts'
+import type { Range } from '../../apimachinery/cel/library.ts'
 import { typesByName } from '../../apimachinery/cel/object-type.ts'
-import { type SchemaType, sizeAt } from '../../apimachinery/cel/schema-types.ts'
+import type { SchemaType } from '../../apimachinery/cel/schema-types.ts'
 import { type CelType, celTypes, mapOf, objectType, typeName } from '../../apimachinery/cel/types.ts'
 import { forbiddenField, internalError, invalidValue, required, tooLong } from '../../apimachinery/field-errors.ts'
 import { atMost } from '../core/pod-spec.ts'
@@ -54,6 +55,16 @@ const sizes: SchemaType = {
   ]),
 }
 
+/** The size of what is found at a path; entries of maps are named in it as fields are, or as `@values`. */
+function sizeAt(path: readonly string[]): Range | undefined {
+  let type: SchemaType | undefined = path[0] === 'device' ? sizes : undefined
+  for (const step of path.slice(1)) {
+    if (step === '@keys') return { min: 0, max: 63 }
+    type = type?.kind === 'map' ? type.elements : type?.fields?.get(step)
+  }
+  return type === undefined ? undefined : { min: 0, max: type.maxElements }
+}
+
 /** Selectors of a class or of a request. */
 export function validateSelectors(selectors: readonly DeviceSelector[] | undefined, field: string): Causes {
   return [
@@ -76,6 +87,6 @@ function validateExpression(source: string, field: string): Causes {
   if (outputType.kind !== 'bool' && outputType.kind !== 'any') {
     return [invalidValue(field, source, `must evaluate to bool or the unknown type, not ${typeName(outputType)}`)]
   }
-  const { max } = estimateCost(environment, ast, (path) => sizeAt(sizes, path))
+  const { max } = estimateCost(environment, ast, sizeAt)
   return max > maxCost ? [forbiddenField(field, 'too complex, exceeds cost limit')] : []
 }

@@ -85,7 +85,7 @@ export function misnamedTypes(value: CelValue, path: string = objectName): reado
 /** An apply configuration as JSON. */
 export function applyConfigurationJson(value: CelValue): JsonObject {
   if (!(value instanceof Literal)) throw new CelError('unsupported return type from ApplyConfiguration expression')
-  const json = plain(value)
+  const json = plain(value, goNull)
   return isJsonObject(json) ? json : {}
 }
 
@@ -113,20 +113,28 @@ function operationJson(item: CelValue): JsonObject {
   }
 }
 
+/** What Go makes of a null in an apply configuration: the number of an enum. */
+const goNull = 0
+
 /** As JSON. Keys of maps must be strings. */
-function plain(value: CelValue): Json {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return toJson(value)
-  if (value.kind === 'list' && value.json === undefined) return itemsOf(value).map(plain)
-  if (value.kind === 'map' && value.json === undefined) return entriesJson(value.keys(), (key) => value.find(key))
-  if (value.kind === 'object' && value.json === undefined) return entriesJson(value.names(), (key) => value.find(key))
+function plain(value: CelValue, nothing: Json = null): Json {
+  if (value === null) return nothing
+  if (typeof value !== 'object' || value instanceof Uint8Array) return toJson(value)
+  if (value.kind === 'list' && value.json === undefined) return itemsOf(value).map((item) => plain(item, nothing))
+  if (value.kind === 'map' && value.json === undefined) {
+    return entriesJson(value.keys(), (key) => plain(value.find(key) ?? null, nothing))
+  }
+  if (value.kind === 'object' && value.json === undefined) {
+    return entriesJson(value.names(), (key) => plain(value.find(key) ?? null, nothing))
+  }
   return toJson(value)
 }
 
-function entriesJson<Key extends CelValue>(keys: readonly Key[], find: (key: Key) => CelValue | undefined): JsonObject {
+function entriesJson<Key extends CelValue>(keys: readonly Key[], read: (key: Key) => Json): JsonObject {
   const result: Record<string, Json> = {}
   for (const key of keys) {
     if (typeof key !== 'string') throw new CelError(`map key ${JSON.stringify(String(key))} is not a string`)
-    setOwn(result, key, plain(find(key) ?? null))
+    setOwn(result, key, read(key))
   }
   return result
 }

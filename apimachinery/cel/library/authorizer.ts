@@ -51,8 +51,9 @@ abstract class AccessValue implements OpaqueValue {
   readonly kind = 'opaque'
   abstract readonly typeName: string
 
-  equals(other: CelValue): boolean {
-    return this === other
+  /** As upstream, which compares none of them. */
+  equals(): boolean {
+    throw new CelError('no such overload')
   }
 }
 
@@ -229,7 +230,6 @@ function checkResource(value: CelValue, verb = ''): CelValue {
 /** The library. */
 export const authorizerLibrary: Library = {
   name: 'kubernetes.authz',
-  types: [authorizerType, pathCheckType, groupCheckType, resourceCheckType, decisionType],
   functions: [
     method('path', [['authorizer_path', authorizerType, 1, pathCheckType, path]]),
     method('group', [

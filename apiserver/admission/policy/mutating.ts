@@ -241,12 +241,22 @@ function mutateOnce(
     ? applyOperations(before, value)
     : applyConfiguration(structOf(schemas, isScale ? 'autoscaling.v1.Scale' : asked.definition), before, value)
   if (isScale) return withScale(object, changed, resource.facts)
+  refuseOtherKind(changed, asked)
   const decoded = decodeResource(schemas, asked, {
     value: changed,
     fieldValidation: isJsonPatch ? 'Strict' : 'Ignore',
     refusal: internalError,
   })
   return converted(decoded, asked, resource)
+}
+
+/** In upstream's words for a conversion that it does not know. */
+function refuseOtherKind({ apiVersion, kind }: JsonObject, { facts }: Resource): void {
+  const expected = facts.group === '' ? facts.version : `${facts.group}/${facts.version}`
+  if (kind === facts.kind && apiVersion === expected) return
+  const from = `${String(apiVersion).split('/').at(-1) ?? ''}.${String(kind)}`
+  const to = `${facts.group === '' ? 'core' : (facts.group.split('.')[0] ?? '')}.${facts.kind}`
+  throw internalError(`failed to convert object: converting (${from}) to (${to}): unknown conversion`)
 }
 
 /** 403 with the first failure; the reason is the failure's own. */
