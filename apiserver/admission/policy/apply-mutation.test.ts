@@ -8,7 +8,7 @@ import { applyConfiguration, applyOperations } from './apply-mutation.ts'
 const pod = structOf(compileSchema(definitions), 'core.v1.Pod')
 const optional = { params: false, authorizer: true, patches: true }
 
-function valueOf(source: string, kind: 'applyConfiguration' | 'jsonPatch') {
+function celValueOf(source: string, kind: 'applyConfiguration' | 'jsonPatch') {
   const { program, problem } = createPolicyCompiler().compile(source, resultTypes[kind], optional)
   if (program === undefined) throw new Error(problem)
   return program.evaluate({}).value
@@ -20,8 +20,8 @@ const stored: JsonObject = {
   metadata: { name: 'x', labels: { a: 'b' } },
   spec: { containers: [{ name: 'a', image: 'one', args: ['x'] }] },
 }
-const apply = (source: string) => applyConfiguration(pod, stored, valueOf(source, 'applyConfiguration'))
-const patch = (source: string) => applyOperations(stored, valueOf(source, 'jsonPatch'))
+const apply = (source: string) => applyConfiguration(pod, stored, celValueOf(source, 'applyConfiguration'))
+const patch = (source: string) => applyOperations(stored, celValueOf(source, 'jsonPatch'))
 
 describe('applyConfiguration()', () => {
   test('merges lists by their keys and maps by their entries', () => {
