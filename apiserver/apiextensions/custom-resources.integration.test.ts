@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startControlPlane, type TestControlPlane } from '../../test/fixtures/control-plane.ts'
-import { run } from '../../test/fixtures/process.ts'
+import { eventually, run } from '../../test/fixtures/process.ts'
 
 let plane: TestControlPlane
 let folder: string
@@ -224,6 +224,58 @@ test('names that somebody else has are not accepted', async () => {
   expect(await kubectl('get', 'crd', 'others.stable.example.com', '-o', path)).toBe('"CronTab" is already in use')
   expect(await kubectl('delete', 'crd', 'others.stable.example.com', '--timeout=5s')).toContain('deleted')
 })
+
+test('rules hold for new and changed objects; what was wrong before only warns', async () => {
+  const group = 'rules.example.com'
+  const name = { plural: 'gauges', singular: 'gauge', kind: 'Gauge', listKind: 'GaugeList' }
+  const definition = (level: object): object => ({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `gauges.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: name,
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: {
+            openAPIV3Schema: {
+              type: 'object',
+              properties: {
+                spec: { type: 'object', properties: { level, other: { type: 'integer' } } },
+              },
+            },
+          },
+        },
+      ],
+    },
+  })
+  const grows = { rule: 'self >= oldSelf', message: 'must not fall' }
+  const gauge = (spec: object): object => ({
+    apiVersion: `${group}/v1`,
+    kind: 'Gauge',
+    metadata: { name: 'g', namespace: 'default' },
+    spec,
+  })
+  await apply(definition({ type: 'integer', 'x-kubernetes-validations': [grows] }))
+  await eventually('the kind', async () => (await apply(gauge({ level: 50 }))).includes('created'))
+  expect(await apply(gauge({ level: 40 }))).toContain('spec.level: Invalid value: 40: must not fall')
+  const small = { rule: 'self < 10', messageExpression: 'string(self)' }
+  await apply(definition({ type: 'integer', 'x-kubernetes-validations': [grows, small] }))
+  await eventually('the new rule', async () =>
+    (await apply(gauge({ level: 60 }))).includes('spec.level: Invalid value: 60: 60'),
+  )
+  expect(await apply(gauge({ level: 50, other: 1 }))).toContain('configured')
+  expect(await apply(definition({ type: 'integer', 'x-kubernetes-validations': [{ rule: 'self > "a"' }] }))).toContain(
+    "found no matching overload for '_>_' applied to '(int, string)'",
+  )
+  await eventually('the APIService', async () => (await kubectl('get', 'apiservice', `v1.${group}`)).includes('Local'))
+  await kubectl('delete', 'crd', `gauges.${group}`)
+  await eventually('its end', async () => (await kubectl('get', 'apiservice', `v1.${group}`)).includes('NotFound'))
+}, 60_000)
 
 test('deleting the definition deletes its objects and what was served', async () => {
   expect(await kubectl('delete', 'crd', 'crontabs.stable.example.com', '--timeout=10s')).toContain('deleted')
