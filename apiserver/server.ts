@@ -385,7 +385,7 @@ function createPipeline(
     authorizer: access.authorizer,
     admission: chainOf(core.admission),
     clock,
-    ...subresourceBodies(handlers.schemas),
+    ...subresourceBodies(handlers.schemas, clock),
   }
   const builtIn = new Map(
     [...access.subresources, ...componentStatuses(core)].map((handler) => [

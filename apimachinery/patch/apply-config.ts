@@ -13,7 +13,7 @@ import { elementText, itemElement, missingKey, valueElement } from './field-set.
 
 const maxDepth = 500
 
-/** The configuration without nulls, or the answer to one that does not fit the schema. */
+/** The configuration, or the answer to one that does not fit the schema. A null is held like any other value. */
 export function decodeConfiguration(struct: Struct, value: unknown): JsonObject {
   if (!isJsonObject(value)) {
     const problem = `json: cannot unmarshal ${goType(value)} into Go value of type map[string]interface {}`
@@ -30,7 +30,7 @@ export function decodeConfiguration(struct: Struct, value: unknown): JsonObject 
   )
 }
 
-/** The configuration without nulls, and what does not fit the schema. */
+/** The configuration, and what does not fit the schema. */
 export function typedConfiguration(
   struct: Struct,
   value: JsonObject,
@@ -54,6 +54,10 @@ function subject({ gvk }: Struct, config: JsonObject): string {
   return `${String(metadata['namespace'] ?? '')}/${String(metadata['name'] ?? '')}; ${version}, Kind=${gvk?.kind ?? ''}`
 }
 
+function isDeclared(struct: Struct, key: string): boolean {
+  return struct.fields.has(key) || struct.additional !== undefined || struct.preserveUnknown
+}
+
 class Reader {
   readonly problems: string[] = []
   readonly #keysOf: (object: JsonObject) => readonly string[]
@@ -66,10 +70,11 @@ class Reader {
     const config: Record<string, Json> = {}
     for (const key of this.#keysOf(value)) {
       const part = value[key]
-      if (part === undefined || part === null) continue
+      if (part === undefined) continue
       const field = struct.fields.get(key)
       const at = `${path}.${key}`
-      if (field !== undefined) setOwn(config, key, this.#field(field, part, at))
+      if (part === null && isDeclared(struct, key)) setOwn(config, key, null)
+      else if (field !== undefined) setOwn(config, key, this.#field(field, part, at))
       else if (struct.additional !== undefined) setOwn(config, key, this.#value(undefined, struct.additional, part, at))
       else if (struct.preserveUnknown) setOwn(config, key, part)
       else {
@@ -105,12 +110,21 @@ class Reader {
         this.problems.push(`${path}: duplicate entries for key ${element}`)
       }
       seen.add(element)
+      if (item === null && field !== undefined && field.listType !== 'atomic') return null
       return this.#value(undefined, items, item, `${path}${element}`)
     })
   }
 
   #element(field: Field | undefined, item: Json, index: number, path: string): string {
     if (field === undefined || field.listType === 'atomic') return `[${index}]`
+    if (item === null) {
+      const words =
+        field.listType === 'set'
+          ? "out keys has an element that's an explicit null"
+          : ' keys may not have a null element'
+      this.problems.push(`${path}: element ${index}: associative list with${words}`)
+      return `[${index}]`
+    }
     if (field.listType === 'set') return elementText(valueElement(item))
     const missing = missingKey(field, item)
     if (missing === undefined) return elementText(itemElement(field, item))
@@ -124,8 +138,8 @@ class Reader {
     const config: Record<string, Json> = {}
     for (const key of this.#keysOf(map)) {
       const value = map[key]
-      if (value !== undefined && value !== null)
-        setOwn(config, key, this.#value(undefined, values, value, `${path}.${key}`))
+      if (value !== undefined)
+        setOwn(config, key, value === null ? null : this.#value(undefined, values, value, `${path}.${key}`))
     }
     return config
   }

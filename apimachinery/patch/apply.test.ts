@@ -190,6 +190,30 @@ describe('applyConfiguration()', () => {
       'u Update': ['.spec.replicas'],
     })
   })
+  test('gives who applies what is there already no time', () => {
+    const time = '2026-01-01T00:00:00Z'
+    const live = update(thing({ replicas: 3 }), { time })
+    const { metadata } = apply({ replicas: 3 }, { live, time }) as { metadata: { managedFields: JsonObject[] } }
+    expect(metadata.managedFields.map((entry) => [entry['manager'], entry['time']])).toEqual([
+      ['a', undefined],
+      ['u', time],
+    ])
+  })
+  test('holds nulls like any other value', () => {
+    const object = apply({}, { metadata: { labels: { a: null } } })
+    expect(object).toHaveProperty('metadata.labels', { a: '' })
+    expect(owners(object)['a Apply']).toContain('.metadata.labels.a')
+    expect(() => apply({}, { live: object, manager: 'b', metadata: { labels: { a: 'x' } } })).toThrow(
+      'conflict with "a": .metadata.labels.a',
+    )
+  })
+  test('takes null for a scalar as a change, and for a map or a list as nothing', () => {
+    const live = apply({ replicas: 3, containers: [{ name: 'c' }] }, { metadata: { labels: { a: 'b' } } })
+    expect(() => apply({ replicas: null }, { live, manager: 'b' })).toThrow('conflict with "a": .spec.replicas')
+    const next = apply({ containers: null }, { live, manager: 'b', metadata: { labels: null } })
+    expect(next).toMatchObject({ metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c' }] } })
+    expect(owners(next)['b Apply']).toEqual(['.metadata.labels', '.spec.containers'])
+  })
   test('treats atomic values as one field', () => {
     const live = apply({ selector: { match: { a: '1' } }, nodes: { x: '1' }, args: ['1'] })
     expect(owners(live)).toEqual({ 'a Apply': ['.spec.args', '.spec.nodes', '.spec.selector'] })
@@ -330,6 +354,16 @@ describe('updateManagedFields()', () => {
     const reset = update({ ...live, metadata: { name: 'x', managedFields: [{}] } }, { live })
     expect(owners(reset)).toEqual({})
     expect(owners(update({ ...reset, spec: { ...rest, replicas: 2 } }, { live: reset }))).toEqual({})
+  })
+  test('forgets everything for an empty list too, but not for one that cannot be read', () => {
+    const live = update(thing({ replicas: 1 }))
+    const told = (managedFields: JsonObject[]): unknown =>
+      owners(update({ ...live, metadata: { name: 'x', managedFields } }, { live }))
+    const good = { manager: 'm', operation: 'Update', apiVersion: 'apps/v1', fieldsType: 'FieldsV1' }
+    expect(told([])).toEqual({})
+    for (const change of [{ apiVersion: '' }, { fieldsType: 'FieldsV7' }, { fieldsType: '' }, { operation: 'Frob' }]) {
+      expect(told([{ ...good, ...change }])).toEqual(owners(live))
+    }
   })
   test('ignores what the endpoint does not write', () => {
     const live = update(thing({ replicas: 1 }))

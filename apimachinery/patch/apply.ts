@@ -60,6 +60,8 @@ export type UpdateOptions = WriteContext & {
 export type ApplyOptions = WriteContext & {
   /** What the applier sent, as `decodeConfiguration()` returns it. */
   readonly config: JsonObject
+  /** The same as it was sent, for the annotation of client-side apply. */
+  readonly sent?: JsonObject
   readonly force: boolean
 }
 
@@ -107,10 +109,12 @@ export function applyConfiguration(options: ApplyOptions): JsonObject {
   const { changed, removed } = compareObjects(struct, live, merged, ignored)
   if (!options.force) refuseConflicts(others, changed, options)
   const kept = withoutFields(others, changed, removed)
-  const isNoop = isEmptySet(changed) && isEmptySet(removed) && last !== undefined && isSameSet(last.fields, fields)
-  const own: Entry = { ...writer, time: isNoop ? last.time : time, fields, wire: isNoop ? last.wire : undefined }
+  // Who applies what is there already gets no time of its own.
+  const isNoop = isEmptySet(changed) && isEmptySet(removed)
+  const isSame = isNoop && last !== undefined && isSameSet(last.fields, fields)
+  const own: Entry = { ...writer, time: isNoop ? last?.time : time, fields, wire: isSame ? last.wire : undefined }
   const all = isEmptySet(fields) ? kept : [...kept, own]
-  const synced = manager === 'kubectl' ? withLastApplied(merged, config) : merged
+  const synced = manager === 'kubectl' ? withLastApplied(merged, options.sent ?? config) : merged
   return withManagedFields(synced, writeEntries(all))
 }
 

@@ -327,6 +327,8 @@ function structFields(struct: Struct, object: JsonObject, skip: ReadonlySet<stri
 }
 
 function fieldFields(field: Field, value: Json, skip: ReadonlySet<string>): FieldSet | undefined {
+  // Nobody owns the object's own metadata as a whole.
+  if (skip !== noFields && value === null) return undefined
   if (skip === noFields || field.type.type !== 'struct' || !isJsonObject(value)) {
     return valueFields(field, field.type, value)
   }

@@ -35,6 +35,7 @@ function readEntry(wire: Json): Entry | undefined {
   const operation = wire['operation']
   const fields = wire['fieldsV1'] ?? {}
   if ((operation !== 'Apply' && operation !== 'Update') || !isFieldSet(fields)) return undefined
+  if (text(wire['apiVersion']) === '' || wire['fieldsType'] !== 'FieldsV1') return undefined
   return {
     manager: text(wire['manager']),
     operation,
@@ -50,9 +51,10 @@ function text(value: Json | undefined): string {
   return typeof value === 'string' ? value : ''
 }
 
-/** The user's way to say "forget all owners": one empty entry. */
+/** The user's way to say "forget all owners": one empty entry, or an empty list. */
 export function isReset(wire: Json | undefined): boolean {
-  return isJsonList(wire) && wire.length === 1 && isJsonObject(wire[0]) && Object.keys(wire[0]).length === 0
+  if (!isJsonList(wire) || wire.length > 1) return false
+  return wire[0] === undefined || (isJsonObject(wire[0]) && Object.keys(wire[0]).length === 0)
 }
 
 /** Appliers are the same whatever version they speak. */

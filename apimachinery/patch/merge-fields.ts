@@ -26,6 +26,8 @@ export function mergeObjects(struct: Struct, live: JsonObject, config: JsonObjec
 
 function mergeValues(field: Field | undefined, type: FieldType, live: Json | undefined, config: Json): Json {
   const atomic = field?.atomic === true || (type.type === 'struct' && field === undefined && type.struct.atomic)
+  // Null instead of a map or a list that is merged adds nothing to it.
+  if (config === null && live !== undefined && !atomic && isMerged(field, type)) return live
   if (
     type.type === 'list' &&
     isJsonList(live) &&
@@ -45,6 +47,11 @@ function mergeValues(field: Field | undefined, type: FieldType, live: Json | und
     setOwn(merged, key, mergeValues(undefined, values, getOwn(live, key), config[key] ?? null))
   }
   return merged
+}
+
+function isMerged(field: Field | undefined, type: FieldType): boolean {
+  if (type.type === 'list') return field !== undefined && field.listType !== 'atomic'
+  return type.type === 'map' || type.type === 'struct'
 }
 
 /**

@@ -191,6 +191,7 @@ describe('applyStrategicMerge()', () => {
     ],
     ['orders scalars', { set: ['a', 'b', 'c'] }, { '$setElementOrder/set': ['c', 'b', 'a'] }, { set: ['c', 'b', 'a'] }],
     ['takes a new list without its directives', {}, { list: [{ $patch: 'delete', name: 'x' }, b] }, { list: [b] }],
+    ['takes nothing of a new map with a directive', {}, { item: { $patch: 'replace', value: '2' } }, {}],
     ['takes a new map without nulls', {}, { item: { name: 'a', value: null } }, { item: { name: 'a' } }],
     [
       'merges nested lists',
@@ -209,7 +210,14 @@ describe('applyStrategicMerge()', () => {
     [{ item: { $patch: 'frob' } }, 500, 'unknown patch type: frob in map: map[$patch:frob]'],
     [{ strategy: { $retainKeys: 'type' } }, 400, 'invalid patch format of retainKeys'],
     [{ strategy: { $retainKeys: ['type'], rolling: {} } }, 400, 'invalid patch format of retainKeys'],
-    [{ '$setElementOrder/list': 'x' }, 400, 'invalid patch format of setElementOrder list'],
+    [{ '$setElementOrder/list': 'x' }, 500, 'expected a []interface {}, but received a string'],
+    [{ '$setElementOrder/item': [] }, 500, 'expected a []interface {}, but received a map[string]interface {}'],
+    [{ '$setElementOrder/other': [] }, 500, 'unable to find api field in struct Root for the json field "other"'],
+    [
+      { '$setElementOrder/list': [{ name: 'b' }], list: [{ name: 'a', value: 'x' }] },
+      500,
+      "The order in patch list:\n[map[name:a value:x]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
+    ],
     [{ $deleteFromPrimitiveList: ['x'] }, 400, 'invalid patch format of primitive list'],
   ]
   for (const [patch, code, message] of refused) {

@@ -8,6 +8,8 @@
  *
  * Source: apimachinery `pkg/util/strategicpatch`.
  */
+
+import { goQuote } from '../field-errors.ts'
 import {
   equalJson,
   getOwn,
@@ -81,7 +83,8 @@ function mergeField(type: FieldType, merged: MutableObject, key: string, change:
     setOwn(merged, key, change)
   } else {
     const taken = stripped(change)
-    if (taken !== undefined) setOwn(merged, key, taken)
+    if (taken === undefined) delete merged[key]
+    else setOwn(merged, key, taken)
   }
 }
 
@@ -140,7 +143,7 @@ function mergeOrdered(type: FieldType, merged: MutableObject, patch: JsonObject)
   for (const key of orders) {
     const name = nameAfter(key, elementOrder)
     const order = patch[key]
-    if (!isJsonList(order)) throw badRequest('invalid patch format of setElementOrder list')
+    if (!isJsonList(order)) throw wrongArgument(order ?? null)
     orderField(type, merged, name, order, getOwn(patch, name))
     rest = without(rest, key)
     if (isJsonList(getOwn(merged, name))) rest = without(rest, name)
@@ -155,16 +158,21 @@ function orderField(
   order: readonly Json[],
   change: Json | undefined,
 ): void {
+  const old = listOrNone(getOwn(merged, name))
+  listOrNone(change)
   const field = type.type === 'struct' ? type.struct.fields.get(name) : undefined
-  const old = getOwn(merged, name)
-  if (field === undefined || (old !== undefined && !isJsonList(old)) || (old === undefined && !isJsonList(change)))
-    return
-  if (change === null) return
+  if (field === undefined) throw unknownField(type, name)
+  if (old === undefined && change === undefined) return
   const { mergeKey } = field
   if (isJsonList(change)) checkOrder(change, order, mergeKey)
   const contents = contentsOf(field, old, change)
   const { named, unnamed } = partition(contents, order, mergeKey)
   setOwn(merged, name, orderLike(named, unnamed, order, old ?? [], mergeKey))
+}
+
+function listOrNone(value: Json | undefined): readonly Json[] | undefined {
+  if (value === undefined || isJsonList(value)) return value
+  throw wrongArgument(value)
 }
 
 function contentsOf(field: Field, old: readonly Json[] | undefined, change: Json | undefined): readonly Json[] {
@@ -182,7 +190,7 @@ function checkOrder(change: readonly Json[], order: readonly Json[], mergeKey: s
     if (at === order.length) {
       throw new StatusError(
         '',
-        `The order in patch list:\n${JSON.stringify(change)}\n doesn't match $setElementOrder list:\n${JSON.stringify(order)}\n`,
+        `The order in patch list:\n${goMap(change)}\n doesn't match $setElementOrder list:\n${goMap(order)}\n`,
         undefined,
         500,
       )
@@ -199,6 +207,9 @@ function sameItem(a: Json | undefined, b: Json, mergeKey: string | undefined): b
 function mergeList(field: Field, old: readonly Json[], change: readonly Json[]): readonly Json[] {
   if (old.length === 0 && change.length === 0) return old
   if ([...old, ...change].some((item) => isJsonList(item))) throw unprocessable('lists of lists are not supported')
+  if (new Set([...old, ...change].map(goArgument)).size > 1) {
+    throw internal(`list element types are not identical: ${goMap([old, change])}`)
+  }
   const ofObjects = isJsonObject(old[0] ?? change[0])
   if (!ofObjects) {
     const { named, unnamed } = partition(distinct([...old, ...change]), change, undefined)
@@ -260,16 +271,15 @@ function mergeItems(
   return merged
 }
 
-/** What a patch looks like where nothing was before: without nulls and directives; `$patch: delete` leaves nothing. */
+/** What a patch looks like where nothing was before: without nulls; a map with `$patch`, whatever it says, leaves nothing. */
 function stripped(value: Json): Json | undefined {
   if (isJsonList(value)) return strippedItems(value)
   if (!isJsonObject(value)) return value
-  if (value[patchDirective] === 'delete') return undefined
+  if (value[patchDirective] !== undefined) return undefined
   const kept: MutableObject = {}
   for (const key of Object.keys(value)) {
     const part = value[key]
-    const isDirective =
-      key === patchDirective || key === retainKeys || key.startsWith(deleteFromList) || key.startsWith(elementOrder)
+    const isDirective = key === retainKeys || key.startsWith(deleteFromList) || key.startsWith(elementOrder)
     const taken = isDirective || part === null || part === undefined ? undefined : stripped(part)
     if (taken !== undefined) setOwn(kept, key, taken)
   }
@@ -278,8 +288,6 @@ function stripped(value: Json): Json | undefined {
 
 function strippedItems(items: readonly Json[]): readonly Json[] {
   return items.flatMap((item) => {
-    // An item that holds nothing but a directive speaks about the list.
-    if (isJsonObject(item) && item[patchDirective] !== undefined && Object.keys(item).length === 1) return []
     const taken = stripped(item)
     return taken === undefined ? [] : [taken]
   })
@@ -298,8 +306,28 @@ function unknownDirective(directive: Json, patch: JsonObject): StatusError {
   return internal(`unknown patch type: ${String(directive)} in map: ${goMap(patch)}`)
 }
 
+/** Source: `mergepatch.ErrBadArgType`. */
+function wrongArgument(value: Json): StatusError {
+  return internal(`expected a []interface {}, but received a ${goArgument(value)}`)
+}
+
+function goArgument(value: Json): string {
+  if (value === null) return '<nil>'
+  if (isJsonList(value)) return '[]interface {}'
+  if (isJsonObject(value)) return 'map[string]interface {}'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64'
+  return typeof value === 'boolean' ? 'bool' : 'string'
+}
+
+function unknownField(type: FieldType, name: string): StatusError {
+  const struct = type.type === 'struct' ? type.struct.name : ''
+  return internal(
+    `unable to find api field in struct ${struct.slice(struct.lastIndexOf('.') + 1)} for the json field ${goQuote(name)}`,
+  )
+}
+
 /** A map as Go prints it with `%v`. */
-function goMap(value: Json | undefined): string {
+export function goMap(value: Json | undefined): string {
   if (isJsonList(value)) return `[${value.map(goMap).join(' ')}]`
   if (!isJsonObject(value)) return value === null ? '<nil>' : String(value)
   const fields = Object.keys(value)

@@ -209,7 +209,10 @@ class Decoder {
       this.#path.push(name)
       const decoded = value === null ? undefined : this.#value(field.type, value as Json)
       this.#path.pop()
-      if (decoded === undefined || (field.default === undefined && !field.pointer && isOmitted(field, decoded))) {
+      if (
+        decoded === undefined ||
+        (field.default === undefined && !field.pointer && isOmitted(field, decoded) && !this.#isReset(name))
+      ) {
         if (field.default !== undefined && decoded === undefined) output[name] = field.default
       } else if (output[name] === undefined) output[name] = decoded
     }
@@ -217,6 +220,11 @@ class Decoder {
     if (struct.preserveUnknown) this.#preserve(struct, input, output)
     else if (this.#strict) this.#findUnknown(struct, input, seen)
     return output
+  }
+
+  /** An empty list of managed fields asks to forget them all; none at all keeps them. */
+  #isReset(name: string): boolean {
+    return name === 'managedFields' && this.#path.length === 1
   }
 
   #preserve(struct: Struct, input: JsonObject, output: Record<string, Json>): void {
@@ -301,9 +309,8 @@ class Decoder {
         return this.#bytes(value)
       case 'rawExtension':
       case 'json':
-        return this.#raw(value)
       case 'fieldsV1':
-        return isJsonObject(value) ? this.#raw(value) : this.#wrongScalar(value, scalar)
+        return this.#raw(value)
       case 'schemaOrArray':
       case 'schemaOrBool':
       case 'schemaOrStrings':

@@ -7,6 +7,7 @@ import { findFirst, parseJsonPath } from '../../apimachinery/json-path.ts'
 import { badRequest, conflict, type StatusCause, StatusError } from '../../apimachinery/status.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { asJson, asObject, writeOptions } from '../subresources/answers.ts'
+import { managedScale, withManagers, withVersion } from '../subresources/scale.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from '../subresources/subresource.ts'
 
 /** Where an object keeps what a scale shows. */
@@ -45,10 +46,11 @@ async function answer(
     return { code: 200, object: scaleOf(paths, await context.store.get(resource, key, request.signal)) }
   }
   const change = async (current: ApiObject): Promise<ApiObject> => {
-    const wanted = await context.changedObject(request, 'autoscaling.v1.Scale', scaleOf(paths, current))
-    return withScale(resource, paths, current, wanted)
+    const names = paths.specReplicasPath.replace(/^\./, '').split('.')
+    const wanted = await managedScale(request, context, current, scaleOf(paths, current), () => names)
+    return withManagers(withScale(resource, paths, current, wanted.scale), wanted.managedFields)
   }
-  const options = { ...writeOptions(request), subresource: 'scale' }
+  const options = { ...writeOptions(request), subresource: 'scale', keepManagedFields: true }
   return {
     code: 200,
     object: scaleOf(paths, await context.store.update(resource, key, change, options, request.signal)),
@@ -77,7 +79,7 @@ export function scaleOf(paths: ScalePaths, object: ApiObject): JsonObject {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp },
-    spec: { replicas },
+    spec: replicas === 0 ? {} : { replicas },
     status: {
       replicas: typeof current === 'number' ? current : 0,
       ...(typeof selector === 'string' && selector !== '' ? { selector } : {}),
@@ -95,12 +97,10 @@ function withScale({ facts }: Resource, paths: ScalePaths, object: ApiObject, sc
   if (typeof uid === 'string' && uid !== '' && uid !== own.uid) {
     throw conflict(facts, own.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${own.uid}`)
   }
-  if (typeof resourceVersion === 'string' && resourceVersion !== '' && resourceVersion !== own.resourceVersion) {
-    const message = 'the object has been modified; please apply your changes to the latest version and try again'
-    throw conflict(facts, own.name, message)
-  }
   const replicas = isJsonObject(scale['spec']) ? (scale['spec']['replicas'] ?? 0) : 0
-  return asObject(setAt(asJson(object), paths.specReplicasPath.replace(/^\./, '').split('.'), replicas))
+  return asObject(
+    setAt(asJson(withVersion(object, resourceVersion)), paths.specReplicasPath.replace(/^\./, '').split('.'), replicas),
+  )
 }
 
 function setAt(object: JsonObject, [name = '', ...rest]: readonly string[], value: Json): JsonObject {

@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import { applyConfiguration } from '../../apimachinery/patch/apply.ts'
 import { decodeConfiguration } from '../../apimachinery/patch/apply-config.ts'
 import { strictWarnings } from '../../apimachinery/schema/decode.ts'
-import { structOf } from '../../apimachinery/schema/schema.ts'
+import { type Struct, structOf } from '../../apimachinery/schema/schema.ts'
 import { badRequest, conflict, hasReason, invalid } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { ApiRequest } from '../http/api-request.ts'
@@ -18,6 +18,9 @@ import { checkName } from './update.ts'
 import { type BodyOptions, parseWriteOptions } from './write-options.ts'
 import { sendWritten } from './written.ts'
 
+/** The content type of server-side apply. */
+export const applyType = 'application/apply-patch+yaml'
+
 /** Applies the body to the object, or creates the object from it. */
 export const applyPatch: ResourceHandler = async (context, resource, request, response) => {
   const { info, incoming, query, signal } = request
@@ -25,8 +28,14 @@ export const applyPatch: ResourceHandler = async (context, resource, request, re
   const options = parseWriteOptions(request, 'PatchOptions')
   requireManager(query)
   const text = (await request.body()).toString('utf8')
-  const config = readConfiguration(context, resource, text)
-  const apply = applier(context, resource, request, config, options.fieldManager, () => checkDoubledKeys(text, options))
+  const { config, sent } = readConfiguration(
+    structOf(context.schemas, resource.definition),
+    servedVersions(context, resource),
+    text,
+  )
+  const apply = applier(context, resource, request, { config, sent }, options.fieldManager, () =>
+    checkDoubledKeys(text, options),
+  )
   const key = { namespace: info.namespace, name: info.name }
   const write = { ...options, subresource: info.subresource, keepManagedFields: true }
   try {
@@ -40,7 +49,8 @@ export const applyPatch: ResourceHandler = async (context, resource, request, re
   }
 }
 
-function requireManager(query: URLSearchParams): void {
+/** Throws Invalid for a request that does not say who applies. */
+export function requireManager(query: URLSearchParams): void {
   if ((query.get('fieldManager') ?? '') !== '') return
   throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
     {
@@ -51,16 +61,24 @@ function requireManager(query: URLSearchParams): void {
   ])
 }
 
-function readConfiguration({ schemas, resources }: HandlerContext, resource: Resource, text: string): JsonObject {
+function servedVersions({ resources }: HandlerContext, { facts }: Resource): readonly string[] {
+  const served = resources.all().filter((other) => other.facts.kind === facts.kind)
+  return [apiVersionOf(facts), ...served.map((other) => apiVersionOf(other.facts))]
+}
+
+/** What an applier has sent: as it was, and as the schema has it. */
+export type Configuration = { readonly config: JsonObject; readonly sent: JsonObject }
+
+/** Reads the body of an apply; the first of `versions` is the one of the path. Throws BadRequest. */
+export function readConfiguration(struct: Struct, versions: readonly string[], text: string): Configuration {
   // Go takes an empty body for an empty map.
   const value = parseConfiguration(text) ?? {}
-  const config = isJsonObject(value) ? value : {}
-  const [apiVersion, kind] = [String(config['apiVersion'] ?? ''), String(config['kind'] ?? '')]
-  const expected = apiVersionOf(resource.facts)
-  if (isJsonObject(value) && (apiVersion !== expected || kind !== resource.facts.kind)) {
-    const { kind: ownKind } = resource.facts
-    const isServed = resources.all().some(({ facts }) => facts.kind === ownKind && apiVersionOf(facts) === apiVersion)
-    if (kind !== ownKind || !isServed) {
+  const sent = isJsonObject(value) ? value : {}
+  const [apiVersion, kind] = [String(sent['apiVersion'] ?? ''), String(sent['kind'] ?? '')]
+  const [expected = ''] = versions
+  const ownKind = struct.gvk?.kind ?? ''
+  if (isJsonObject(value) && (apiVersion !== expected || kind !== ownKind)) {
+    if (kind !== ownKind || !versions.includes(apiVersion)) {
       const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion]
       throw badRequest(`invalid object type: ${group}/${version}, Kind=${kind}`)
     }
@@ -68,7 +86,7 @@ function readConfiguration({ schemas, resources }: HandlerContext, resource: Res
       `Incorrect version specified in apply patch. Specified patch version: ${apiVersion}, expected: ${expected}`,
     )
   }
-  return decodeConfiguration(structOf(schemas, resource.definition), value)
+  return { config: decodeConfiguration(struct, value), sent }
 }
 
 function parseConfiguration(text: string): unknown {
@@ -89,8 +107,8 @@ function named(config: JsonObject, name: string, creates: boolean): JsonObject {
   return { ...config, metadata: { ...metadata, name } }
 }
 
-/** Source: `applyPatcher.applyPatchToCurrentObject`. */
-function checkDoubledKeys(text: string, { fieldValidation, warn }: BodyOptions): void {
+/** Refuses keys that stand twice, or warns. Source: `applyPatcher.applyPatchToCurrentObject`. */
+export function checkDoubledKeys(text: string, { fieldValidation, warn }: BodyOptions): void {
   const problem = fieldValidation === 'Ignore' ? undefined : doubledYamlKeys(text)
   if (problem === undefined) return
   if (fieldValidation === 'Strict') {
@@ -103,7 +121,7 @@ function applier(
   { schemas, clock }: HandlerContext,
   resource: Resource,
   { info, query, warn }: ApiRequest,
-  given: JsonObject,
+  { config: given, sent }: Configuration,
   manager: string,
   checkText: () => void,
 ): (current: ApiObject | undefined) => ApiObject {
@@ -115,6 +133,7 @@ function applier(
       // API objects are JSON.
       ...(current === undefined ? {} : { live: current as unknown as JsonObject }),
       config,
+      sent,
       manager,
       apiVersion: apiVersionOf(resource.facts),
       subresource: info.subresource,

@@ -1,23 +1,24 @@
 /** PATCH in its four content types; each is a function from the current object to the next one. */
-import type { ApiObject } from '../../api/resource.ts'
+import type { ApiObject, Resource } from '../../api/resource.ts'
 import { invalidValue } from '../../apimachinery/field-errors.ts'
-import type { JsonObject } from '../../apimachinery/json.ts'
+import { goType, isJsonObject, type Json, type JsonObject } from '../../apimachinery/json.ts'
 import { applyJsonPatch } from '../../apimachinery/patch/json-patch.ts'
 import { applyMergePatch } from '../../apimachinery/patch/merge-patch.ts'
-import { applyStrategicMerge } from '../../apimachinery/patch/strategic-merge.ts'
+import { restoreProblem } from '../../apimachinery/patch/restore.ts'
+import { applyStrategicMerge, goMap } from '../../apimachinery/patch/strategic-merge.ts'
 import {
   JsonSyntaxError,
   type ParsedJson,
   parseJson,
   type StrictProblem,
 } from '../../apimachinery/schema/parse-json.ts'
-import type { Schemas } from '../../apimachinery/schema/schema.ts'
+import { type Schemas, type Struct, structOf } from '../../apimachinery/schema/schema.ts'
 import { badRequest, invalid, type StatusError } from '../../apimachinery/status.ts'
 import { unroutedMediaType, unsupportedMediaType } from '../http/body.ts'
 import { mediaTypeOf, negotiateOutput } from '../http/negotiation.ts'
-import { decodeResource } from '../registry/decode.ts'
+import { decodeResource, unregisteredKind } from '../registry/decode.ts'
 import { applyPatch } from './apply.ts'
-import type { ResourceHandler } from './context.ts'
+import { apiVersionOf, type ResourceHandler } from './context.ts'
 import { checkName } from './update.ts'
 import { parseWriteOptions } from './write-options.ts'
 import { sendWritten } from './written.ts'
@@ -49,7 +50,9 @@ export const patchObject: ResourceHandler = async (context, resource, request, r
     { namespace: info.namespace, name: info.name },
     (current) => {
       const value = patch.apply(asJson(current))
-      const next = decodeResource(context.schemas, resource, { value, refusal: patchRefusal(value), ...strictness })
+      const refusal = patch.refusal(value)
+      if (resource.isCustom !== true) checkPatchedType(context.schemas, resource, value, refusal)
+      const next = decodeResource(context.schemas, resource, { value, refusal, ...strictness })
       checkName(next, '', info.name)
       return next
     },
@@ -73,6 +76,8 @@ export type Patch = {
   readonly apply: (current: JsonObject) => JsonObject
   /** Fields that stand twice in its text. */
   readonly duplicates: readonly StrictProblem[]
+  /** The answer when what it has made of an object cannot be decoded. */
+  readonly refusal: (patched: JsonObject) => (problem: string) => StatusError
 }
 
 /** Reads a patch body. Throws UnsupportedMediaType or BadRequest. */
@@ -86,8 +91,12 @@ export function patchFunction(schemas: Schemas, definition: string, mediaType: s
   if (!isPatchType(functions, mediaType)) throw unsupportedMediaType(patchTypes)
   const { value, duplicates } = parsePatch(body)
   const isOperations = mediaType === 'application/json-patch+json'
+  const isStrategic = mediaType === strategicMerge
+  const apply = functions[mediaType](value)
   return {
-    apply: functions[mediaType](value),
+    // A strategic merge changes fields of a struct that knows its type already.
+    apply: isStrategic ? (current) => withTypeOf(apply(current), current) : apply,
+    refusal: isStrategic ? strategicRefusal(structOf(schemas, definition), value) : patchRefusal,
     duplicates: isOperations ? duplicates.map(({ text, rank }) => ({ text: `json patch ${text}`, rank })) : duplicates,
   }
 }
@@ -99,9 +108,50 @@ function isPatchType<Functions extends object>(
   return Object.hasOwn(functions, type)
 }
 
-/** The answer to a patch whose result cannot be decoded. Source: `jsonPatcher.applyPatchToCurrentObject`. */
-export function patchRefusal(patched: JsonObject): (problem: string) => StatusError {
+function withTypeOf(patched: JsonObject, { kind, apiVersion }: JsonObject): JsonObject {
+  const isText = (value: Json | undefined): boolean => typeof (value ?? '') === 'string'
+  return {
+    ...patched,
+    ...(kind !== undefined && isText(patched['kind']) ? { kind } : {}),
+    ...(apiVersion !== undefined && isText(patched['apiVersion']) ? { apiVersion } : {}),
+  }
+}
+
+/** Source: `applyPatchToObject`. */
+function strategicRefusal(struct: Struct, patch: unknown): Patch['refusal'] {
+  const text = goMap(isJsonObject(patch) ? patch : {})
+  return (patched) => (problem) =>
+    invalid({ group: '', kind: '' }, '', [invalidValue('patch', text, restoreProblem(struct, patched, problem))])
+}
+
+/** Source: `jsonPatcher.applyPatchToCurrentObject`. */
+function patchRefusal(patched: JsonObject): (problem: string) => StatusError {
   return (problem) => invalid({ group: '', kind: '' }, '', [invalidValue('patch', JSON.stringify(patched), problem)])
+}
+
+/** A patch cannot make another kind of an object; the answer is the decoder's. */
+function checkPatchedType(
+  schemas: Schemas,
+  { facts }: Resource,
+  { kind = '', apiVersion = '' }: JsonObject,
+  refusal: (problem: string) => StatusError,
+): void {
+  for (const [name, value] of Object.entries({ apiVersion, kind })) {
+    if (typeof value === 'string' || value === null) continue
+    const problem = `json: cannot unmarshal ${goType(value)} into Go struct field .${name} of type string`
+    throw refusal(`couldn't get version/kind; json parse error: ${problem}`)
+  }
+  const expected = apiVersionOf(facts)
+  const [givenVersion, givenKind] = [String(apiVersion ?? '') || expected, String(kind ?? '') || facts.kind]
+  if (givenVersion === expected && givenKind === facts.kind) return
+  if (givenVersion.split('/').length > 2) throw refusal(`unexpected GroupVersion string: ${givenVersion}`)
+  const isKnown = [...schemas.structs.values()].some(
+    ({ gvk }) => gvk !== undefined && gvk.kind === givenKind && apiVersionOf(gvk) === givenVersion,
+  )
+  if (!isKnown) throw refusal(unregisteredKind(givenKind, givenVersion))
+  const internal = `${facts.group === '' ? 'core' : facts.group.split('.')[0]}.${facts.kind}`
+  const version = givenVersion.slice(givenVersion.indexOf('/') + 1)
+  throw refusal(`converting (${version}.${givenKind}) to (${internal}): unknown conversion`)
 }
 
 function parsePatch(body: Buffer): ParsedJson {

@@ -1,15 +1,23 @@
 /** Reading bodies for subresources: objects of any definition, and changes of any content type. */
-import type { JsonObject } from '../../apimachinery/json.ts'
-import type { Schemas } from '../../apimachinery/schema/schema.ts'
+import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
+import { applyConfiguration, updateManagedFields } from '../../apimachinery/patch/apply.ts'
+import { type Schemas, structOf } from '../../apimachinery/schema/schema.ts'
+import { formatTime } from '../../apimachinery/time.ts'
+import type { Clock } from '../../component-base/clock.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { mediaTypeOf } from '../http/negotiation.ts'
 import { decode } from '../registry/decode.ts'
 import type { SubresourceContext } from '../subresources/subresource.ts'
-import { patchFunction, patchRefusal } from './patch.ts'
+import { applyType, checkDoubledKeys, readConfiguration, requireManager } from './apply.ts'
+import { patchFunction } from './patch.ts'
+import { isTrue } from './read-options.ts'
 import { parseWriteOptions, readObjectBody } from './write-options.ts'
 
-/** The two body functions of `SubresourceContext`. */
-export function subresourceBodies(schemas: Schemas): Pick<SubresourceContext, 'decodeBody' | 'changedObject'> {
+/** The body functions of `SubresourceContext`. */
+export function subresourceBodies(
+  schemas: Schemas,
+  clock: Clock,
+): Pick<SubresourceContext, 'decodeBody' | 'changedObject' | 'withManagers'> {
   const decodeBody = async (request: ApiRequest, definition: string): Promise<JsonObject | undefined> => {
     const { fieldValidation } = parseWriteOptions(request, 'CreateOptions')
     const body = await request.body()
@@ -23,6 +31,7 @@ export function subresourceBodies(schemas: Schemas): Pick<SubresourceContext, 'd
     decodeBody,
     changedObject: async (request, definition, current) => {
       if (request.info.verb !== 'patch') return (await decodeBody(request, definition)) ?? current
+      if (isApply(request)) return await applied(schemas, clock, request, definition, current)
       const { fieldValidation } = parseWriteOptions(request, 'PatchOptions')
       const patch = patchFunction(schemas, definition, mediaTypeOf(request.incoming.headers), await request.body())
       const value = patch.apply(current)
@@ -31,10 +40,64 @@ export function subresourceBodies(schemas: Schemas): Pick<SubresourceContext, 'd
         duplicates: patch.duplicates,
         fieldValidation,
         warn: request.warn,
-        refusal: patchRefusal(value),
+        refusal: patch.refusal(value),
+      })
+    },
+    withManagers: (request, definition, live, object) => {
+      if (isApply(request)) return object
+      const { fieldManager } = parseWriteOptions(request, 'UpdateOptions')
+      return updateManagedFields({
+        ...writeContext(schemas, clock, request, definition),
+        live,
+        object,
+        manager: fieldManager,
       })
     },
   }
+}
+
+function isApply({ incoming, info }: ApiRequest): boolean {
+  return info.verb === 'patch' && mediaTypeOf(incoming.headers) === applyType
+}
+
+function writeContext(schemas: Schemas, clock: Clock, { info }: ApiRequest, definition: string) {
+  const struct = structOf(schemas, definition)
+  const { group = '', version = '' } = struct.gvk ?? {}
+  return {
+    struct,
+    apiVersion: group === '' ? version : `${group}/${version}`,
+    subresource: info.subresource,
+    ignored: ['status'],
+    time: formatTime(clock.now()),
+  }
+}
+
+/** Server-side apply of a subresource: what it holds is in the managed fields of `live`. */
+async function applied(
+  schemas: Schemas,
+  clock: Clock,
+  request: ApiRequest,
+  definition: string,
+  live: JsonObject,
+): Promise<JsonObject> {
+  const options = parseWriteOptions(request, 'PatchOptions')
+  requireManager(request.query)
+  const text = (await request.body()).toString('utf8')
+  const context = writeContext(schemas, clock, request, definition)
+  const { config, sent } = readConfiguration(context.struct, [context.apiVersion], text)
+  const { name } = request.info
+  const metadata = isJsonObject(config['metadata']) ? config['metadata'] : {}
+  const value = applyConfiguration({
+    ...context,
+    live,
+    config: (metadata['name'] ?? '') === '' ? { ...config, metadata: { ...metadata, name } } : config,
+    sent,
+    manager: options.fieldManager,
+    force: isTrue(request.query.get('force')),
+  })
+  checkDoubledKeys(text, options)
+  const kind = kindOf(schemas, definition)
+  return decode(schemas, definition, kind, { value, fieldValidation: 'Strict', warn: request.warn })
 }
 
 function kindOf({ structs }: Schemas, definition: string): string {

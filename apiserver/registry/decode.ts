@@ -49,6 +49,11 @@ function sentType(value: unknown, fallback: string): { kind: string; version: st
   }
 }
 
+/** What Go's scheme says of a kind that nobody has registered. */
+export function unregisteredKind(kind: string, apiVersion: string): string {
+  return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`
+}
+
 /** A body may leave out its type; it may not claim another one. */
 function checkType({ facts, isCustom }: Resource, value: unknown): void {
   if (!isJsonObject(value)) return
@@ -56,8 +61,7 @@ function checkType({ facts, isCustom }: Resource, value: unknown): void {
   const expected = facts.group === '' ? facts.version : `${facts.group}/${facts.version}`
   const { kind = '', apiVersion = '' } = value
   if (kind !== '' && kind !== facts.kind) {
-    const problem = `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} at this path`
-    throw decodeError(sentType(value, facts.kind), facts.kind, problem)
+    throw decodeError(sentType(value, facts.kind), facts.kind, unregisteredKind(String(kind), String(apiVersion)))
   }
   if (apiVersion !== '' && apiVersion !== expected) {
     throw badRequest(

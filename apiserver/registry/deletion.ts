@@ -44,6 +44,28 @@ export function checkPreconditions(
   }
 }
 
+/** The same before a deletion, which has words of its own. Source: `rest.BeforeDelete`. */
+export function checkDeletePreconditions(
+  { facts }: Resource,
+  { metadata }: ApiObject,
+  preconditions: Preconditions | undefined,
+): void {
+  const { uid, resourceVersion } = preconditions ?? {}
+  const refuse = (message: string): never => {
+    throw conflict({ group: facts.group, plural: facts.kind }, metadata.name, message)
+  }
+  if (uid !== undefined && uid !== metadata.uid) {
+    refuse(
+      `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
+    )
+  }
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
+    refuse(
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
+    )
+  }
+}
+
 function preconditionFailed(resource: Resource, { metadata }: ApiObject, message: string): Error {
   const namespace = metadata.namespace === undefined ? '' : `${metadata.namespace}/`
   const key = `${resource.facts.storagePrefix ?? ''}/${namespace}${metadata.name}`

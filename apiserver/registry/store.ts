@@ -33,7 +33,13 @@ import { prepareViews, toStoredVersion } from '../storage/conversion.ts'
 import type { Storage, StoredValue } from '../storage/storage.ts'
 import type { WatchCache } from '../storage/watch-cache.ts'
 import { decodeResource } from './decode.ts'
-import { checkDeleteOptions, checkPreconditions, isFinished, planDeletion } from './deletion.ts'
+import {
+  checkDeleteOptions,
+  checkDeletePreconditions,
+  checkPreconditions,
+  isFinished,
+  planDeletion,
+} from './deletion.ts'
 import { storageKey, storagePrefix } from './keys.ts'
 import { noteManagers } from './managed-fields.ts'
 import type { ResourceRegistry } from './resource-registry.ts'
@@ -420,6 +426,7 @@ async function storeChanged(
 
 function checkVersion(resource: Resource, changed: ApiObject, old: ApiObject): void {
   const { resourceVersion = '' } = changed.metadata
+  refuseNoNumber(resourceVersion)
   if (resourceVersion !== '' && resourceVersion !== '0') {
     if (resourceVersion !== old.metadata.resourceVersion) throw conflict(resource.facts, old.metadata.name, modified)
     return
@@ -430,6 +437,15 @@ function checkVersion(resource: Resource, changed: ApiObject, old: ApiObject): v
   const { group, plural } = resource.facts
   const causes = [{ reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message }] as const
   throw invalid({ group, kind: plural }, old.metadata.name, causes)
+}
+
+/** Source: `APIObjectVersioner.ObjectResourceVersion`. */
+function refuseNoNumber(resourceVersion: string): void {
+  if (resourceVersion === '') return
+  const isNumber = /^\d+$/.test(resourceVersion)
+  if (isNumber && BigInt(resourceVersion) < 2n ** 64n) return
+  const problem = isNumber ? 'value out of range' : 'invalid syntax'
+  throw new StatusError('', `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: ${problem}`, undefined, 500)
 }
 
 async function remove(
@@ -453,7 +469,7 @@ async function removeOnce(
   signal: AbortSignal,
 ): Promise<DeleteResult> {
   const old = entry.view(resource).object
-  checkPreconditions(resource, old, options.preconditions)
+  checkDeletePreconditions(resource, old, options.preconditions)
   const request: AdmissionRequest = {
     operation: 'DELETE',
     resource,

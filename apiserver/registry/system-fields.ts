@@ -35,7 +35,8 @@ export function forCreate(object: ApiObject, { name, uid, time }: NewObjectFacts
     resourceVersion = '',
     ...rest
   } = given
-  if (resourceVersion !== '') {
+  // Upstream overlooks what is no number.
+  if (/^0*[1-9]\d{0,19}$/.test(resourceVersion)) {
     throw new StatusError('', 'resourceVersion should not be set on objects to be created', undefined, 500)
   }
   // The store adds the resourceVersion.

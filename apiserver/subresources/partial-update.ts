@@ -11,6 +11,7 @@ import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts
 import { invalid, type StatusCause } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { ApiRequest } from '../http/api-request.ts'
+import { mediaTypeOf } from '../http/negotiation.ts'
 import { asJson, asObject, served, writeOptions } from './answers.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from './subresource.ts'
 
@@ -102,14 +103,24 @@ function partHandler(part: Part): SubresourceHandler {
           const merged = resource.defaults?.(changed) ?? changed
           const causes = part.causes?.(merged) ?? []
           if (causes.length > 0) throw invalid(resource.facts, name, causes)
-          return withVersionOf(merged, wanted)
+          return withVersionOf(isApply(request) ? withManagersOf(merged, wanted) : merged, wanted)
         },
-        { ...writeOptions(request), subresource, strategy: 'asGiven' },
+        { ...writeOptions(request), subresource, strategy: 'asGiven', keepManagedFields: isApply(request) },
         request.signal,
       )
       return { code: 200, object: asJson(object) }
     },
   }
+}
+
+function isApply({ incoming, info }: ApiRequest): boolean {
+  return info.verb === 'patch' && mediaTypeOf(incoming.headers) === 'application/apply-patch+yaml'
+}
+
+/** An apply has settled already who holds what. */
+function withManagersOf(merged: ApiObject, { metadata }: ApiObject): ApiObject {
+  const { managedFields } = metadata
+  return managedFields === undefined ? merged : { ...merged, metadata: { ...merged.metadata, managedFields } }
 }
 
 /** Keeps the version that the client has read, so that the store can see a conflict. */

@@ -1,6 +1,7 @@
 /** `scale`: the replica count of the kinds that have one, as one small object for all of them. */
 import type { ApiObject } from '../../api/resource.ts'
-import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
+import { isJsonObject, type Json, type JsonObject } from '../../apimachinery/json.ts'
+import { parentEntries, type ReplicasPath, scaleEntries } from '../../apimachinery/patch/scale-entries.ts'
 import {
   formatSelector,
   type LabelSelectorObject,
@@ -40,10 +41,11 @@ async function changeScale(request: ApiRequest, context: SubresourceContext): Pr
   const { store } = context
   const { group, resource, namespace, name } = request.info
   const change = async (current: ApiObject): Promise<ApiObject> => {
-    const wanted = await context.changedObject(request, definition, scaleOf(current))
-    return withScale(current, wanted, { group, plural: resource })
+    const wanted = await managedScale(request, context, current, scaleOf(current), replicasPath)
+    const scaled = withScale(current, wanted.scale, { group, plural: resource })
+    return withManagers(scaled, wanted.managedFields)
   }
-  const options = { ...writeOptions(request), subresource: 'scale', strategy: 'asGiven' } as const
+  const options = { ...writeOptions(request), ...scaleWrite }
   const object = await store.update(
     served(store, group, resource),
     { namespace, name },
@@ -52,6 +54,44 @@ async function changeScale(request: ApiRequest, context: SubresourceContext): Pr
     request.signal,
   )
   return { code: 200, object: scaleOf(object) }
+}
+
+/** How the store takes a scaled object: who holds its replicas is known already. */
+export const scaleWrite = { subresource: 'scale', strategy: 'asGiven', keepManagedFields: true } as const
+
+/** Kinds have had their replicas in one place in all versions; what others write through these is dropped. */
+const replicasPath: ReplicasPath = (apiVersion) =>
+  /^(v1|apps\/v1(beta[12])?|extensions\/v1beta1)$/.test(apiVersion) ? ['spec', 'replicas'] : undefined
+
+/** The scale that a request makes of the present one, and the managed fields that the object has then. */
+export async function managedScale(
+  request: ApiRequest,
+  context: SubresourceContext,
+  object: ApiObject,
+  scale: JsonObject,
+  pathOf: ReplicasPath,
+): Promise<{ readonly scale: JsonObject; readonly managedFields: readonly JsonObject[] }> {
+  const { group, version } = request.info
+  // The table of kinds has managed fields as they are on the wire.
+  const parent = object.metadata.managedFields as Json | undefined
+  const managedFields = scaleEntries(parent, pathOf)
+  const live = { ...scale, metadata: { ...part(scale, 'metadata'), managedFields } }
+  const changed = await context.changedObject(request, definition, live)
+  const noted = context.withManagers(request, definition, live, changed)
+  const apiVersion = group === '' ? version : `${group}/${version}`
+  return {
+    scale: changed,
+    managedFields: parentEntries(parent, part(noted, 'metadata')['managedFields'], apiVersion, pathOf),
+  }
+}
+
+/** The object with these managed fields. */
+export function withManagers(object: ApiObject, managedFields: readonly JsonObject[]): ApiObject {
+  const { managedFields: _old, ...metadata } = object.metadata
+  return asObject({
+    ...object,
+    metadata: managedFields.length === 0 ? metadata : { ...metadata, managedFields },
+  })
 }
 
 /** The object's scale. */
@@ -70,7 +110,8 @@ export function scaleOf(object: ApiObject): JsonObject {
       resourceVersion: metadata.resourceVersion,
       creationTimestamp: metadata.creationTimestamp,
     }),
-    spec: { replicas: numberOf(spec['replicas']) },
+    // Go leaves out a zero here, but not in the status.
+    spec: numberOf(spec['replicas']) === 0 ? {} : { replicas: numberOf(spec['replicas']) },
     status: { replicas: numberOf(status['replicas']), ...(selector === '' ? {} : { selector }) },
   }
 }
@@ -89,6 +130,7 @@ export function withScale(
     )
   }
   refuseOther(object, metadata, resource)
+  const versioned = withVersion(object, metadata['resourceVersion'])
   const replicas = numberOf(part(scale, 'spec')['replicas'])
   if (replicas < 0) {
     const message = `Invalid value: ${replicas}: must be greater than or equal to 0`
@@ -96,15 +138,21 @@ export function withScale(
     throw invalid({ group: 'autoscaling', kind: 'Scale' }, object.metadata.name, [cause])
   }
   const spec = part(object, 'spec')
-  if (spec['replicas'] === replicas) return object
+  if (spec['replicas'] === replicas) return versioned
   const generation = (object.metadata.generation ?? 0) + 1
-  return asObject({ ...object, metadata: { ...object.metadata, generation }, spec: { ...spec, replicas } })
+  return asObject({ ...versioned, metadata: { ...versioned.metadata, generation }, spec: { ...spec, replicas } })
 }
 
-/** A scale with a resourceVersion or uid is for the object it was read from. */
+/** The store compares the version that the client has read. */
+export function withVersion(object: ApiObject, resourceVersion: Json | undefined): ApiObject {
+  if (typeof resourceVersion !== 'string' || resourceVersion === '') return object
+  return { ...object, metadata: { ...object.metadata, resourceVersion } }
+}
+
+/** A scale with a uid is for the object it was read from. */
 function refuseOther(
   object: ApiObject,
-  { uid, resourceVersion }: JsonObject,
+  { uid }: JsonObject,
   resource: { readonly group: string; readonly plural: string },
 ): void {
   if (typeof uid === 'string' && uid !== '' && uid !== object.metadata.uid) {
@@ -112,17 +160,6 @@ function refuseOther(
       resource,
       object.metadata.name,
       `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${object.metadata.uid}`,
-    )
-  }
-  if (
-    typeof resourceVersion === 'string' &&
-    resourceVersion !== '' &&
-    resourceVersion !== object.metadata.resourceVersion
-  ) {
-    throw conflict(
-      resource,
-      object.metadata.name,
-      'the object has been modified; please apply your changes to the latest version and try again',
     )
   }
 }

@@ -28,6 +28,13 @@ export type SubresourceContext = {
    * body itself; PATCH: of any content type) to `current` and returns the decoded result.
    */
   readonly changedObject: (request: ApiRequest, definition: string, current: JsonObject) => Promise<JsonObject>
+  /** Records who has changed what between `current` and what `changedObject` made of it. */
+  readonly withManagers: (
+    request: ApiRequest,
+    definition: string,
+    current: JsonObject,
+    changed: JsonObject,
+  ) => JsonObject
 }
 
 /** An object to be negotiated and encoded, or `undefined` when the handler has written the response itself. */
