@@ -14,6 +14,7 @@ import {
   duration,
   itemsOf,
   type ListValue,
+  listValue,
   type MapValue,
   type OpaqueValue,
   timestamp,
@@ -267,7 +268,7 @@ class SetList implements ListValue {
       seen.add(identity(item))
       return isNew
     })
-    return new SetList(new PlainList([...itemsOf(this.#list), ...added]))
+    return new SetList(listValue([...itemsOf(this.#list), ...added]))
   }
 }
 
@@ -317,23 +318,6 @@ class KeyedList implements ListValue {
   concat(other: ListValue): ListValue {
     const merged = new Map(this.#items())
     for (const item of itemsOf(other)) merged.set(this.#keyOf(item), item)
-    return new KeyedList(new PlainList([...merged.values()]), this.#keys)
-  }
-}
-
-class PlainList implements ListValue {
-  readonly kind = 'list'
-  readonly items: readonly CelValue[]
-
-  constructor(items: readonly CelValue[]) {
-    this.items = items
-  }
-
-  get size(): number {
-    return this.items.length
-  }
-
-  get(index: number): CelValue {
-    return this.items[index] ?? null
+    return new KeyedList(listValue([...merged.values()]), this.#keys)
   }
 }

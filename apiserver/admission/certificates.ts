@@ -4,7 +4,7 @@ import 'reflect-metadata'
 import { Pkcs10CertificateRequest } from '@peculiar/x509'
 import type { ApiObject } from '../../api/resource.ts'
 import type { Authorizer } from '../authz/authorizer.ts'
-import type { RequestInfo } from '../http/request-info.ts'
+import { type RequestInfo, requestInfo } from '../http/request-info.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { asApiObject, refuse, unchanged } from './request.ts'
 
@@ -84,19 +84,7 @@ async function requireSignerVerb(authorizer: Authorizer, request: AdmissionReque
 }
 
 function signerInfo(verb: string, name: string): RequestInfo {
-  return {
-    isResourceRequest: true,
-    verb,
-    apiPrefix: 'apis',
-    group: 'certificates.k8s.io',
-    version: '*',
-    namespace: '',
-    resource: 'signers',
-    subresource: '',
-    name,
-    parts: [],
-    path: '',
-  }
+  return requestInfo({ verb, apiPrefix: 'apis', group: 'certificates.k8s.io', version: '*', resource: 'signers', name })
 }
 
 /** The organizations of the subject; none where the request cannot be read, which validation says. */

@@ -5,7 +5,7 @@
 import { sameJson } from '../../api/meta/causes.ts'
 import type { ApiObject, Resource } from '../../api/resource.ts'
 import type { Authorizer, Decision } from '../authz/authorizer.ts'
-import type { RequestInfo } from '../http/request-info.ts'
+import { type RequestInfo, requestInfo } from '../http/request-info.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { refuse } from './request.ts'
 
@@ -95,19 +95,6 @@ async function ask(
   { user }: AdmissionRequest,
   about: Partial<RequestInfo>,
 ): Promise<Decision> {
-  const info: RequestInfo = {
-    isResourceRequest: true,
-    verb: '',
-    apiPrefix: 'apis',
-    group: '',
-    version: '',
-    namespace: '',
-    resource: '',
-    subresource: '',
-    name: '',
-    parts: [],
-    path: '',
-    ...about,
-  }
+  const info = requestInfo({ apiPrefix: 'apis', ...about })
   return await authorizer({ user, info })
 }

@@ -8,7 +8,7 @@ import { superuserGroup } from '../authn/user.ts'
 import type { Attributes, Authorizer } from '../authz/authorizer.ts'
 import { appliedRules, rulesOf } from '../authz/rbac.ts'
 import { compactRules, describeRule, type PolicyRule, quotedList, uncoveredRules } from '../authz/rbac-rules.ts'
-import type { RequestInfo } from '../http/request-info.ts'
+import { requestInfo } from '../http/request-info.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
@@ -100,19 +100,7 @@ async function may(
   name: string,
   namespace: string,
 ): Promise<boolean> {
-  const info: RequestInfo = {
-    isResourceRequest: true,
-    verb,
-    apiPrefix: 'apis',
-    group: rbacGroup,
-    version: 'v1',
-    namespace,
-    resource,
-    subresource: '',
-    name,
-    parts: [],
-    path: '',
-  }
+  const info = requestInfo({ verb, apiPrefix: 'apis', group: rbacGroup, version: 'v1', namespace, resource, name })
   const attributes: Attributes = { user, info }
   return (await authorizer(attributes)).type === 'allow'
 }

@@ -7,7 +7,7 @@ import { goQuote, invalidValue } from '../../apimachinery/field-errors.ts'
 import { isDns1123Subdomain, isDomainPrefixedPath } from '../../apimachinery/names.ts'
 import type { Attributes, Authorizer } from '../authz/authorizer.ts'
 import { forbiddenRequest } from '../authz/forbidden.ts'
-import type { RequestInfo, UserInfo } from '../http/request-info.ts'
+import { type RequestInfo, requestInfo, type UserInfo } from '../http/request-info.ts'
 import {
   anonymousUser,
   authenticatedGroup,
@@ -119,21 +119,7 @@ async function ask(acting: Acting, about: Partial<RequestInfo>): Promise<void> {
 }
 
 function question({ caller, verb }: Acting, about: Partial<RequestInfo>): Attributes {
-  const info: RequestInfo = {
-    isResourceRequest: true,
-    verb,
-    apiPrefix: '',
-    group: '',
-    version: 'v1',
-    namespace: '',
-    resource: '',
-    subresource: '',
-    name: '',
-    parts: [],
-    path: '',
-    ...about,
-  }
-  return { user: caller, info }
+  return { user: caller, info: requestInfo({ verb, version: 'v1', ...about }) }
 }
 
 /** The groups that go with the name: those asked for, or the fixed ones of nodes and service accounts. */

@@ -5,7 +5,7 @@
  */
 import type { AccessAnswer, AccessQuestion, AskAccess } from '../../apimachinery/cel/library/authorizer.ts'
 import type { Attributes, Authorizer, Decision } from '../authz/authorizer.ts'
-import type { RequestInfo } from '../http/request-info.ts'
+import { requestInfo } from '../http/request-info.ts'
 
 /** An expression has asked something that nobody knows yet. Not an error of CEL: no expression may absorb it. */
 class Unanswered extends Error {
@@ -60,13 +60,11 @@ export class AccessAnswers {
 
 function attributesOf(question: AccessQuestion): Attributes {
   const { user, verb } = question
-  const nothing = { apiPrefix: '', group: '', version: '', namespace: '', resource: '', subresource: '', name: '' }
   if (question.type === 'path') {
-    return { user, info: { ...nothing, isResourceRequest: false, verb, parts: [], path: question.path } }
+    return { user, info: requestInfo({ isResourceRequest: false, verb, path: question.path }) }
   }
   const { group, resource, subresource, namespace, name, fieldSelector } = question
-  const info: RequestInfo = {
-    isResourceRequest: true,
+  const info = requestInfo({
     verb,
     apiPrefix: group === '' ? 'api' : 'apis',
     group,
@@ -76,8 +74,7 @@ function attributesOf(question: AccessQuestion): Attributes {
     subresource,
     name,
     parts: [resource, name, subresource].filter((part) => part !== ''),
-    path: '',
     ...(fieldSelector === '' ? {} : { fieldSelector }),
-  }
+  })
   return { user, info }
 }

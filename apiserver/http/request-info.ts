@@ -42,6 +42,24 @@ export type RequestInfo = {
   readonly labelSelector?: string
 }
 
+/** A question that no request asks: what is not said about it is empty. */
+export function requestInfo(about: Partial<RequestInfo>): RequestInfo {
+  return {
+    isResourceRequest: true,
+    verb: '',
+    apiPrefix: '',
+    group: '',
+    version: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+    parts: [],
+    path: '',
+    ...about,
+  }
+}
+
 const verbs: Readonly<Record<string, string>> = {
   POST: 'create',
   GET: 'get',
@@ -79,19 +97,7 @@ export function parseRequestInfo(method: string, url: string): RequestInfo {
 }
 
 function nonResource(method: string, path: string): RequestInfo {
-  return {
-    isResourceRequest: false,
-    verb: method.toLowerCase(),
-    apiPrefix: '',
-    group: '',
-    version: '',
-    namespace: '',
-    resource: '',
-    subresource: '',
-    name: '',
-    parts: [],
-    path,
-  }
+  return requestInfo({ isResourceRequest: false, verb: method.toLowerCase(), path })
 }
 
 type Located = {

@@ -12,7 +12,7 @@ import {
   selectorFromLabelSelector,
 } from '../../apimachinery/selector/labels.ts'
 import type { StatusCause } from '../../apimachinery/status.ts'
-import type { RequestInfo } from '../http/request-info.ts'
+import { type RequestInfo, requestInfo } from '../http/request-info.ts'
 import { asJson } from './answers.ts'
 
 export type Question = SelfSubjectAccessReview['spec']
@@ -137,27 +137,13 @@ export function askedRequest({ resourceAttributes, nonResourceAttributes }: Ques
   }
 }
 
-const emptyInfo: RequestInfo = {
-  isResourceRequest: true,
-  verb: '',
-  apiPrefix: '',
-  group: '',
-  version: '',
-  namespace: '',
-  resource: '',
-  subresource: '',
-  name: '',
-  parts: [],
-  path: '',
-}
-
 function pathInfo(attributes: Question['nonResourceAttributes']): RequestInfo {
-  return { ...emptyInfo, isResourceRequest: false, verb: attributes?.verb ?? '', path: attributes?.path ?? '' }
+  return requestInfo({ isResourceRequest: false, verb: attributes?.verb ?? '', path: attributes?.path ?? '' })
 }
 
 function resourceInfo(attributes: ResourceAttributes): RequestInfo {
   const { verb = '', group = '', version = '', namespace = '', resource = '', subresource = '', name = '' } = attributes
-  return { ...emptyInfo, verb, group, version: version === '' ? '*' : version, namespace, resource, subresource, name }
+  return requestInfo({ verb, group, version: version === '' ? '*' : version, namespace, resource, subresource, name })
 }
 
 type ReadSelector = { readonly text: string; readonly problems: readonly string[] }

@@ -9,7 +9,7 @@ import { forbiddenField } from '../../../apimachinery/field-errors.ts'
 import { invalid } from '../../../apimachinery/status.ts'
 import type { Authorizer } from '../../authz/authorizer.ts'
 import { isAllowed } from '../../authz/chain.ts'
-import type { RequestInfo, UserInfo } from '../../http/request-info.ts'
+import { type RequestInfo, requestInfo, type UserInfo } from '../../http/request-info.ts'
 import type { ObjectReader } from '../../registry/reader.ts'
 import { kinds, read } from '../../registry/typed-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts'
@@ -111,8 +111,7 @@ function located(
 type Question = Pick<RequestInfo, 'verb' | 'group' | 'version' | 'resource' | 'namespace' | 'name'>
 
 async function may({ authorizer }: Options, { user }: AdmissionRequest, question: Question): Promise<boolean> {
-  const rest = { isResourceRequest: true, apiPrefix: 'apis', subresource: '', parts: [], path: '' }
-  return await isAllowed(authorizer, { user, info: { ...rest, ...question } })
+  return await isAllowed(authorizer, { user, info: requestInfo({ apiPrefix: 'apis', ...question }) })
 }
 
 function refusal({ resource, name }: AdmissionRequest, field: string, detail: string) {
