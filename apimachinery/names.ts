@@ -6,6 +6,8 @@ import { isIP } from 'node:net'
 
 const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const subdomain = `${label}(\\.${label})*`
+const underscoreLabel = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
+const underscoreSubdomain = `${underscoreLabel}(\\.${underscoreLabel})*`
 const qualified = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
 const labelValue = `(${qualified})?`
 const dns1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
@@ -18,6 +20,7 @@ const percent = '[0-9]+%'
 const whole = (pattern: string): RegExp => new RegExp(`^${pattern}$`)
 const labelRegExp = whole(label)
 const subdomainRegExp = whole(subdomain)
+const underscoreRegExp = whole(underscoreSubdomain)
 const wildcardRegExp = whole(`\\*\\.${subdomain}`)
 const qualifiedRegExp = whole(qualified)
 const labelValueRegExp = whole(labelValue)
@@ -64,6 +67,11 @@ const labelMessage = patternMessage(
 const subdomainMessage = patternMessage(
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
   subdomain,
+  'example.com',
+)
+const underscoreMessage = patternMessage(
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
+  underscoreSubdomain,
   'example.com',
 )
 const wildcardMessage = patternMessage(
@@ -133,6 +141,11 @@ export function isDns1123Label(value: string): readonly string[] {
 /** A name with dots, at most 253 characters: most objects. */
 export function isDns1123Subdomain(value: string): readonly string[] {
   return check(value, 253, subdomainRegExp, subdomainMessage)
+}
+
+/** As `isDns1123Subdomain`, with underscores: names that DNS has for services, in a pod's search list. */
+export function isDns1123SubdomainWithUnderscore(value: string): readonly string[] {
+  return check(value, 253, underscoreRegExp, underscoreMessage)
 }
 
 /** A label that begins with a letter: Services. */

@@ -2,8 +2,9 @@
 import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { isDomainPrefixedPath, isQualifiedName } from '../../apimachinery/names.ts'
 import { validateCounts } from '../apps/workload.ts'
-import { atMost, validatePodTemplate } from '../core/pod-spec.ts'
+import { validatePodTemplate } from '../core/pod-spec.ts'
 import {
+  atMost,
   type Causes,
   each,
   immutable,

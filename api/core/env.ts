@@ -1,8 +1,25 @@
 /** Rules of `env` and `envFrom`, and of what the downward API can read. Source: `ValidateEnv`, `ValidateEnvFrom`. */
-import { invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
-import { isConfigMapKey, isQualifiedName, isRelaxedEnvVarName } from '../../apimachinery/names.ts'
+import { fieldNotFound, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
+import {
+  isConfigMapKey,
+  isDns1123Label,
+  isDns1123Subdomain,
+  isQualifiedName,
+  isRelaxedEnvVarName,
+} from '../../apimachinery/names.ts'
 import { type Causes, each, invalidValues, when } from '../meta/causes.ts'
-import type { EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector } from './v1.ts'
+import { noBacksteps } from './local-path.ts'
+import { eachContainer } from './pod-containers.ts'
+import { quantityOf } from './pod-resources.ts'
+import type {
+  EnvFromSource,
+  EnvVar,
+  EnvVarSource,
+  FileKeySelector,
+  ObjectFieldSelector,
+  PodSpec,
+  ResourceFieldSelector,
+} from './v1.ts'
 
 const envFields = [
   'metadata.name',
@@ -59,7 +76,7 @@ function validateValueFrom({ value = '' }: EnvVar, source: EnvVarSource, field: 
       invalidValue(
         field,
         '',
-        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
+        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
       ),
     ),
     ...when(value !== '' && count > 0, () => invalidValue(field, '', 'may not be specified when `value` is not empty')),
@@ -71,14 +88,36 @@ function validateValueFrom({ value = '' }: EnvVar, source: EnvVarSource, field: 
 
 function validateKeyRef({ name = '', key = '' }: { name?: string; key?: string }, field: string): Causes {
   return [
-    ...when(name === '', required(`${field}.name`)),
+    ...invalidValues(`${field}.name`, name, isDns1123Subdomain(name)),
     ...(key === '' ? [required(`${field}.key`)] : invalidValues(`${field}.key`, key, isConfigMapKey(key))),
   ]
 }
 
-function validateFileKeyRef(ref: { volumeName: string; path: string; key: string }, field: string): Causes {
-  const keys = ['volumeName', 'path', 'key'] as const
-  return keys.filter((key) => (ref[key] ?? '') === '').map((key) => required(`${field}.${key}`))
+function validateFileKeyRef({ volumeName = '', path = '', key = '' }: FileKeySelector, field: string): Causes {
+  return [
+    ...(key === '' ? [required(`${field}.key`)] : invalidValues(`${field}.key`, key, isRelaxedEnvVarName(key))),
+    ...(volumeName === ''
+      ? [required(`${field}.volumeName`)]
+      : invalidValues(`${field}.volumeName`, volumeName, isDns1123Label(volumeName))),
+    ...(path === '' ? [required(`${field}.path`)] : noBacksteps(path, `${field}.path`)),
+  ]
+}
+
+/** Files with variables are in an `emptyDir`, which another container fills. Source: `validateFileKeyRefVolumes`. */
+export function validateEnvFileVolumes(spec: PodSpec, field: string): Causes {
+  const volumes = new Map((spec.volumes ?? []).map((volume) => [volume.name, volume]))
+  return eachContainer(spec, field).flatMap(({ container, path }) =>
+    each(`${path}.env`, container.env, ({ valueFrom }, variable) => {
+      const name = valueFrom?.fileKeyRef?.volumeName
+      if (name === undefined) return []
+      const at = `${variable}.valueFrom.fileKeyRef.volumeName`
+      const volume = volumes.get(name)
+      if (volume === undefined) return [fieldNotFound(at, name)]
+      return when(volume.emptyDir === undefined, () =>
+        invalidValue(at, name, 'referenced volume must be of type emptyDir'),
+      )
+    }),
+  )
 }
 
 /** What a variable or file may take from the pod's own fields. */
@@ -105,15 +144,21 @@ export function validateFieldRef(ref: ObjectFieldSelector, field: string, where:
 /** What a variable or file may take from a container's resources. */
 export function validateResourceFieldRef(ref: ResourceFieldSelector, field: string, where: 'env' | 'volume'): Causes {
   const { resource = '', containerName = '', divisor = '0' } = ref
-  if (where === 'volume' && containerName === '') return [required(`${field}.containerName`)]
-  if (resource === '') return [required(`${field}.resource`)]
   const known = resourceFields.includes(resource) || /^(limits|requests)\.hugepages-/.test(resource)
-  if (!known) return [notSupported(`${field}.resource`, resource, resourceFields)]
-  return validateDivisor(resource, divisor, `${field}.divisor`)
+  return [
+    ...(where === 'volume' && containerName === ''
+      ? [required(`${field}.containerName`)]
+      : resource === ''
+        ? [required(`${field}.resource`)]
+        : when(!known, () => notSupported(`${field}.resource`, resource, resourceFields))),
+    ...validateDivisor(resource, divisor, `${field}.divisor`),
+  ]
 }
 
 function validateDivisor(resource: string, divisor: string, field: string): Causes {
-  if (divisor === '0') return []
+  if (quantityOf(divisor).nano === 0n) return []
+  const known = resourceFields.includes(resource) || /^(limits|requests)\.hugepages-/.test(resource)
+  if (!known) return []
   const kind = resource.split('.')[1] ?? ''
   const supported = kind === 'cpu' ? ['1m', '1'] : byteDivisors
   if (supported.includes(divisor)) return []
@@ -130,10 +175,18 @@ export function validateEnvFrom(sources: readonly EnvFromSource[] | undefined, f
     const count = [configMapRef, secretRef].filter((one) => one !== undefined).length
     return [
       ...(prefix === '' ? [] : invalidValues(`${path}.prefix`, prefix, isRelaxedEnvVarName(prefix))),
-      ...when(configMapRef?.name === '', required(`${path}.configMapRef.name`)),
-      ...when(secretRef?.name === '', required(`${path}.secretRef.name`)),
+      ...validateReference(configMapRef, `${path}.configMapRef.name`),
+      ...validateReference(secretRef, `${path}.secretRef.name`),
       ...when(count === 0, () => invalidValue(field, '', 'must specify one of: `configMapRef` or `secretRef`')),
       ...when(count > 1, () => invalidValue(field, '', 'may not have more than one field specified at a time')),
     ]
   })
+}
+
+/** A name, or the beginning of one: upstream takes it for a prefix. */
+function validateReference(ref: { readonly name?: string } | undefined, field: string): Causes {
+  if (ref === undefined) return []
+  const { name = '' } = ref
+  if (name === '') return [required(field)]
+  return invalidValues(field, name, isDns1123Subdomain(name.replace(/(.)-$/, '$1a')))
 }

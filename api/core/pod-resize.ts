@@ -6,7 +6,7 @@ import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts
 import { type Causes, sameJson, when } from '../meta/causes.ts'
 import { nextGeneration } from './pod.ts'
 import { qosClass } from './pod-resources.ts'
-import { validatePodSpec } from './pod-spec.ts'
+import { validatePod } from './pod-validation.ts'
 import { specDiff } from './spec-diff.ts'
 import type { Container, Pod, PodSpec, ResourceRequirements } from './v1.ts'
 
@@ -37,7 +37,7 @@ export function validatePodResize(wanted: Pod, old: Pod): Causes {
   const pod = withResizedContainers(wanted, old)
   const qos = old.status.qosClass ?? qosClass(old.spec)
   return [
-    ...validatePodSpec(pod.spec, 'spec', pod.metadata.name),
+    ...validatePod(pod),
     ...when(old.spec.os?.name === 'windows', forbiddenField('[]', 'windows pods cannot be resized')),
     ...when(qosClass(pod.spec) !== qos, () =>
       invalidValue('spec', qos, 'Pod QOS Class may not change as a result of resizing'),

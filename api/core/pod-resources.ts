@@ -88,6 +88,7 @@ export function qosClass(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffor
     ({ requests, limits }) =>
       limits['cpu'] !== undefined &&
       limits['memory'] !== undefined &&
+      Object.keys(requests).length === Object.keys(limits).length &&
       Object.entries(requests).every(
         ([name, text]) => compareQuantities(quantityOf(limits[name]), quantityOf(text)) === 0,
       ),

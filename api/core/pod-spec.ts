@@ -5,33 +5,52 @@ import {
   invalidValue,
   notSupported,
   required,
-  tooMany,
+  tooLong,
 } from '../../apimachinery/field-errors.ts'
-import { isDns1123Label, isDns1123Subdomain, isIpAddress, isQualifiedName } from '../../apimachinery/names.ts'
-import { type Causes, each, eachEntry, inRange, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
+import {
+  isDns1123Label,
+  isDns1123Subdomain,
+  isDns1123SubdomainWithUnderscore,
+  isIpAddress,
+  isQualifiedName,
+} from '../../apimachinery/names.ts'
+import {
+  asInternal,
+  type Causes,
+  each,
+  eachEntry,
+  inRange,
+  invalidValues,
+  oneOfInOrder,
+  repeats,
+  when,
+} from '../meta/causes.ts'
 import { validateAnnotations, validateLabels } from '../meta/validation.ts'
 import { validateContainers } from './containers.ts'
+import { validateEnvFileVolumes } from './env.ts'
+import { mirrorAnnotation, validatePodAnnotations, validateProfilesAgree } from './pod-annotations.ts'
+import { eachContainer } from './pod-containers.ts'
 import { validateContainerResourceName, validatePodResources, validateQuantity } from './resource-requirements.ts'
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts'
 import { validatePodSecurityContext } from './security-context.ts'
 import type { PodDNSConfig, PodSpec, PodTemplateSpec } from './v1.ts'
 import { validateVolumes } from './volumes.ts'
+import { validateHostProcess, validateOs } from './windows-pod.ts'
 
 const maxInt32 = 2147483647
-const restartPolicies = ['Always', 'Never', 'OnFailure']
-const dnsPolicies = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']
 
 /** What is wrong with a pod's spec; `podName` is empty for a template. */
-export function validatePodSpec(spec: PodSpec, field: string, podName = ''): Causes {
-  const { restartPolicy = '', dnsPolicy = '', activeDeadlineSeconds, preemptionPolicy, os } = spec
+export function validatePodSpec(spec: PodSpec, field: string, podName = '', annotations: Annotations = {}): Causes {
+  const { restartPolicy, dnsPolicy, activeDeadlineSeconds: deadline, preemptionPolicy } = spec
+  const volumes = validateVolumes(spec.volumes, `${field}.volumes`, podName)
   return [
-    ...validateVolumes(spec.volumes, `${field}.volumes`, podName),
-    ...validateContainers(spec, field),
-    ...validateResourceClaims(spec, `${field}.resourceClaims`),
-    ...(restartPolicy === ''
-      ? [required(`${field}.restartPolicy`)]
-      : oneOf(`${field}.restartPolicy`, restartPolicy, restartPolicies)),
-    ...(dnsPolicy === '' ? [required(`${field}.dnsPolicy`)] : oneOf(`${field}.dnsPolicy`, dnsPolicy, dnsPolicies)),
+    ...volumes.causes,
+    ...validateResourceClaims(spec, `${field}.resourceClaims`, annotations[mirrorAnnotation] !== undefined),
+    ...validateContainers(spec, volumes.known, field),
+    ...validatePodResources(spec, `${field}.resources`),
+    ...validateHostPorts(spec, field, podName !== ''),
+    ...oneOfInOrder(`${field}.restartPolicy`, restartPolicy, ['Always', 'OnFailure', 'Never']),
+    ...oneOfInOrder(`${field}.dnsPolicy`, dnsPolicy, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']),
     ...validateLabels(spec.nodeSelector, `${field}.nodeSelector`),
     ...validatePodSecurityContext(spec.securityContext, spec, `${field}.securityContext`),
     ...validateAffinity(spec.affinity, `${field}.affinity`),
@@ -41,89 +60,133 @@ export function validatePodSpec(spec: PodSpec, field: string, podName = ''): Cau
     ),
     ...validateGates(spec, `${field}.schedulingGates`),
     ...validateTopologySpread(spec.topologySpreadConstraints, `${field}.topologySpreadConstraints`),
-    ...validateOptionalNames(spec, field),
-    ...(activeDeadlineSeconds === undefined
-      ? []
-      : inRange(`${field}.activeDeadlineSeconds`, activeDeadlineSeconds, 1, maxInt32)),
+    ...validateHostProcess(spec, field),
+    ...validateHostUsers(spec, field),
+    ...validateHostnameOverride(spec, field),
+    ...optionalName(spec, 'serviceAccountName', isDns1123Subdomain, field),
+    ...optionalName(spec, 'nodeName', isDns1123Subdomain, field),
+    ...(deadline === undefined ? [] : inRange(`${field}.activeDeadlineSeconds`, deadline, 1, maxInt32)),
+    ...optionalName(spec, 'hostname', isDns1123Label, field),
+    ...optionalName(spec, 'subdomain', isDns1123Label, field),
     ...validateTolerations(spec.tolerations, `${field}.tolerations`),
     ...validateHostAliases(spec, `${field}.hostAliases`),
+    ...optionalName(spec, 'priorityClassName', isDns1123Subdomain, field),
+    ...(spec.runtimeClassName === undefined
+      ? []
+      : invalidValues(`${field}.runtimeClassName`, spec.runtimeClassName, isDns1123Subdomain(spec.runtimeClassName))),
     ...(preemptionPolicy === undefined
       ? []
-      : oneOf(`${field}.preemptionPolicy`, preemptionPolicy, ['Never', 'PreemptLowerPriority'])),
+      : oneOfInOrder(`${field}.preemptionPolicy`, preemptionPolicy, ['PreemptLowerPriority', 'Never'])),
     ...eachEntry(`${field}.overhead`, spec.overhead, (text, path, name) => [
       ...validateContainerResourceName(name, path),
       ...validateQuantity(name, text, path),
     ]),
-    ...(spec.resources === undefined ? [] : validatePodResources(spec.resources, `${field}.resources`)),
-    ...(os === undefined
-      ? []
-      : os.name === ''
-        ? [required(`${field}.os.name`)]
-        : oneOf(`${field}.os.name`, os.name, ['linux', 'windows'])),
-    ...when(
-      spec.hostUsers === false && spec.hostNetwork === true,
-      forbiddenField(`${field}.hostNetwork`, 'when `hostUsers` is false'),
-    ),
+    ...validateOs(spec, field),
+    ...validateEnvFileVolumes(spec, field),
   ]
 }
 
-/** Names that may be absent, each with its rule. */
-function validateOptionalNames(spec: PodSpec, field: string): Causes {
-  const rules = [
-    ['serviceAccountName', isDns1123Subdomain],
-    ['nodeName', isDns1123Subdomain],
-    ['hostname', isDns1123Label],
-    ['subdomain', isDns1123Label],
-    ['priorityClassName', isDns1123Subdomain],
-    ['runtimeClassName', isDns1123Subdomain],
-    ['hostnameOverride', isDns1123Subdomain],
-  ] as const
-  return rules.flatMap(([key, rule]) => {
-    const name = spec[key] ?? ''
-    return name === '' ? [] : invalidValues(`${field}.${key}`, name, rule(name))
-  })
+type Annotations = Readonly<Record<string, string>>
+
+function optionalName(
+  spec: PodSpec,
+  key: 'serviceAccountName' | 'nodeName' | 'hostname' | 'subdomain' | 'priorityClassName',
+  rule: (name: string) => readonly string[],
+  field: string,
+): Causes {
+  const name = spec[key] ?? ''
+  return name === '' ? [] : invalidValues(`${field}.${key}`, name, rule(name))
 }
 
-function validateGates({ schedulingGates, nodeName = '' }: PodSpec, field: string): Causes {
-  const again = new Set(repeats((schedulingGates ?? []).map(({ name }) => name)))
-  return [
-    ...each(field, schedulingGates, ({ name }, path, index) => [
-      ...invalidValues(path, name, isQualifiedName(name)),
-      ...when(again.has(index), () => duplicate(path, name)),
-    ]),
-    ...when(
-      nodeName !== '' && (schedulingGates ?? []).length > 0,
-      forbiddenField(
-        field.replace('schedulingGates', 'nodeName'),
-        'cannot be set until all schedulingGates have been cleared',
+/** In the node's network a port is what it is; a template's may still be filled in. Source: `validatePodHostNetworkDeps`. */
+function validateHostPorts({ hostNetwork, containers }: PodSpec, field: string, isPod: boolean): Causes {
+  if (hostNetwork !== true) return []
+  return each(`${field}.containers`, containers, ({ ports }, path) =>
+    each(`${path}.ports`, ports, ({ hostPort = 0, containerPort }, port) =>
+      when((isPod || hostPort !== 0) && hostPort !== containerPort, () =>
+        invalidValue(`${port}.hostPort`, hostPort, 'must match `containerPort` when `hostNetwork` is true'),
       ),
     ),
+  )
+}
+
+/** Users of its own and the node's other namespaces do not go together. Upstream writes two of the names in capitals. */
+function validateHostUsers(spec: PodSpec, field: string): Causes {
+  if (spec.hostUsers !== false) return []
+  const shared = [
+    ['hostNetwork', spec.hostNetwork],
+    ['HostPID', spec.hostPID],
+    ['HostIPC', spec.hostIPC],
+  ] as const
+  const cannot = (path: string) => forbiddenField(path, 'when `hostUsers` is false')
+  return [
+    ...shared.filter(([, on]) => on === true).map(([name]) => cannot(`${field}.${name}`)),
+    ...eachContainer(spec, field).flatMap(({ container, path }) =>
+      when((container.volumeDevices ?? []).length > 0, cannot(`${path}.volumeDevices`)),
+    ),
   ]
+}
+
+/** The longest name that Linux gives a machine. */
+const maxHostname = 64
+
+function validateHostnameOverride(spec: PodSpec, field: string): Causes {
+  const { hostnameOverride: name, setHostnameAsFQDN, hostNetwork } = spec
+  if (name === undefined) return []
+  const path = `${field}.hostnameOverride`
+  return [
+    ...when(setHostnameAsFQDN === true, forbiddenField(path, 'may not be specified when setHostnameAsFQDN is true')),
+    ...when(hostNetwork === true, forbiddenField(path, 'may not be specified when hostNetwork is true')),
+    ...when(name.length > maxHostname, tooLong(path, maxHostname)),
+    ...invalidValues(path, name, isDns1123Subdomain(name)),
+  ]
+}
+
+function validateGates({ schedulingGates }: PodSpec, field: string): Causes {
+  const again = new Set(repeats((schedulingGates ?? []).map(({ name }) => name)))
+  return each(field, schedulingGates, ({ name }, path, index) => [
+    ...invalidValues(path, name, isQualifiedName(name)),
+    ...when(again.has(index), () => duplicate(path, name)),
+  ])
 }
 
 function validateHostAliases({ hostAliases }: PodSpec, field: string): Causes {
-  return each(field, hostAliases, ({ ip, hostnames }) => [
-    ...invalidValues(`${field}.ip`, ip, isIpAddress(ip)),
-    ...(hostnames ?? []).flatMap((name) => invalidValues(`${field}.hostnames`, name, isDns1123Subdomain(name))),
+  return each(field, hostAliases, ({ ip, hostnames }, path) => [
+    ...invalidValues(`${path}.ip`, ip, isIpAddress(ip)),
+    ...each(`${path}.hostnames`, hostnames, (name, at) => invalidValues(at, name, isDns1123Subdomain(name))),
   ])
 }
 
-function validateResourceClaims({ resourceClaims }: PodSpec, field: string): Causes {
+const internalClaim = [
+  ['Name', 'name', ''],
+  ['ResourceClaimName', 'resourceClaimName'],
+  ['ResourceClaimTemplateName', 'resourceClaimTemplateName'],
+] as const
+
+function validateResourceClaims({ resourceClaims }: PodSpec, field: string, isMirror: boolean): Causes {
   const again = new Set(repeats((resourceClaims ?? []).map(({ name }) => name)))
-  return each(field, resourceClaims, ({ name, resourceClaimName, resourceClaimTemplateName }, path, index) => [
-    ...(name === '' ? [required(`${path}.name`)] : invalidValues(`${path}.name`, name, isDns1123Label(name))),
-    ...when(name !== '' && again.has(index), () => duplicate(`${path}.name`, name)),
-    ...when(resourceClaimName !== undefined && resourceClaimTemplateName !== undefined, () =>
-      invalidValue(
-        path,
-        { name, ...{ resourceClaimName, resourceClaimTemplateName } },
-        'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified',
+  return each(field, resourceClaims, (claim, path, index) => {
+    if (isMirror) return [forbiddenField('', 'static pods do not support resource claims')]
+    const { name, resourceClaimName: own, resourceClaimTemplateName: template } = claim
+    const shown = asInternal(claim, internalClaim)
+    return [
+      ...(name === ''
+        ? [required(`${path}.name`)]
+        : again.has(index)
+          ? [duplicate(`${path}.name`, name)]
+          : invalidValues(`${path}.name`, name, isDns1123Label(name))),
+      ...when(own !== undefined && template !== undefined, () =>
+        invalidValue(path, shown, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'),
       ),
-    ),
-    ...when(resourceClaimName === undefined && resourceClaimTemplateName === undefined, () =>
-      invalidValue(path, { name }, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'),
-    ),
-  ])
+      ...when(own === undefined && template === undefined, () =>
+        invalidValue(path, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'),
+      ),
+      ...(own === undefined ? [] : invalidValues(`${path}.resourceClaimName`, own, isDns1123Subdomain(own))),
+      ...(template === undefined
+        ? []
+        : invalidValues(`${path}.resourceClaimTemplateName`, template, isDns1123Subdomain(template))),
+    ]
+  })
 }
 
 function validateDnsConfig({ dnsConfig, dnsPolicy }: PodSpec, field: string): Causes {
@@ -131,13 +194,10 @@ function validateDnsConfig({ dnsConfig, dnsPolicy }: PodSpec, field: string): Ca
   if (dnsConfig === undefined) {
     return when(none, required(field, 'must provide `dnsConfig` when `dnsPolicy` is None'))
   }
-  return [
-    ...when(
-      none && (dnsConfig.nameservers ?? []).length === 0,
-      required(`${field}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'),
-    ),
-    ...validateDnsLists(dnsConfig, field),
-  ]
+  if (none && (dnsConfig.nameservers ?? []).length === 0) {
+    return [required(`${field}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None')]
+  }
+  return validateDnsLists(dnsConfig, field)
 }
 
 /** Limits of resolv.conf. */
@@ -163,7 +223,7 @@ function validateDnsLists({ nameservers = [], searches = [], options = [] }: Pod
     ),
     ...each(`${field}.searches`, searches, (search, path) => {
       const trimmed = search.replace(/\.$/, '')
-      return search === '.' ? [] : invalidValues(path, search, isDns1123Subdomain(trimmed.replaceAll('_', 'x')))
+      return search === '.' ? [] : invalidValues(path, trimmed, isDns1123SubdomainWithUnderscore(trimmed))
     }),
     ...each(`${field}.options`, options, ({ name = '' }, path) =>
       when(name === '', required(path, 'must not be empty')),
@@ -175,9 +235,11 @@ function validateDnsLists({ nameservers = [], searches = [], options = [] }: Pod
 export function validatePodTemplate(template: PodTemplateSpec, field: string): Causes {
   const { labels, annotations } = template.metadata
   return [
-    ...validateLabels(labels, `${field}.metadata.labels`),
-    ...validateAnnotations(annotations, `${field}.metadata.annotations`),
+    ...validateLabels(labels, `${field}.labels`),
+    ...validateAnnotations(annotations, `${field}.annotations`),
+    ...validatePodAnnotations(template, `${field}.annotations`),
     ...validatePodSpec(template.spec, `${field}.spec`),
+    ...validateProfilesAgree(template, `${field}.spec`),
     ...when(
       (template.spec.ephemeralContainers ?? []).length > 0,
       forbiddenField(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'),
@@ -195,10 +257,4 @@ export function validateAlwaysRestart(template: PodTemplateSpec, field: string, 
       forbiddenField(`${field}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`),
     ),
   ]
-}
-
-/** A limit on a list, as upstream words it. */
-export function atMost(field: string, items: readonly unknown[] | undefined, max: number): Causes {
-  const count = items?.length ?? 0
-  return when(count > max, tooMany(field, count, max))
 }

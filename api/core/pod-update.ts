@@ -2,12 +2,12 @@
 import { forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { isIpAddress } from '../../apimachinery/names.ts'
 import { type Causes, each, invalidValues, sameJson, when } from '../meta/causes.ts'
-import { validatePodSpec } from './pod-spec.ts'
+import { validateTrimmedImage } from './containers.ts'
+import { validateAnnotationChanges } from './pod-annotations.ts'
+import { validatePod } from './pod-validation.ts'
 import { specDiff } from './spec-diff.ts'
 import type { Container, ContainerStatus, Pod, PodSpec } from './v1.ts'
 
-const mirrorAnnotation = 'kubernetes.io/config.mirror'
-const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost'
 const maxInt32 = 2147483647
 const updatable = [
   '`spec.containers[*].image`',
@@ -17,60 +17,31 @@ const updatable = [
   '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
 ]
 
-/** Annotations that mean something to Kubernetes. */
-export function validatePodAnnotations({ metadata, spec }: Pod): Causes {
-  const { [mirrorAnnotation]: mirror, [deletionCostAnnotation]: cost } = metadata.annotations ?? {}
-  return [
-    ...when(mirror !== undefined && (spec.nodeName ?? '') === '', () =>
-      invalidValue(
-        `metadata.annotations[${mirrorAnnotation}]`,
-        mirror,
-        'must set spec.nodeName if mirror pod annotation is set',
-      ),
-    ),
-    ...when(cost !== undefined && !isInt32(cost), () =>
-      invalidValue(`metadata.annotations[${deletionCostAnnotation}]`, cost, 'must be a 32bit integer'),
-    ),
-  ]
-}
-
-function isInt32(text: string): boolean {
-  return /^(0|-?[1-9]\d*)$/.test(text) && Math.abs(Number(text)) <= maxInt32
-}
-
 /** Images, deadline, tolerations and gates may change, within limits; nothing else. */
 export function validatePodUpdate(pod: Pod, old: Pod): Causes {
-  const structure = [
-    ...validateImages(pod.spec.containers, old.spec.containers, 'spec.containers', 'containers'),
-    ...validateImages(pod.spec.initContainers, old.spec.initContainers, 'spec.initContainers', 'init containers'),
-  ]
+  const { spec } = pod
+  const containers = validateImages(spec.containers, old.spec.containers, 'spec.containers')
+  // The lists cannot be compared any further then.
+  const stop = (causes: Causes) => causes.some(({ reason }) => reason === 'FieldValueForbidden')
+  const initContainers = stop(containers)
+    ? []
+    : validateImages(spec.initContainers, old.spec.initContainers, 'spec.initContainers')
   return [
-    ...validatePodAnnotations(pod),
-    ...validatePodSpec(pod.spec, 'spec', pod.metadata.name),
-    ...validateMirror(pod, old),
-    ...structure,
-    ...(structure.some(({ reason }) => reason === 'FieldValueForbidden') ? [] : validateSpecChange(pod.spec, old.spec)),
+    ...validatePod(pod),
+    ...validateAnnotationChanges(pod, old),
+    ...containers,
+    ...initContainers,
+    ...(stop(containers) || stop(initContainers) ? [] : validateSpecChange(spec, old.spec)),
   ]
 }
 
-function validateMirror(pod: Pod, old: Pod): Causes {
-  const now = pod.metadata.annotations?.[mirrorAnnotation]
-  const before = old.metadata.annotations?.[mirrorAnnotation]
-  if (now === before) return []
-  const message =
-    before === undefined ? 'may not add mirror pod annotation' : 'may not remove or update mirror pod annotation'
-  return [forbiddenField(`metadata.annotations[${mirrorAnnotation}]`, message)]
-}
-
-function validateImages(now: Containers, before: Containers, field: string, what: string): Causes {
+function validateImages(now: Containers, before: Containers, field: string): Causes {
   if ((now ?? []).length !== (before ?? []).length) {
-    return [forbiddenField(field, `pod updates may not add or remove ${what}`)]
+    return [forbiddenField(field, 'pod updates may not add or remove containers')]
   }
   return each(field, now, ({ image = '' }, path) => [
     ...when(image === '', required(`${path}.image`)),
-    ...when(image !== image.trim(), () =>
-      invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'),
-    ),
+    ...validateTrimmedImage(image, `${path}.image`),
   ])
 }
 type Containers = readonly Container[] | undefined

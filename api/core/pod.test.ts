@@ -126,7 +126,7 @@ const invalid: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'an unknown restart policy',
     pod('restartPolicy: Sometimes'),
-    ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"'],
+    ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"'],
   ],
   [
     'a mount of no volume',

@@ -1,16 +1,15 @@
 /** Pod: the smallest thing that runs. Source: pkg/registry/core/pod/strategy.go. */
 import { setCondition } from '../../apimachinery/conditions.ts'
-import { forbiddenField } from '../../apimachinery/field-errors.ts'
 import { factsOf } from '../facts/resources.ts'
-import { sameJson, when } from '../meta/causes.ts'
+import { sameJson } from '../meta/causes.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { mergeMatchLabelKeys } from './match-label-keys.ts'
 import { podColumns } from './pod-columns.ts'
 import { defaultPodSpec, mirrorServiceAccount } from './pod-defaults.ts'
 import { qosClass } from './pod-resources.ts'
-import { validatePodSpec } from './pod-spec.ts'
-import { validatePodAnnotations, validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts'
+import { validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts'
+import { validateNewPod } from './pod-validation.ts'
 import { podWarnings } from './pod-warnings.ts'
 import type { Pod, PodStatus } from './v1.ts'
 
@@ -19,14 +18,7 @@ export const pods = defineResource<Pod>({
   definition: 'core.v1.Pod',
   validateName: subdomainName,
   defaults: (pod) => ({ ...pod, spec: defaultPodSpec(pod.spec), status: mirrorPodIp(pod.status) }),
-  validate: (pod) => [
-    ...validatePodAnnotations(pod),
-    ...validatePodSpec(pod.spec, 'spec', pod.metadata.name),
-    ...when(
-      (pod.spec.ephemeralContainers ?? []).length > 0,
-      forbiddenField('spec.ephemeralContainers', 'cannot be set on create'),
-    ),
-  ],
+  validate: validateNewPod,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
   prepareForCreate: preparePod,

@@ -9,9 +9,8 @@ import {
   isQualifiedName,
 } from '../../apimachinery/names.ts'
 import { validateSpecialIp } from '../core/ip-rules.ts'
-import { atMost } from '../core/pod-spec.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, each, immutable, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
+import { atMost, type Causes, each, immutable, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { bumpOnAnyChange, firstGeneration } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'

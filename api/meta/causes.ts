@@ -2,7 +2,7 @@
  * What validators are built from: each returns causes, and a validator is the list of all of them.
  * The single causes are in `apimachinery/field-errors.ts`.
  */
-import { invalidValue, notSupported } from '../../apimachinery/field-errors.ts'
+import { invalidValue, notSupported, required, tooMany } from '../../apimachinery/field-errors.ts'
 import type { Json } from '../../apimachinery/json.ts'
 import type { StatusCause } from '../../apimachinery/status.ts'
 
@@ -24,9 +24,21 @@ export function oneOf(field: string, value: string | undefined, supported: reado
   return supported.includes(value ?? '') ? [] : [notSupported(field, value ?? '', [...supported].sort())]
 }
 
+/** As `oneOf` for a field that must be there; the values are shown as they are given. */
+export function oneOfInOrder(field: string, value: string | undefined, supported: readonly string[]): Causes {
+  if (value === undefined || value === '') return [required(field)]
+  return supported.includes(value) ? [] : [notSupported(field, value, supported)]
+}
+
 /** As `oneOf`, for a field that may be absent or empty. */
 export function oneOfOrEmpty(field: string, value: string | undefined, supported: readonly string[]): Causes {
   return value === undefined || value === '' ? [] : oneOf(field, value, supported)
+}
+
+/** A limit on a list, as upstream words it. */
+export function atMost(field: string, items: readonly unknown[] | undefined, max: number): Causes {
+  const count = items?.length ?? 0
+  return when(count > max, tooMany(field, count, max))
 }
 
 /** Source: `ValidateNonnegativeField`. */

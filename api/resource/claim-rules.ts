@@ -1,8 +1,7 @@
 /** What claims and claim templates have in common. Source: pkg/apis/resource/validation, pkg/apis/resource/v1/defaults.go. */
 import { duplicate, invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { isDns1123Label } from '../../apimachinery/names.ts'
-import { atMost } from '../core/pod-spec.ts'
-import { type Causes, each, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
+import { atMost, type Causes, each, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
 import { validateSelectors } from './device-selector.ts'
 import type { DeviceRequest, ExactDeviceRequest, ResourceClaimSpec } from './v1.ts'
 

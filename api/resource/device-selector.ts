@@ -13,8 +13,7 @@ import { typesByName } from '../../apimachinery/cel/object-type.ts'
 import type { SchemaType } from '../../apimachinery/cel/schema-types.ts'
 import { type CelType, celTypes, mapOf, objectType, typeName } from '../../apimachinery/cel/types.ts'
 import { forbiddenField, internalError, invalidValue, required, tooLong } from '../../apimachinery/field-errors.ts'
-import { atMost } from '../core/pod-spec.ts'
-import { type Causes, each } from '../meta/causes.ts'
+import { atMost, type Causes, each } from '../meta/causes.ts'
 import type { DeviceSelector } from './v1.ts'
 
 const maxSelectors = 32

@@ -1,10 +1,9 @@
 /** ResourceSlice: the devices a driver offers. Source: pkg/apis/resource/validation, `printResourceSlice`. */
 import { invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { isDns1123Label } from '../../apimachinery/names.ts'
-import { atMost } from '../core/pod-spec.ts'
 import { validateDriverName } from '../core/volumes.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, each, immutable, invalidValues, when } from '../meta/causes.ts'
+import { atMost, type Causes, each, immutable, invalidValues, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { bumpOnAnyChange, firstGeneration } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'

@@ -3,7 +3,7 @@
 import type { CertificateSigningRequest } from '../../api/certificates/v1.ts'
 import { defaultPodSpec } from '../../api/core/pod-defaults.ts'
 import { validatePodResize, withResizedContainers } from '../../api/core/pod-resize.ts'
-import { validatePodSpec } from '../../api/core/pod-spec.ts'
+import { validatePod } from '../../api/core/pod-validation.ts'
 import type { Namespace, Pod } from '../../api/core/v1.ts'
 import { sameJson } from '../../api/meta/causes.ts'
 import type { ApiObject } from '../../api/resource.ts'
@@ -35,7 +35,8 @@ const parts: readonly Part[] = [
     subresource: 'ephemeralcontainers',
     verbs: ['get', 'update', 'patch'],
     definition: 'core.v1.Pod',
-    merge: (current, wanted) => asObject(withEphemeralContainers(current as unknown as Pod, wanted as unknown as Pod)),
+    merge: (current, wanted) =>
+      asObject(withEphemeralContainers(current as unknown as Pod, defaulted(wanted as unknown as Pod))),
     causes: podCauses,
   },
   {
@@ -76,8 +77,7 @@ export const partialUpdateHandlers: readonly SubresourceHandler[] = [
 ]
 
 function podCauses(object: ApiObject): readonly StatusCause[] {
-  const { spec, metadata } = object as unknown as Pod
-  return validatePodSpec(spec, 'spec', metadata.name)
+  return validatePod(object as unknown as Pod)
 }
 
 function partHandler(part: Part): SubresourceHandler {
