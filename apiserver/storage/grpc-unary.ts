@@ -9,7 +9,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import type { Clock } from '../../component-base/clock.ts'
 import { encodeHeaders } from './hpack.ts'
-import { type Answer, Http2Connection } from './http2-connection.ts'
+import { type Answer, Http2Connection, UnsentError } from './http2-connection.ts'
 import { CompactedError, FutureRevisionError, UnavailableError } from './storage.ts'
 
 export type UnaryOptions = {
@@ -40,7 +40,7 @@ export class UnaryChannel {
 
   /**
    * Sends a message and resolves with the answer's. A call that is `repeatable` is sent again when the connection breaks;
-   * others may have been carried out, so that the caller must know. Rejects with `UnavailableError` and the storage's
+   * others only when the server has certainly not looked at them: they may have been carried out, so the caller must know. Rejects with `UnavailableError` and the storage's
    * other errors.
    */
   async call(path: string, message: Buffer, repeatable: boolean, signal: AbortSignal): Promise<Buffer> {
@@ -51,7 +51,8 @@ export class UnaryChannel {
       try {
         return messageOf(await connection.request(this.#blockOf(path), framed(message), signal))
       } catch (error) {
-        if (!repeatable || !(error instanceof UnavailableError) || clock.now() > deadline) throw error
+        const mayRepeat = error instanceof UnsentError || (repeatable && error instanceof UnavailableError)
+        if (!mayRepeat || clock.now() > deadline) throw error
         await clock.sleep(shortestRetryMs, signal)
       }
     }

@@ -38,8 +38,15 @@ export type Http2Options = {
 /** What came back: headers and trailers in one map. */
 export type Answer = { readonly headers: ReadonlyMap<string, string>; readonly body: Buffer }
 
+/** The other side has done nothing about the call: it may be sent again whatever it is (RFC 9113 §8.7). */
+export class UnsentError extends UnavailableError {}
+
 type Call = {
   readonly startedMs: number
+  /** The encoded headers. */
+  readonly block: Buffer
+  /** 0: not sent yet. */
+  stream: number
   readonly headers: Map<string, string>
   readonly chunks: Buffer[]
   /** What is not sent yet. */
@@ -55,6 +62,7 @@ const largestFrameBytes = 1024 * 1024
 const smallestFrameBytes = 16_384
 /** Up to here it is cheaper to copy than to hand over many pieces. */
 const copiedBytes = 128 * 1024
+const refusedCode = 7
 const cancelCode = 8
 
 /** One connection. `usable` turns false when it breaks, is told to go away or has no stream left. */
@@ -62,6 +70,8 @@ export class Http2Connection {
   readonly #socket: Socket
   readonly #options: Http2Options
   readonly #calls = new Map<number, Call>()
+  /** Calls beyond what the other side takes at once. */
+  readonly #queue = new Set<Call>()
   /** Streams that wait for room in a window. */
   readonly #blocked = new Set<number>()
   readonly #ended = new AbortController()
@@ -71,6 +81,7 @@ export class Http2Connection {
   #isDraining = false
   #sendWindow = initialWindowBytes
   #streamWindow = initialWindowBytes
+  #maxStreams = Number.POSITIVE_INFINITY
   #maxFrame = smallestFrameBytes
   #received = 0
   #block: { readonly stream: number; readonly flags: number; readonly parts: Buffer[] } | undefined
@@ -116,25 +127,29 @@ export class Http2Connection {
   /** Sends an encoded header block and a body; rejects with `UnavailableError` or the reason of `signal`. */
   async request(block: Buffer, body: Buffer, signal: AbortSignal): Promise<Answer> {
     return await new Promise((resolve, reject) => {
-      const stream = this.#nextStream
-      this.#nextStream += 2
-      const abandon = (): void => this.#cancel(stream, signal.reason)
+      if (signal.aborted || this.#ended.signal.aborted) {
+        reject(signal.aborted ? signal.reason : new UnsentError('the connection to etcd has ended'))
+        return
+      }
+      const abandon = (): void => this.#cancel(call, signal.reason)
       const settle = (outcome: Answer | Error): void => {
         signal.removeEventListener('abort', abandon)
         if (outcome instanceof Error) reject(outcome)
         else resolve(outcome)
       }
-      signal.addEventListener('abort', abandon)
-      this.#calls.set(stream, {
+      const call: Call = {
         startedMs: this.#options.clock.now(),
+        block,
+        stream: 0,
         headers: new Map(),
         chunks: [],
         rest: body,
-        window: this.#streamWindow,
+        window: 0,
         settle,
-      })
-      this.#write(frameHead(frameTypes.headers, frameFlags.endHeaders, stream, block.length), block)
-      this.#send(stream)
+      }
+      signal.addEventListener('abort', abandon)
+      this.#queue.add(call)
+      this.#openQueued()
     })
   }
 
@@ -143,7 +158,28 @@ export class Http2Connection {
     if (this.#ended.signal.aborted) return
     this.#ended.abort(reason)
     this.#socket.destroy()
+    this.#refuseQueued()
     for (const stream of [...this.#calls.keys()]) this.#settle(stream, reason)
+  }
+
+  /** Opens streams for calls that wait, as many as the other side takes. */
+  #openQueued(): void {
+    for (const call of this.#queue) {
+      if (this.#calls.size >= this.#maxStreams) return
+      this.#queue.delete(call)
+      call.stream = this.#nextStream
+      call.window = this.#streamWindow
+      this.#nextStream += 2
+      this.#calls.set(call.stream, call)
+      this.#write(frameHead(frameTypes.headers, frameFlags.endHeaders, call.stream, call.block.length), call.block)
+      this.#send(call.stream)
+    }
+  }
+
+  #refuseQueued(): void {
+    const queued = [...this.#queue]
+    this.#queue.clear()
+    for (const call of queued) call.settle(new UnsentError('the connection to etcd is ending'))
   }
 
   async #watchOver(): Promise<void> {
@@ -163,14 +199,20 @@ export class Http2Connection {
     this.#calls.delete(stream)
     this.#blocked.delete(stream)
     call.settle(outcome)
+    this.#openQueued()
     if (this.#isDraining && this.#calls.size === 0) this.destroy(new UnavailableError('etcd has gone away'))
   }
 
-  #cancel(stream: number, reason: unknown): void {
+  #cancel(call: Call, reason: unknown): void {
+    const error = reason instanceof Error ? reason : new UnavailableError('the call was given up')
+    if (this.#queue.delete(call)) {
+      call.settle(error)
+      return
+    }
     const code = Buffer.alloc(4)
     code.writeUInt32BE(cancelCode)
-    this.#write(frame(frameTypes.resetStream, 0, stream, code))
-    this.#settle(stream, reason instanceof Error ? reason : new UnavailableError('the call was given up'))
+    this.#write(frame(frameTypes.resetStream, 0, call.stream, code))
+    this.#settle(call.stream, error)
   }
 
   /** Everything of one turn of the event loop in one write. */
@@ -245,7 +287,7 @@ export class Http2Connection {
         if ((one.flags & frameFlags.ack) === 0) this.#write(frame(frameTypes.ping, frameFlags.ack, 0, one.payload))
         break
       case frameTypes.resetStream:
-        this.#settle(one.stream, new UnavailableError('etcd broke off the call'))
+        this.#takeReset(one)
         break
       case frameTypes.goAway:
         this.#takeGoAway(one)
@@ -289,8 +331,10 @@ export class Http2Connection {
     // The change counts for streams that are open, too (RFC 9113 §6.9.2).
     for (const call of this.#calls.values()) call.window += window - this.#streamWindow
     this.#streamWindow = window
+    this.#maxStreams = settings.get(settingIds.maxConcurrentStreams) ?? this.#maxStreams
     this.#write(frame(frameTypes.settings, frameFlags.ack, 0))
     this.#resume()
+    this.#openQueued()
   }
 
   #takeWindow({ stream, payload }: Frame): void {
@@ -301,12 +345,19 @@ export class Http2Connection {
     this.#resume()
   }
 
+  #takeReset({ stream, payload }: Frame): void {
+    const isRefused = payload.readUInt32BE(0) === refusedCode
+    const text = 'etcd broke off the call'
+    this.#settle(stream, isRefused ? new UnsentError(text) : new UnavailableError(text))
+  }
+
   /** Calls that the other side has not looked at will never be answered; the others may be. */
   #takeGoAway({ payload }: Frame): void {
     this.#isDraining = true
+    this.#refuseQueued()
     const last = payload.readUInt32BE(0) & largestWindowBytes
     for (const stream of [...this.#calls.keys()]) {
-      if (stream > last) this.#settle(stream, new UnavailableError('etcd is going away'))
+      if (stream > last) this.#settle(stream, new UnsentError('etcd is going away'))
     }
     if (this.#calls.size === 0) this.destroy(new UnavailableError('etcd has gone away'))
   }
