@@ -4,22 +4,20 @@ import type { Pod, ResourceQuota } from '../../api/core/v1.ts'
 import { resourceFacts } from '../../api/facts/resources.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { objectKey } from '../../apimachinery/brand.ts'
-import type { Informer } from '../../client/cache/informer.ts'
 import type { Client } from '../../client/rest/client.ts'
 import type { ResourceRef } from '../../client/rest/resource-refs.ts'
 import * as refs from '../../client/rest/resource-refs.ts'
-import type { Task } from '../../component-base/run.ts'
+import { runAll, type Task } from '../../component-base/run.ts'
 import { type ControllerContext, controllerTask, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { discover } from '../discovery.ts'
 import { whenShown, withIndex } from '../informers.ts'
 import { isTerminal } from '../pod/activity.ts'
 import { isSame } from '../pod/canonical-json.ts'
+import { followKinds } from './kinds.ts'
 import { type Counted, type Kind, kindsOf, quotaStatus } from './plan.ts'
 
 /** Everything is counted anew after this long, as upstream does. */
 const resyncMs = 300_000
-/** Kinds that only a quota names are not watched for it; they are looked at this often. */
-const unwatchedResyncMs = 30_000
 
 function hasDeadline({ spec }: Pod): boolean {
   return spec.activeDeadlineSeconds !== undefined
@@ -37,21 +35,21 @@ export function startResourceQuotaController(context: ControllerContext): Task {
     for (const quota of quotas.byIndex('namespace', metadata.namespace ?? '')) queue.add(objectKey(quota))
   }
   enqueueChanges(quotas, queue)
-  const services = informers.of(refs.services)
-  const claims = informers.of(refs.persistentVolumeClaims)
+  const kinds = followKinds(context, {
+    onDelete: wakeNamespace,
+    onFilled: () => {
+      for (const quota of quotas.list()) queue.add(objectKey(quota))
+    },
+  })
   const pods = informers.of(refs.pods)
   pods.onChange((change) => {
     const hasEnded = change.type === 'updated' && isTerminal(change.object) && !isTerminal(change.old)
     // A pod that gets a deadline leaves the scope of one quota for that of another.
     const changesScope = change.type === 'updated' && hasDeadline(change.object) !== hasDeadline(change.old)
-    if (change.type === 'deleted' || hasEnded || changesScope) wakeNamespace(change.object)
+    if (hasEnded || changesScope) wakeNamespace(change.object)
   })
-  wakeOnDelete(services, wakeNamespace)
-  wakeOnDelete(claims, wakeNamespace)
-  const isWatched = ({ group, plural }: Kind): boolean =>
-    group === '' && ['pods', 'services', 'persistentvolumeclaims'].includes(plural)
-  return controllerTask<Observed, Action>(
-    [quotas, pods, services, claims],
+  const work = controllerTask<Observed, Action>(
+    [quotas, pods],
     {
       name: 'resource-quota',
       queue,
@@ -61,10 +59,10 @@ export function startResourceQuotaController(context: ControllerContext): Task {
       },
       plan: ({ quota }) => ({
         actions: quota.metadata.deletionTimestamp === undefined ? [{ type: 'recount', quota }] : [],
-        requeueAfterMs: kindsOf(quota).every(isWatched) ? resyncMs : unwatchedResyncMs,
+        requeueAfterMs: resyncMs,
       }),
       apply: async ({ quota }, signal) => {
-        const status = quotaStatus(quota, await countKinds(client, quota, signal))
+        const status = quotaStatus(quota, await countKinds(client, quota, kinds.follow, signal))
         if (isSame(status, quota.status)) return
         const written = await client.updateStatus(refs.resourceQuotas, { ...quota, status }, signal)
         await whenShown(quotas, written, signal)
@@ -73,20 +71,21 @@ export function startResourceQuotaController(context: ControllerContext): Task {
     },
     config.concurrentSyncs.resourceQuota,
   )
+  return async (signal) => await runAll(signal, { kinds: kinds.run, workers: work })
 }
 
-function wakeOnDelete<T extends ApiObject>(cache: Informer<T>, wake: (object: ApiObject) => void): void {
-  cache.onChange(({ type, object }) => {
-    if (type === 'deleted') wake(object)
-  })
-}
-
-/** The objects of every kind that the quota counts, as the server has them now. */
-async function countKinds(client: Client, quota: ResourceQuota, signal: AbortSignal): Promise<readonly Counted[]> {
+/** The objects of every kind that the quota counts, as the server has them now; the kinds are followed from now on. */
+async function countKinds(
+  client: Client,
+  quota: ResourceQuota,
+  follow: (kind: ResourceRef<ApiObject>) => void,
+  signal: AbortSignal,
+): Promise<readonly Counted[]> {
   const namespace = quota.metadata.namespace ?? ''
   const counted: Counted[] = []
   for (const kind of kindsOf(quota)) {
     const ref = await refOf(client, kind, signal)
+    if (ref !== undefined) follow(ref)
     // A kind that the server does not have has no objects.
     const objects = ref === undefined ? [] : (await client.list(ref, { namespace }, signal)).items
     counted.push({ kind, objects })
