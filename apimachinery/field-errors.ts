@@ -17,6 +17,11 @@ export function invalidValue(field: string, value: Value, detail: string): Statu
   return cause('FieldValueInvalid', `Invalid value: ${formatValue(value)}`, field, detail)
 }
 
+/** `Invalid value: detail`, where showing the value would help nobody. Source: `field.OmitValueType`. */
+export function invalidWithoutValue(field: string, detail: string): StatusCause {
+  return cause('FieldValueInvalid', 'Invalid value', field, detail)
+}
+
 /** `Unsupported value: "x": supported values: "A", "B"`. */
 export function notSupported(field: string, value: Value, supported: readonly string[]): StatusCause {
   const detail = supported.length === 0 ? '' : `supported values: ${supported.map(goQuote).join(', ')}`

@@ -14,13 +14,17 @@ export const controllerRevisions = defineResource<ControllerRevision>({
   definition: 'apps.v1.ControllerRevision',
   hasGeneration: false,
   validateName: subdomainName,
-  validate: validateRevision,
-  validateUpdate: (revision, old) => [...validateRevision(revision), ...immutable('data', revision.data, old.data)],
+  validate: ({ revision, data }) => [...nonNegative('revision', revision), ...validateData(data)],
+  validateUpdate: ({ revision, data }, old) => [
+    ...nonNegative('revision', revision),
+    ...immutable('data', data, old.data),
+  ],
   columns: [nameColumn, text('Controller', controller), text('Revision', ({ revision }) => revision), ageColumn],
 })
 
-function validateRevision({ revision, data }: ControllerRevision): Causes {
-  return [...when(data === undefined, required('data', 'data is mandatory')), ...nonNegative('revision', revision)]
+function validateData(data: unknown): Causes {
+  if (data === undefined || data === null) return [required('data', 'data is mandatory')]
+  return when(typeof data !== 'object' || Array.isArray(data), required('data', 'data must be a valid JSON object'))
 }
 
 function controller(revision: ControllerRevision): string {

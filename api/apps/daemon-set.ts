@@ -1,8 +1,8 @@
 /** DaemonSet: one pod on every node. Source: pkg/apis/apps/validation, pkg/registry/apps/daemonset. */
-import { invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, immutable, nonNegative, oneOf, sameJson, when } from '../meta/causes.ts'
+import { asInternal, type Causes, immutable, nonNegative, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, formatLabels, integer, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -11,10 +11,11 @@ import {
   isZero,
   templateColumns,
   validateAtMost100Percent,
+  validateCollisions,
   validateCounts,
   validateIntOrPercent,
   validateSelectorAndTemplate,
-  warnAboutWorkload,
+  warnAboutTemplate,
 } from './workload.ts'
 
 /** An old field of the API that lives on as an annotation. */
@@ -24,14 +25,15 @@ export const daemonSets = defineResource<DaemonSet>({
   facts: factsOf('apps', 'daemonsets'),
   definition: 'apps.v1.DaemonSet',
   validateName: subdomainName,
-  defaults: (daemonSet) => ({ ...daemonSet, spec: defaultSpec(daemonSet.spec) }),
+  defaults: (daemonSet) =>
+    withTemplateGeneration({ ...daemonSet, spec: defaultSpec(daemonSet.spec) }, templateGeneration(daemonSet)),
   validate: ({ spec }) => validateSpec(spec),
   validateUpdate: ({ spec }, old) => [
-    ...validateSpec(spec),
     ...immutable('spec.selector', spec.selector, old.spec.selector),
+    ...validateSpec(spec),
   ],
-  validateStatusUpdate: ({ status }) =>
-    validateCounts(status, [
+  validateStatusUpdate: ({ status }, old) => [
+    ...validateCounts(status, [
       'currentNumberScheduled',
       'numberMisscheduled',
       'desiredNumberScheduled',
@@ -42,6 +44,8 @@ export const daemonSets = defineResource<DaemonSet>({
       'numberUnavailable',
       'collisionCount',
     ]),
+    ...validateCollisions(status, old.status),
+  ],
   prepareForCreate: (daemonSet) => {
     const first = { ...daemonSet, metadata: { ...daemonSet.metadata, generation: 1 }, status: emptyStatus }
     return withTemplateGeneration(first, Math.max(1, templateGeneration(daemonSet)))
@@ -64,7 +68,7 @@ export const daemonSets = defineResource<DaemonSet>({
     ageColumn,
     ...templateColumns,
   ],
-  warnings: warnAboutWorkload,
+  warnings: warnAboutTemplate,
 })
 
 const emptyStatus = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }
@@ -99,15 +103,27 @@ function validateSpec(spec: DaemonSetSpec): Causes {
   ]
 }
 
+const internalRollingUpdate = [
+  ['MaxUnavailable', 'maxUnavailable'],
+  ['MaxSurge', 'maxSurge'],
+] as const
+
 function validateStrategy({ type, rollingUpdate }: DaemonSetUpdateStrategy): Causes {
   const field = 'spec.updateStrategy.rollingUpdate'
-  if (type !== 'RollingUpdate') return oneOf('spec.updateStrategy.type', type, ['OnDelete', 'RollingUpdate'])
+  if (type === 'OnDelete') return []
+  if (type !== 'RollingUpdate') {
+    const given = {
+      Type: type ?? '',
+      RollingUpdate: rollingUpdate === undefined ? null : asInternal(rollingUpdate, internalRollingUpdate),
+    }
+    return [notSupported('spec.updateStrategy', given, ['RollingUpdate', 'OnDelete'])]
+  }
   if (rollingUpdate === undefined) return [required(field)]
   const { maxUnavailable = 0, maxSurge = 0 } = rollingUpdate
   return [
     ...validateIntOrPercent(`${field}.maxUnavailable`, maxUnavailable),
-    ...validateAtMost100Percent(`${field}.maxUnavailable`, maxUnavailable),
     ...validateIntOrPercent(`${field}.maxSurge`, maxSurge),
+    ...validateAtMost100Percent(`${field}.maxUnavailable`, maxUnavailable),
     ...validateAtMost100Percent(`${field}.maxSurge`, maxSurge),
     ...when(
       !isZero(maxUnavailable) && !isZero(maxSurge),

@@ -1,8 +1,8 @@
 /** Deployment: replica sets, one after the other. Source: pkg/apis/apps/v1/defaults.go, pkg/apis/apps/validation. */
-import { forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, immutable, nonNegative, oneOf, when } from '../meta/causes.ts'
+import { asInternal, type Causes, immutable, nonNegative, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -12,6 +12,7 @@ import {
   notMoreThan,
   templateColumns,
   validateAtMost100Percent,
+  validateCollisions,
   validateCounts,
   validateIntOrPercent,
   validateSelectorAndTemplate,
@@ -34,7 +35,7 @@ export const deployments = defineResource<Deployment>({
     const labels = metadata.labels === undefined ? {} : { labels: metadata.labels }
     return { ...deployment, metadata: { ...rest, ...labels }, spec }
   },
-  validateStatusUpdate: ({ status }) => [
+  validateStatusUpdate: ({ status }, old) => [
     ...validateCounts(status, [
       'observedGeneration',
       'replicas',
@@ -47,6 +48,7 @@ export const deployments = defineResource<Deployment>({
     ]),
     ...notMoreThan(status, ['updatedReplicas', 'readyReplicas', 'availableReplicas'], 'replicas', 'status.replicas'),
     ...notMoreThan(status, ['availableReplicas'], 'readyReplicas', 'readyReplicas'),
+    ...validateCollisions(status, old.status),
   ],
   columns: [
     nameColumn,
@@ -92,6 +94,11 @@ function validateSpec(spec: DeploymentSpec): Causes {
   ]
 }
 
+const internalRollingUpdate = [
+  ['MaxUnavailable', 'maxUnavailable'],
+  ['MaxSurge', 'maxSurge'],
+] as const
+
 function validateStrategy({ type, rollingUpdate }: DeploymentStrategy): Causes {
   const field = 'spec.strategy.rollingUpdate'
   if (type === 'Recreate') {
@@ -100,7 +107,13 @@ function validateStrategy({ type, rollingUpdate }: DeploymentStrategy): Causes {
       forbiddenField(field, "may not be specified when strategy `type` is 'Recreate'"),
     )
   }
-  if (type !== 'RollingUpdate') return oneOf('spec.strategy.type', type, ['Recreate', 'RollingUpdate'])
+  if (type !== 'RollingUpdate') {
+    const given = {
+      Type: type ?? '',
+      RollingUpdate: rollingUpdate === undefined ? null : asInternal(rollingUpdate, internalRollingUpdate),
+    }
+    return [notSupported('spec.strategy', given, ['Recreate', 'RollingUpdate'])]
+  }
   if (rollingUpdate === undefined) return [required(field, 'this should be defaulted and never be nil')]
   const { maxUnavailable = 0, maxSurge = 0 } = rollingUpdate
   return [

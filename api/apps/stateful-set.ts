@@ -1,11 +1,12 @@
 /** StatefulSet: pods with names and volumes that stay. Source: pkg/apis/apps/validation, pkg/registry/apps/statefulset. */
-import { forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
+import type { Json } from '../../apimachinery/json.ts'
 import { isDns1123Label } from '../../apimachinery/names.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import type { PersistentVolumeClaim } from '../core/v1.ts'
 import { defaultClaimSpec } from '../core/volume-defaults.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, invalidValues, nonNegative, oneOf, sameJson, when } from '../meta/causes.ts'
+import { asInternal, type Causes, invalidValues, nonNegative, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, containerImages, containerNames, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -14,10 +15,11 @@ import {
   isZero,
   notMoreThan,
   validateAtMost100Percent,
+  validateCollisions,
   validateCounts,
   validateIntOrPercent,
   validateSelectorAndTemplate,
-  warnAboutWorkload,
+  warnAboutTemplate,
 } from './workload.ts'
 
 export const statefulSets = defineResource<StatefulSet>({
@@ -27,7 +29,7 @@ export const statefulSets = defineResource<StatefulSet>({
   defaults: (statefulSet) => ({ ...statefulSet, spec: defaultSpec(statefulSet.spec) }),
   validate: ({ spec }) => [...validateSpec(spec), ...validateServiceName(spec)],
   validateUpdate: ({ spec }, old) => [...validateSpec(spec), ...validateChange(spec, old.spec)],
-  validateStatusUpdate: ({ status }) => [
+  validateStatusUpdate: ({ status }, old) => [
     ...validateCounts(status, [
       'replicas',
       'readyReplicas',
@@ -44,7 +46,18 @@ export const statefulSets = defineResource<StatefulSet>({
       'status.replicas',
     ),
     ...notMoreThan(status, ['availableReplicas'], 'readyReplicas', 'status.readyReplicas'),
+    ...validateCollisions(status, old.status),
   ],
+  prepareForCreate: (statefulSet) => ({
+    ...withoutMaxUnavailable(statefulSet, undefined),
+    metadata: { ...statefulSet.metadata, generation: 1 },
+    status: { replicas: 0, availableReplicas: 0 },
+  }),
+  prepareForUpdate: (statefulSet, old) => {
+    const next = withoutMaxUnavailable(statefulSet, old)
+    const generation = (old.metadata.generation ?? 0) + (sameJson(next.spec, old.spec) ? 0 : 1)
+    return { ...next, metadata: { ...next.metadata, generation }, status: old.status }
+  },
   columns: [
     nameColumn,
     text('Ready', ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas ?? 0}`),
@@ -53,12 +66,21 @@ export const statefulSets = defineResource<StatefulSet>({
     text('Images', ({ spec }) => containerImages(spec.template), true),
   ],
   warnings: (statefulSet, old) => [
-    ...warnAboutWorkload(statefulSet, old),
+    ...warnAboutTemplate(statefulSet, old),
     ...((statefulSet.spec.revisionHistoryLimit ?? 0) < 0
       ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
       : []),
   ],
 })
+
+/** Behind a feature gate that is off in 1.36 (MaxUnavailableStatefulSet, KEP-961): kept only where it was. */
+function withoutMaxUnavailable(statefulSet: StatefulSet, old: StatefulSet | undefined): StatefulSet {
+  const { updateStrategy } = statefulSet.spec
+  if (old?.spec.updateStrategy.rollingUpdate?.maxUnavailable !== undefined) return statefulSet
+  if (updateStrategy.rollingUpdate?.maxUnavailable === undefined) return statefulSet
+  const { maxUnavailable: _, ...rollingUpdate } = updateStrategy.rollingUpdate
+  return { ...statefulSet, spec: { ...statefulSet.spec, updateStrategy: { ...updateStrategy, rollingUpdate } } }
+}
 
 function defaultSpec(spec: StatefulSetSpec): StatefulSetSpec {
   return {
@@ -103,7 +125,6 @@ function validateServiceName({ serviceName = '' }: StatefulSetSpec): Causes {
 
 function validateSpec(spec: StatefulSetSpec): Causes {
   const { podManagementPolicy = '', persistentVolumeClaimRetentionPolicy: retention = {} } = spec
-  const policies = ['Delete', 'Retain']
   return [
     ...(podManagementPolicy === ''
       ? [required('spec.podManagementPolicy')]
@@ -112,13 +133,19 @@ function validateSpec(spec: StatefulSetSpec): Causes {
           invalidValue('spec.podManagementPolicy', podManagementPolicy, "must be 'OrderedReady' or 'Parallel'"),
         )),
     ...validateStrategy(spec.updateStrategy),
-    ...oneOf('spec.persistentVolumeClaimRetentionPolicy.whenDeleted', retention.whenDeleted, policies),
-    ...oneOf('spec.persistentVolumeClaimRetentionPolicy.whenScaled', retention.whenScaled, policies),
+    ...retentionPolicy('whenDeleted', retention.whenDeleted),
+    ...retentionPolicy('whenScaled', retention.whenScaled),
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
     ...validateSelectorAndTemplate(withClaimVolumes(spec), 'StatefulSet'),
   ]
+}
+
+function retentionPolicy(key: string, value = ''): Causes {
+  const policies = ['Retain', 'Delete']
+  const field = `spec.persistentVolumeClaimRetentionPolicy.${key}`
+  return when(!policies.includes(value), () => notSupported(field, value, policies))
 }
 
 /** Mounts may name claim templates, which become volumes of the pods. */
@@ -132,6 +159,18 @@ function withClaimVolumes(spec: StatefulSetSpec): StatefulSetSpec {
   return { ...spec, template: { ...spec.template, spec: { ...spec.template.spec, volumes: [...volumes, ...added] } } }
 }
 
+function internalStrategy({ type = '', rollingUpdate }: StatefulSetUpdateStrategy): Json {
+  return { Type: type, RollingUpdate: internalRolling(rollingUpdate) }
+}
+
+function internalRolling(rollingUpdate: StatefulSetUpdateStrategy['rollingUpdate']): Json {
+  if (rollingUpdate === undefined) return null
+  return asInternal(rollingUpdate, [
+    ['Partition', 'partition', 0],
+    ['MaxUnavailable', 'maxUnavailable'],
+  ])
+}
+
 function validateStrategy(strategy: StatefulSetUpdateStrategy): Causes {
   const { type = '', rollingUpdate } = strategy
   const field = 'spec.updateStrategy'
@@ -139,9 +178,12 @@ function validateStrategy(strategy: StatefulSetUpdateStrategy): Causes {
     case '':
       return [required(field)]
     case 'OnDelete':
-      return when(
-        rollingUpdate !== undefined,
-        invalidValue(`${field}.rollingUpdate`, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'"),
+      return when(rollingUpdate !== undefined, () =>
+        invalidValue(
+          `${field}.rollingUpdate`,
+          internalRolling(rollingUpdate),
+          "only allowed for updateStrategy 'RollingUpdate'",
+        ),
       )
     case 'RollingUpdate': {
       const { partition, maxUnavailable } = rollingUpdate ?? {}
@@ -158,7 +200,7 @@ function validateStrategy(strategy: StatefulSetUpdateStrategy): Causes {
       ]
     }
     default:
-      return [invalidValue(field, strategy, "must be 'RollingUpdate' or 'OnDelete'")]
+      return [invalidValue(field, internalStrategy(strategy), "must be 'RollingUpdate' or 'OnDelete'")]
   }
 }
 

@@ -71,7 +71,11 @@ const invalid: readonly (readonly [string, typeof deployments, string, readonly 
     'a Deployment without selector and containers',
     deployments,
     '{ spec: {} }',
-    ['spec.selector: Required value', 'spec.template.spec.containers: Required value'],
+    [
+      'spec.selector: Required value',
+      'spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`',
+      'spec.template.spec.containers: Required value',
+    ],
   ],
   [
     'an empty selector',
@@ -135,6 +139,61 @@ const invalid: readonly (readonly [string, typeof deployments, string, readonly 
     workload('serviceName: s, podManagementPolicy: Random'),
     ["spec.podManagementPolicy: Invalid value: \"Random\": must be 'OrderedReady' or 'Parallel'"],
   ],
+  [
+    'a wrong selector, and look no further',
+    deployments,
+    workload('', 'restartPolicy: Never').replace(
+      'matchLabels: { app: x }',
+      'matchExpressions: [{ key: app, operator: In }]',
+    ),
+    [
+      "spec.selector.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+      'spec.selector: Invalid value: {"matchExpressions":[{"key":"app","operator":"In"}]}: invalid label selector',
+    ],
+  ],
+  [
+    'a StatefulSet with a wrong selector',
+    statefulSets,
+    workload('serviceName: s').replace(
+      'matchLabels: { app: x }',
+      'matchExpressions: [{ key: app, operator: Exists, values: [x] }]',
+    ),
+    [
+      "spec.selector.matchExpressions[0].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+      'spec.selector: Invalid value: {"matchExpressions":[{"key":"app","operator":"Exists","values":["x"]}]}',
+    ],
+  ],
+  [
+    'a DaemonSet without selector',
+    daemonSets,
+    `{ spec: { template: { metadata: { labels: { app: x } }, spec: { ${containers} } } } }`,
+    ['spec.template.metadata.labels: Invalid value: {"app":"x"}: `selector` does not match template `labels`'],
+  ],
+  [
+    'an unknown strategy',
+    deployments,
+    workload('strategy: { type: Foo, rollingUpdate: { maxSurge: 1 } }'),
+    [
+      'spec.strategy: Unsupported value: {"Type":"Foo","RollingUpdate":{"MaxUnavailable":null,"MaxSurge":1}}: supported values: "Recreate", "RollingUpdate"',
+    ],
+  ],
+  [
+    'an unknown strategy of a StatefulSet',
+    statefulSets,
+    workload('updateStrategy: { type: Foo }'),
+    [
+      'spec.updateStrategy: Invalid value: {"Type":"Foo","RollingUpdate":null}: must be \'RollingUpdate\' or \'OnDelete\'',
+    ],
+  ],
+  [
+    'a revision that is no object',
+    revisions,
+    '{ revision: -1, data: [1] }',
+    [
+      'revision: Invalid value: -1: must be greater than or equal to 0',
+      'data: Required value: data must be a valid JSON object',
+    ],
+  ],
   ['a revision without data', revisions, '{ revision: 1 }', ['data: Required value: data is mandatory']],
 ]
 for (const [name, resource, yaml, want] of invalid) {
@@ -153,6 +212,24 @@ test('deployments refuse another selector', () => {
   expect(updateCauses(deployments, workload(), other)).toEqual([
     'spec.selector: Invalid value: {"matchLabels":{"b":"y"}}: field is immutable',
   ])
+})
+
+test('deployments never count collisions down', () => {
+  const old = { ...created(deployments, workload()), status: { collisionCount: 2 } }
+  const next = { ...old, status: {} }
+  expect(deployments.validateStatusUpdate?.(next, old).map(({ field, message }) => `${field}: ${message}`)).toEqual([
+    'status.collisionCount: Invalid value: 0: cannot be decremented',
+  ])
+})
+
+test('statefulSets drop maxUnavailable, whose gate is off, unless it was there', () => {
+  const yaml = workload('updateStrategy: { type: RollingUpdate, rollingUpdate: { partition: 1, maxUnavailable: 2 } }')
+  const given = decoded(statefulSets, yaml)
+  const stored = created(statefulSets, yaml)
+  expect((stored as unknown as StatefulSet).spec.updateStrategy.rollingUpdate).toEqual({ partition: 1 })
+  const before = { ...stored, spec: (given as unknown as StatefulSet).spec }
+  const kept = statefulSets.prepareForUpdate?.(given, before) as unknown as StatefulSet
+  expect(kept.spec.updateStrategy.rollingUpdate).toEqual({ partition: 1, maxUnavailable: 2 })
 })
 
 test('statefulSets refuse another service', () => {

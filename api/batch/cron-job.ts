@@ -1,9 +1,9 @@
 /** CronJob: jobs by the clock. Source: pkg/apis/batch/v1/defaults.go, pkg/apis/batch/validation. */
 import { invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
+import { nameWarnings } from '../apps/workload.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
-import { workloadWarnings } from '../core/pod-warnings.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, nonNegative, oneOf, when } from '../meta/causes.ts'
+import { type Causes, nonNegative, oneOf, sameJson, when } from '../meta/causes.ts'
 import {
   ageColumn,
   ago,
@@ -16,6 +16,7 @@ import {
 } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
+import { jobSpecWarnings } from './job.ts'
 import { validateJobTemplate } from './job-validation.ts'
 import { scheduleError } from './schedule.ts'
 import type { CronJob, CronJobSpec } from './v1.ts'
@@ -35,7 +36,7 @@ export const cronJobs = defineResource<CronJob>({
       invalidValue('metadata.name', cronJob.metadata.name, `must be no more than ${maxName} characters`),
     ),
   ],
-  validateUpdate: ({ spec }) => validateSpec(spec),
+  validateUpdate: ({ spec }, old) => validateSpec(spec, old.spec),
   columns: [
     nameColumn,
     text('Schedule', ({ spec }) => spec.schedule),
@@ -50,9 +51,27 @@ export const cronJobs = defineResource<CronJob>({
     text('Images', ({ spec }) => containerImages(spec.jobTemplate.spec.template), true),
     text('Selector', ({ spec }) => formatSelectorColumn(spec.jobTemplate.spec.selector), true),
   ],
-  warnings: ({ spec }, old) =>
-    workloadWarnings(spec.jobTemplate.spec.template, old === undefined, 'spec.jobTemplate.spec.template.'),
+  warnings: warnAboutCronJob,
 })
+
+const templateSpec = 'spec.jobTemplate.spec'
+
+function warnAboutCronJob({ metadata, spec }: CronJob, old: CronJob | undefined): readonly string[] {
+  const { spec: job } = spec.jobTemplate
+  const before = old?.spec.jobTemplate.spec
+  return [
+    ...(old === undefined ? nameWarnings(metadata.name) : []),
+    ...(old !== undefined && sameJson(spec, old.spec)
+      ? []
+      : jobSpecWarnings(job, !sameJson(job.template, before?.template), templateSpec)),
+    // Upstream's path has the `spec` twice.
+    ...(old !== undefined && spec.schedule.includes('TZ')
+      ? [
+          'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
+        ]
+      : []),
+  ]
+}
 
 function defaultSpec(spec: CronJobSpec): CronJobSpec {
   const { jobTemplate } = spec
@@ -69,51 +88,60 @@ function defaultSpec(spec: CronJobSpec): CronJobSpec {
   }
 }
 
-function validateSpec(spec: CronJobSpec): Causes {
+function validateSpec(spec: CronJobSpec, old?: CronJobSpec): Causes {
   const { schedule = '', timeZone, concurrencyPolicy = '', jobTemplate } = spec
-  const template = 'spec.jobTemplate.spec'
+  const policies = ['Allow', 'Forbid', 'Replace']
   return [
-    ...(schedule === '' ? [required('spec.schedule')] : validateSchedule(schedule, timeZone)),
-    ...(timeZone === undefined ? [] : validateTimeZone(timeZone)),
+    ...(schedule === '' ? [required('spec.schedule')] : validateSchedule(schedule, timeZone, old)),
     ...nonNegative('spec.startingDeadlineSeconds', spec.startingDeadlineSeconds),
+    ...(timeZone === undefined || (old !== undefined && old.timeZone === timeZone) ? [] : validateTimeZone(timeZone)),
     ...(concurrencyPolicy === ''
       ? [required('spec.concurrencyPolicy')]
-      : oneOf('spec.concurrencyPolicy', concurrencyPolicy, ['Allow', 'Forbid', 'Replace'])),
+      : oneOf('spec.concurrencyPolicy', concurrencyPolicy, policies)),
+    ...validateJobTemplate(jobTemplate.spec, templateSpec),
+    ...when(jobTemplate.spec.selector !== undefined, () =>
+      invalidValue(`${templateSpec}.selector`, jobTemplate.spec.selector, '`selector` will be auto-generated'),
+    ),
     ...when(
       jobTemplate.spec.manualSelector === true,
-      notSupported(`${template}.manualSelector`, true, ['nil', 'false']),
+      notSupported(`${templateSpec}.manualSelector`, true, ['nil', 'false']),
     ),
-    ...validateJobTemplate(jobTemplate.spec, template),
     ...nonNegative('spec.successfulJobsHistoryLimit', spec.successfulJobsHistoryLimit),
     ...nonNegative('spec.failedJobsHistoryLimit', spec.failedJobsHistoryLimit),
   ]
 }
 
-function validateSchedule(schedule: string, timeZone: string | undefined): Causes {
+/** A time zone inside the schedule is only suffered where it was before. */
+function validateSchedule(schedule: string, timeZone: string | undefined, old: CronJobSpec | undefined): Causes {
   const error = scheduleError(schedule)
+  const suffered = old?.schedule.includes('TZ') === true
+  const words = suffered
+    ? 'cannot use both timeZone field and TZ or CRON_TZ in schedule'
+    : 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'
   return [
     ...when(error !== undefined, invalidValue('spec.schedule', schedule, error ?? '')),
     ...when(
-      schedule.includes('TZ'),
-      invalidValue(
-        'spec.schedule',
-        schedule,
-        timeZone === undefined
-          ? 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'
-          : 'cannot use both timeZone field and TZ or CRON_TZ in schedule',
-      ),
+      schedule.includes('TZ') && (!suffered || timeZone !== undefined),
+      invalidValue('spec.schedule', schedule, words),
     ),
   ]
 }
 
+const zonePart = /^(?!-)[A-Za-z.\-_0-9+]{1,14}$/
+
+/** Source: `validateTimeZone`; what is a name of a part is said at https://data.iana.org/time-zones/theory.html#naming. */
 function validateTimeZone(timeZone: string): Causes {
   const field = 'spec.timeZone'
   if (timeZone === '') return [invalidValue(field, timeZone, 'timeZone must be nil or non-empty string')]
-  if (timeZone.toLowerCase() === 'local') {
-    const words = 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones'
-    return [invalidValue(field, timeZone, words)]
-  }
-  return when(!isTimeZone(timeZone), invalidValue(field, timeZone, `unknown time zone ${timeZone}`))
+  const unknown = invalidValue(field, timeZone, `unknown time zone ${timeZone}`)
+  if (timeZone.split('/').some((part) => part === '.' || part === '..' || !zonePart.test(part))) return [unknown]
+  const isLocal = timeZone.toLowerCase() === 'local'
+  const words = 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones'
+  return [
+    ...when(isLocal, invalidValue(field, timeZone, words)),
+    // Go knows `Local`, spelled like this, as a zone of its own.
+    ...when(timeZone !== 'Local' && !isTimeZone(timeZone), unknown),
+  ]
 }
 
 function isTimeZone(name: string): boolean {

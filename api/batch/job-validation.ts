@@ -1,59 +1,86 @@
-/** Rules of jobs. Source: `ValidateJob`, `ValidateJobUpdate`. */
-import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
-import { isDomainPrefixedPath, isQualifiedName } from '../../apimachinery/names.ts'
-import { validateCounts } from '../apps/workload.ts'
+/** Rules of jobs. Source: `ValidateJob`, `ValidateJobUpdate`, pkg/registry/batch/job. */
+import { isConditionTrue } from '../../apimachinery/conditions.ts'
+import { invalidValue, notSupported, required, tooLong } from '../../apimachinery/field-errors.ts'
+import { isDns1123Label } from '../../apimachinery/names.ts'
+import { matches, selectorFromLabelSelector } from '../../apimachinery/selector/labels.ts'
+import { validateSelected } from '../apps/workload.ts'
 import { validatePodTemplate } from '../core/pod-spec.ts'
-import {
-  atMost,
-  type Causes,
-  each,
-  immutable,
-  invalidValues,
-  nonNegative,
-  oneOf,
-  sameJson,
-  sortedMap,
-  when,
-} from '../meta/causes.ts'
-import { selects, validateLabelSelector } from '../meta/selectors.ts'
-import type { Job, JobSpec, PodFailurePolicyRule } from './v1.ts'
+import type { PodTemplateSpec } from '../core/v1.ts'
+import { type Causes, immutable, nonNegative, oneOf, sameJson, sortedMap, when } from '../meta/causes.ts'
+import { validateDomainPrefixedPath } from '../meta/domain-path.ts'
+import { validateLabelSelector } from '../meta/selectors.ts'
+import { validateFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
+import type { Job, JobSpec } from './v1.ts'
 
 const maxIndexedParallelism = 100000
-const maxRules = 20
-const uidLabels = ['controller-uid', 'batch.kubernetes.io/controller-uid']
+const maxFailedIndexesOfAnyJob = 100000
+const manyCompletions = 100000
+const maxParallelismOfMany = 10000
+const maxFailedIndexesOfMany = 10000
+const maxManagedBy = 63
+const uidLabels = ['controller-uid', 'batch.kubernetes.io/controller-uid'] as const
+const nameLabels = ['job-name', 'batch.kubernetes.io/job-name'] as const
 
 /** What is wrong with a new job. */
 export function validateJob(job: Job): Causes {
-  return [...validateGenerated(job), ...validateJobSpec(job.spec, 'spec')]
+  return [...validateGenerated(job), ...validateJobSpec(job.spec, 'spec'), ...validateHostname(job)]
 }
 
-/** Without `manualSelector`, the selector is the API server's own. */
-function validateGenerated({ spec, metadata }: Job): Causes {
-  const { selector, manualSelector } = spec
+/** Without `manualSelector`, selector and labels are the API server's own, and nobody may name others. */
+function validateGenerated({ spec, metadata }: Job, old?: Job): Causes {
+  const { selector, manualSelector, template } = spec
   if (manualSelector === true || selector === undefined) return []
-  const labels = selector.matchLabels ?? {}
-  const own = Object.entries(labels).every(([key, value]) => uidLabels.includes(key) && value === metadata.uid)
-  return when(
-    !own || (selector.matchExpressions ?? []).length > 0,
-    invalidValue('spec.selector', selector, '`selector` not auto-generated'),
+  const prefixed = old === undefined || hasPrefixedLabels(old.spec.template)
+  const wanted = [
+    [uidLabels[0], metadata.uid],
+    [nameLabels[0], metadata.name],
+    ...(prefixed
+      ? ([
+          [uidLabels[1], metadata.uid],
+          [nameLabels[1], metadata.name],
+        ] as const)
+      : []),
+  ] as const
+  const wrongSelector = validateLabelSelector(selector, '').length > 0
+  return [
+    ...wanted.flatMap(([label, value]) => validateHasLabel(template, label, value)),
+    ...when(!wrongSelector && !matches(selectorFromLabelSelector(selector), Object.fromEntries(wanted)), () =>
+      invalidValue('spec.selector', selector, '`selector` not auto-generated'),
+    ),
+  ]
+}
+
+/** Jobs of before 1.27 have only the labels without a prefix. */
+function hasPrefixedLabels({ metadata }: PodTemplateSpec): boolean {
+  const labels = metadata?.labels ?? {}
+  return [uidLabels[1], nameLabels[1]].every((label) => label in labels)
+}
+
+function validateHasLabel({ metadata }: PodTemplateSpec, label: string, value: string): Causes {
+  const labels = metadata?.labels ?? {}
+  const field = `spec.template.metadata.labels[${label}]`
+  if (!(label in labels)) return [required(field, `must be '${value}'`)]
+  return when(labels[label] !== value, () => invalidValue(field, sortedMap(labels), `must be '${value}'`))
+}
+
+/** The longest hostname that a pod of an indexed job will have. */
+function validateHostname({ metadata, spec }: Job): Causes {
+  const { completionMode, completions = 0 } = spec
+  if (completionMode !== 'Indexed' || completions <= 0) return []
+  const hostname = `${metadata.name}-${completions - 1}`
+  return when(isDns1123Label(hostname).length > 0, () =>
+    invalidValue('metadata.name', metadata.name, `will not able to create pod with invalid DNS label: ${hostname}`),
   )
 }
 
 function validateJobSpec(spec: JobSpec, field: string): Causes {
-  const labels = spec.template.metadata?.labels ?? {}
+  const { selector, template } = spec
   return [
-    ...(spec.selector === undefined
-      ? [required(`${field}.selector`)]
-      : validateLabelSelector(spec.selector, `${field}.selector`)),
-    ...when(
-      spec.selector !== undefined && !selects(spec.selector, labels),
-      invalidValue(
-        `${field}.template.metadata.labels`,
-        sortedMap(labels),
-        '`selector` does not match template `labels`',
-      ),
-    ),
     ...validateJobTemplate(spec, field),
+    ...(selector === undefined
+      ? [required(`${field}.selector`)]
+      : validateLabelSelector(selector, `${field}.selector`)),
+    ...validateSelected(selector, template, `${field}.template`),
   ]
 }
 
@@ -68,11 +95,19 @@ export function validateJobTemplate(spec: JobSpec, field: string): Causes {
     'backoffLimitPerIndex',
     'maxFailedIndexes',
   ] as const
+  const { managedBy, maxFailedIndexes, backoffLimitPerIndex } = spec
   return [
     ...counts.flatMap((key) => nonNegative(`${field}.${key}`, spec[key])),
-    ...(spec.managedBy === undefined
+    ...when(
+      maxFailedIndexes !== undefined && backoffLimitPerIndex === undefined,
+      required(`${field}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'),
+    ),
+    ...(managedBy === undefined
       ? []
-      : invalidValues(`${field}.managedBy`, spec.managedBy, isDomainPrefixedPath(spec.managedBy))),
+      : [
+          ...validateDomainPrefixedPath(`${field}.managedBy`, managedBy),
+          ...when(managedBy.length > maxManagedBy, tooLong(`${field}.managedBy`, maxManagedBy)),
+        ]),
     ...validateMode(spec, field),
     ...validateFailurePolicy(spec, `${field}.podFailurePolicy`),
     ...validateSuccessPolicy(spec, `${field}.successPolicy`),
@@ -83,54 +118,62 @@ export function validateJobTemplate(spec: JobSpec, field: string): Causes {
 }
 
 function validateMode(spec: JobSpec, field: string): Causes {
-  const { completionMode, completions, parallelism = 0, backoffLimitPerIndex, maxFailedIndexes } = spec
-  const indexed = completionMode === 'Indexed'
+  switch (spec.completionMode) {
+    case 'Indexed':
+      return validateIndexed(spec, field)
+    case undefined:
+    case 'NonIndexed':
+      return (['backoffLimitPerIndex', 'maxFailedIndexes'] as const).flatMap((key) =>
+        when(spec[key] !== undefined, () =>
+          invalidValue(`${field}.${key}`, spec[key], 'requires indexed completion mode'),
+        ),
+      )
+    default:
+      return [notSupported(`${field}.completionMode`, spec.completionMode, ['NonIndexed', 'Indexed'])]
+  }
+}
+
+function validateIndexed(spec: JobSpec, field: string): Causes {
+  const { completions, parallelism = 0, backoffLimitPerIndex, maxFailedIndexes } = spec
+  const failed = `${field}.maxFailedIndexes`
+  const atMost = (path: string, value: number | undefined, max: number, words: string) =>
+    when(value !== undefined && value > max, () =>
+      invalidValue(path, value, `must be less than or equal to ${max}${words}`),
+    )
+  const whenMany = ` when completions are above ${manyCompletions} and used with backoff limit per index`
+  const isMany = completions !== undefined && completions > manyCompletions && backoffLimitPerIndex !== undefined
   return [
-    ...(completionMode === undefined
-      ? []
-      : oneOf(`${field}.completionMode`, completionMode, ['Indexed', 'NonIndexed'])),
-    ...when(indexed && completions === undefined, required(`${field}.completions`, 'when completion mode is Indexed')),
-    ...when(
-      indexed && parallelism > maxIndexedParallelism,
-      invalidValue(
-        `${field}.parallelism`,
-        parallelism,
-        `must be less than or equal to ${maxIndexedParallelism} when completion mode is Indexed`,
-      ),
+    ...when(completions === undefined, required(`${field}.completions`, 'when completion mode is Indexed')),
+    ...atMost(`${field}.parallelism`, parallelism, maxIndexedParallelism, ' when completion mode is Indexed'),
+    ...when(maxFailedIndexes !== undefined && completions !== undefined && maxFailedIndexes > completions, () =>
+      invalidValue(failed, maxFailedIndexes, 'must be less than or equal to completions'),
     ),
-    ...when(
-      !indexed && backoffLimitPerIndex !== undefined,
-      invalidValue(`${field}.backoffLimitPerIndex`, backoffLimitPerIndex, 'requires indexed completion mode'),
-    ),
-    ...when(
-      !indexed && maxFailedIndexes !== undefined,
-      invalidValue(`${field}.maxFailedIndexes`, maxFailedIndexes, 'requires indexed completion mode'),
-    ),
-    ...when(
-      backoffLimitPerIndex === undefined && maxFailedIndexes !== undefined,
-      required(`${field}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'),
-    ),
-    ...when(
-      maxFailedIndexes !== undefined && completions !== undefined && maxFailedIndexes > completions,
-      invalidValue(`${field}.maxFailedIndexes`, maxFailedIndexes, 'must be less than or equal to completions'),
-    ),
+    ...atMost(failed, maxFailedIndexes, maxFailedIndexesOfAnyJob, ''),
+    ...(isMany
+      ? [
+          ...when(
+            maxFailedIndexes === undefined,
+            required(failed, `must be specified when completions is above ${manyCompletions}`),
+          ),
+          ...atMost(`${field}.parallelism`, parallelism, maxParallelismOfMany, whenMany),
+          ...atMost(failed, maxFailedIndexes, maxFailedIndexesOfMany, whenMany),
+        ]
+      : []),
   ]
 }
 
 function validateRestart({ template, podFailurePolicy }: JobSpec, field: string): Causes {
   const { restartPolicy = '' } = template.spec
-  return [
-    ...(restartPolicy === 'Always' || restartPolicy === ''
-      ? [required(field, 'valid values: "OnFailure", "Never"')]
-      : when(
-          restartPolicy !== 'OnFailure' && restartPolicy !== 'Never',
-          notSupported(field, restartPolicy, ['OnFailure', 'Never']),
-        )),
-    ...when(
-      podFailurePolicy !== undefined && restartPolicy !== 'Never',
-      invalidValue(field, restartPolicy, 'only "Never" is supported when podFailurePolicy is specified'),
-    ),
-  ]
+  if (restartPolicy === 'Always' || restartPolicy === '') {
+    return [required(field, 'valid values: "OnFailure", "Never"')]
+  }
+  if (restartPolicy !== 'OnFailure' && restartPolicy !== 'Never') {
+    return [notSupported(field, restartPolicy, ['OnFailure', 'Never'])]
+  }
+  return when(
+    podFailurePolicy !== undefined && restartPolicy !== 'Never',
+    invalidValue(field, restartPolicy, 'only "Never" is supported when podFailurePolicy is specified'),
+  )
 }
 
 function validateReplacement({ podReplacementPolicy, podFailurePolicy }: JobSpec, field: string): Causes {
@@ -139,152 +182,75 @@ function validateReplacement({ podReplacementPolicy, podFailurePolicy }: JobSpec
   return oneOf(`${field}.podReplacementPolicy`, podReplacementPolicy, supported)
 }
 
-function validateFailurePolicy({ podFailurePolicy, template, backoffLimitPerIndex }: JobSpec, field: string): Causes {
-  if (podFailurePolicy === undefined) return []
-  const names = [...(template.spec.containers ?? []), ...(template.spec.initContainers ?? [])].map(({ name }) => name)
-  return [
-    ...atMost(`${field}.rules`, podFailurePolicy.rules, maxRules),
-    ...each(`${field}.rules`, podFailurePolicy.rules, (rule, path) => [
-      ...(rule.action === ''
-        ? [required(`${path}.action`, 'valid values: ["Count" "FailIndex" "FailJob" "Ignore"]')]
-        : oneOf(`${path}.action`, rule.action, ['Count', 'FailIndex', 'FailJob', 'Ignore'])),
-      ...when(
-        rule.action === 'FailIndex' && backoffLimitPerIndex === undefined,
-        invalidValue(`${path}.action`, rule.action, 'requires the backoffLimitPerIndex to be set'),
-      ),
-      ...validateRule(rule, names, path),
-    ]),
-  ]
-}
-
-function validateRule(
-  { onExitCodes, onPodConditions = [] }: PodFailurePolicyRule,
-  names: readonly string[],
-  field: string,
-): Causes {
-  const byCode = onExitCodes !== undefined
-  const byCondition = onPodConditions.length > 0
-  const { operator, values = [], containerName } = onExitCodes ?? { operator: 'In' }
-  const omitted = (detail: string) => ({
-    reason: 'FieldValueInvalid' as const,
-    message: `Invalid value: ${detail}`,
-    field,
-  })
-  return [
-    ...(byCode ? oneOf(`${field}.onExitCodes.operator`, operator, ['In', 'NotIn']) : []),
-    ...when(
-      containerName !== undefined && !names.includes(containerName),
-      invalidValue(
-        `${field}.onExitCodes.containerName`,
-        containerName,
-        `must be one of the container or initContainer names in the pod template`,
-      ),
-    ),
-    ...when(
-      byCode && values.length === 0,
-      invalidValue(`${field}.onExitCodes.values`, values, 'at least one value is required'),
-    ),
-    ...when(
-      byCode && operator === 'In' && values.includes(0),
-      invalidValue(`${field}.onExitCodes.values[${values.indexOf(0)}]`, 0, 'must not be 0 for the In operator'),
-    ),
-    ...each(`${field}.onPodConditions`, onPodConditions, ({ type, status }, path) => [
-      ...invalidValues(`${path}.type`, type, isQualifiedName(type)),
-      ...oneOf(`${path}.status`, status, ['False', 'True', 'Unknown']),
-    ]),
-    ...when(byCode && byCondition, omitted('specifying both OnExitCodes and OnPodConditions is not supported')),
-    ...when(!byCode && !byCondition, omitted('specifying one of OnExitCodes and OnPodConditions is required')),
-  ]
-}
-
-function validateSuccessPolicy({ successPolicy, completionMode }: JobSpec, field: string): Causes {
-  if (successPolicy === undefined) return []
-  return [
-    ...when(completionMode !== 'Indexed', {
-      reason: 'FieldValueInvalid',
-      message: 'Invalid value: requires indexed completion mode',
-      field,
-    }),
-    ...when(
-      successPolicy.rules.length === 0,
-      required(`${field}.rules`, 'at least one rules must be specified when the successPolicy is specified'),
-    ),
-    ...atMost(`${field}.rules`, successPolicy.rules, maxRules),
-    ...each(`${field}.rules`, successPolicy.rules, ({ succeededIndexes, succeededCount }, path) =>
-      when(
-        succeededIndexes === undefined && succeededCount === undefined,
-        required(path, 'at least one of succeededCount or succeededIndexes must be specified'),
-      ),
-    ),
-  ]
-}
-
-/** Template and selector stay; a suspended job that never ran may be scheduled anew. */
+/** Template and selector stay; what is suspended and has nothing running may be scheduled anew. */
 export function validateJobUpdate(job: Job, old: Job): Causes {
-  const fixed = [
-    'selector',
-    'completionMode',
-    'podFailurePolicy',
-    'backoffLimitPerIndex',
-    'managedBy',
-    'successPolicy',
-  ] as const
+  const fixed = ['completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const
   return [
+    ...validateGenerated(job, old),
+    ...validateJobSpec(job.spec, 'spec'),
+    ...validateHostname(job),
+    // Upstream looks at the spec twice, and says so.
     ...validateJobSpec(job.spec, 'spec'),
     ...validateCompletions(job.spec, old.spec),
-    ...fixed.flatMap((key) => immutable(`spec.${key}`, job.spec[key], old.spec[key])),
+    ...immutable('spec.selector', job.spec.selector, old.spec.selector),
     ...validateTemplateChange(job, old),
+    ...fixed.flatMap((key) => immutable(`spec.${key}`, job.spec[key], old.spec[key])),
   ]
 }
 
-function validateCompletions(spec: JobSpec, old: JobSpec): Causes {
-  const elastic =
-    spec.completionMode === 'Indexed' && spec.completions === spec.parallelism && spec.completions !== undefined
-  if (!elastic) return immutable('spec.completions', spec.completions, old.completions)
-  return []
+function validateCompletions({ completionMode, completions, parallelism }: JobSpec, old: JobSpec): Causes {
+  const field = 'spec.completions'
+  if (completionMode !== 'Indexed') return immutable(field, completions, old.completions)
+  return when(completions !== undefined && completions !== old.completions && completions !== parallelism, () =>
+    invalidValue(field, completions, 'can only be modified in tandem with spec.parallelism'),
+  )
+}
+
+/** Source: `shouldAllowMutablePodTemplate` (KEP-5440). */
+function mayChangeTemplate({ spec, status }: Job): boolean {
+  const resting = status.startTime === undefined || isConditionTrue(status.conditions, 'Suspended')
+  return spec.suspend === true && resting && (status.active ?? 0) === 0
 }
 
 function validateTemplateChange(job: Job, old: Job): Causes {
-  const notStarted = old.spec.suspend === true && old.status.startTime === undefined
-  const template = notStarted ? withScheduling(job, old) : job.spec.template
-  return when(!sameJson(template, old.spec.template), () =>
-    invalidValue('spec.template', job.spec.template, 'field is immutable'),
-  )
-}
-
-function withScheduling(job: Job, old: Job): JobSpec['template'] {
-  const { nodeSelector, tolerations, affinity, schedulingGates } = old.spec.template.spec
-  const kept = Object.entries({ nodeSelector, tolerations, affinity, schedulingGates }).filter(
-    ([, value]) => value !== undefined,
-  )
-  const { nodeSelector: _a, tolerations: _b, affinity: _c, schedulingGates: _d, ...rest } = job.spec.template.spec
-  return {
-    ...job.spec.template,
-    metadata: {
-      ...job.spec.template.metadata,
-      ...(old.spec.template.metadata.annotations === undefined
-        ? {}
-        : { annotations: old.spec.template.metadata.annotations }),
-      ...(old.spec.template.metadata.labels === undefined ? {} : { labels: old.spec.template.metadata.labels }),
-    },
-    spec: { ...rest, ...Object.fromEntries(kept) },
+  const { template } = job.spec
+  if (!mayChangeTemplate(old)) {
+    return when(!sameJson(template, old.spec.template), () =>
+      invalidValue('spec.template', template, 'field is immutable'),
+    )
   }
+  return when(!sameJson(template.spec, withScheduling(template, old.spec.template).spec), () =>
+    invalidValue('spec.template.spec', template.spec, 'field is immutable'),
+  )
 }
 
-/** What the job controller may report. */
-export function validateJobStatus(job: Job, old: Job): Causes {
-  const { status } = job
-  const finished = (type: string) =>
-    old.status.conditions?.some((one) => one.type === type && one.status === 'True') === true
-  const stillFinished = (type: string) =>
-    status.conditions?.some((one) => one.type === type && one.status === 'True') === true
-  return [
-    ...validateCounts(status, ['active', 'succeeded', 'failed', 'ready', 'terminating']),
-    ...['Complete', 'Failed'].flatMap((type) =>
-      when(
-        finished(type) && !stillFinished(type),
-        forbiddenField('status.conditions', `cannot disable the terminal ${type}=True condition`),
-      ),
-    ),
-  ]
+/** The old template with all that may change taken from the new one. */
+function withScheduling(template: PodTemplateSpec, old: PodTemplateSpec): PodTemplateSpec {
+  const { nodeSelector, tolerations, schedulingGates, affinity, containers, initContainers } = template.spec
+  const { affinity: oldAffinity } = old.spec
+  const nodeAffinity = affinity?.nodeAffinity
+  const { nodeAffinity: _, ...others } = oldAffinity ?? {}
+  const kept = { ...others, ...(nodeAffinity === undefined ? {} : { nodeAffinity }) }
+  const noAffinity = affinity === undefined && Object.keys(kept).length === 0
+  const parts = Object.entries({
+    nodeSelector,
+    tolerations,
+    schedulingGates,
+    affinity: noAffinity ? undefined : kept,
+    containers: withResources(containers, old.spec.containers),
+    initContainers: withResources(initContainers, old.spec.initContainers),
+  })
+  const { nodeSelector: _a, tolerations: _b, schedulingGates: _c, affinity: _d, ...rest } = old.spec
+  const changed = Object.fromEntries(parts.filter(([, value]) => value !== undefined))
+  return { ...old, spec: { ...rest, ...changed } }
+}
+
+type Containers = PodTemplateSpec['spec']['initContainers']
+
+function withResources(containers: Containers, old: Containers): Containers {
+  if (old === undefined || containers?.length !== old.length) return old
+  return old.map((one, index) => {
+    const next = containers[index]
+    return next?.name === one.name ? { ...one, resources: next.resources } : one
+  })
 }

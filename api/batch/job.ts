@@ -1,13 +1,16 @@
 /** Job: pods that end. Source: pkg/apis/batch/v1/defaults.go, pkg/apis/batch/validation, pkg/registry/batch/job. */
 import { isConditionTrue } from '../../apimachinery/conditions.ts'
 import { humanDuration, parseTime } from '../../apimachinery/time.ts'
+import { nameWarnings } from '../apps/workload.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { workloadWarnings } from '../core/pod-warnings.ts'
 import { factsOf } from '../facts/resources.ts'
+import { sameJson } from '../meta/causes.ts'
 import { ageColumn, containerImages, containerNames, formatSelectorColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
-import { validateJob, validateJobStatus, validateJobUpdate } from './job-validation.ts'
+import { validateJobStatus } from './job-status-validation.ts'
+import { validateJob, validateJobUpdate } from './job-validation.ts'
 import type { Job, JobSpec } from './v1.ts'
 
 const maxInt32 = 2147483647
@@ -16,24 +19,17 @@ export const jobs = defineResource<Job>({
   facts: factsOf('batch', 'jobs'),
   definition: 'batch.v1.Job',
   validateName: subdomainName,
-  defaults: (job) => {
-    const { labels } = job.spec.template.metadata ?? {}
-    const takesLabels = labels !== undefined && Object.keys(job.metadata.labels ?? {}).length === 0
-    return {
-      ...job,
-      metadata: takesLabels ? { ...job.metadata, labels } : job.metadata,
-      spec: defaultSpec(job.spec),
-    }
-  },
+  defaults: (job) => withTemplateLabels({ ...job, spec: defaultSpec(job.spec) }),
   validate: validateJob,
   validateUpdate: validateJobUpdate,
   validateStatusUpdate: validateJobStatus,
-  prepareForCreate: (job) => ({
-    ...job,
-    metadata: { ...job.metadata, generation: 1 },
-    spec: job.spec.manualSelector === true ? job.spec : generateSelector(job),
-    status: {},
-  }),
+  prepareForCreate: (job) =>
+    withTemplateLabels({
+      ...job,
+      metadata: { ...job.metadata, generation: 1 },
+      spec: job.spec.manualSelector === true ? job.spec : generateSelector(job),
+      status: {},
+    }),
   columns: [
     nameColumn,
     text('Status', jobStatus),
@@ -46,8 +42,38 @@ export const jobs = defineResource<Job>({
   ],
   selectableFields: { 'status.successful': ({ status }) => String(status.succeeded ?? 0) },
   defaultDeletionPolicy: 'Orphan',
-  warnings: ({ spec }, old) => workloadWarnings(spec.template, old === undefined),
+  warnings: warnAboutJob,
 })
+
+/** A job without labels has those of its pods, the generated ones too: upstream fills them in whenever it reads a job. */
+function withTemplateLabels(job: Job): Job {
+  const { labels } = job.spec.template.metadata ?? {}
+  if (labels === undefined || Object.keys(job.metadata.labels ?? {}).length > 0) return job
+  return { ...job, metadata: { ...job.metadata, labels } }
+}
+
+const manyCompletions = 100000
+const manyPodsAtOnce = 10000
+
+/** What is odd in a job's spec. Source: pkg/api/job/warnings.go. */
+export function jobSpecWarnings(spec: JobSpec, changed: boolean, field: string): readonly string[] {
+  const { completionMode, completions = 0, parallelism = 0, template } = spec
+  const tooMany = completionMode === 'Indexed' && completions > manyCompletions && parallelism > manyPodsAtOnce
+  return [
+    ...(tooMany
+      ? [
+          `${field}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail`,
+        ]
+      : []),
+    ...workloadWarnings(template, changed, `${field}.template.`),
+  ]
+}
+
+function warnAboutJob({ metadata, spec }: Job, old: Job | undefined): readonly string[] {
+  if (old !== undefined)
+    return sameJson(spec, old.spec) ? [] : jobSpecWarnings(spec, !sameJson(spec.template, old.spec.template), 'spec')
+  return [...nameWarnings(metadata.name), ...jobSpecWarnings(spec, true, 'spec')]
+}
 
 function defaultSpec(spec: JobSpec): JobSpec {
   const { completions: wanted, parallelism, podFailurePolicy } = spec
@@ -67,7 +93,7 @@ function defaultSpec(spec: JobSpec): JobSpec {
       ? {}
       : {
           podFailurePolicy: {
-            rules: podFailurePolicy.rules.map((rule) =>
+            rules: (podFailurePolicy.rules ?? []).map((rule) =>
               rule.onPodConditions === undefined
                 ? rule
                 : {
@@ -84,14 +110,15 @@ function defaultSpec(spec: JobSpec): JobSpec {
 function generateSelector({ metadata, spec }: Job): JobSpec {
   const { name, uid } = metadata
   const { template, selector } = spec
+  // Labels and selectors that were given are not overwritten, but refused by the validation.
   const labels = {
-    ...template.metadata?.labels,
     'job-name': name,
     'batch.kubernetes.io/job-name': name,
     'controller-uid': uid,
     'batch.kubernetes.io/controller-uid': uid,
+    ...template.metadata?.labels,
   }
-  const matchLabels = { ...selector?.matchLabels, 'batch.kubernetes.io/controller-uid': uid }
+  const matchLabels = { 'batch.kubernetes.io/controller-uid': uid, ...selector?.matchLabels }
   return {
     ...spec,
     selector: { ...selector, matchLabels },
