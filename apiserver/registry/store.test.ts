@@ -8,6 +8,7 @@ import { systemClock } from '../../component-base/clock.ts'
 import { silentLogger } from '../../component-base/logger.ts'
 import { type AdmissionPlugin, createAdmissionChain } from '../admission/admission.ts'
 import { createMemoryStorage } from '../storage/memory.ts'
+import type { Storage } from '../storage/storage.ts'
 import { WatchCache } from '../storage/watch-cache.ts'
 import { storagePrefix } from './keys.ts'
 import { ResourceRegistry } from './resource-registry.ts'
@@ -229,4 +230,60 @@ test('a kind that is stored as another version is read in both', async () => {
     signal,
   )
   expect(v2).toMatchObject({ apiVersion: 'autoscaling/v2', spec: { metrics: [{ type: 'Resource' }] } })
+})
+
+test('update() that would change nothing looks whether the state it began with is still there', async () => {
+  let gate = Promise.resolve()
+  const watch: Storage['watch'] = async function* (...input) {
+    for await (const batch of storage.watch(...input)) {
+      await gate
+      yield batch
+    }
+  }
+  const late = new WatchCache({ storage: { ...storage, watch }, clock: systemClock, logger: silentLogger })
+  for (const resource of resources.all())
+    if (resource.facts.storagePrefix !== undefined) late.cache(storagePrefix(resource))
+  const stop = new AbortController()
+  const feeding = late.run(stop.signal)
+  const schemas = compileSchema(definitions)
+  const admission = (): ReturnType<typeof createAdmissionChain> => createAdmissionChain([])
+  const behind = createStore({
+    resources,
+    schemas,
+    storage,
+    caches: late,
+    admission,
+    clock: systemClock,
+    random: () => 0,
+  })
+  const put = async (value: string, options: object = {}): Promise<ApiObject> =>
+    await behind.update(
+      served('configmaps'),
+      { namespace: 'default', name: 'back' },
+      (old) => withData({ ...old, metadata: { ...old.metadata, resourceVersion: '' } }, { value }),
+      { user, ...options },
+      signal,
+    )
+  const created = await createConfigMap('back', { value: 'first' })
+  await late.reach(Number(created.metadata.resourceVersion))
+  let open = (): void => {}
+  gate = new Promise((resolve) => {
+    open = resolve
+  })
+  const second = await put('second')
+  const [again, tried] = [put('first'), put('second', { dryRun: true })]
+  setTimeout(open, 20)
+  expect(Number((await again).metadata.resourceVersion)).toBeGreaterThan(Number(second.metadata.resourceVersion))
+  expect((await tried).metadata.resourceVersion).not.toBe(created.metadata.resourceVersion)
+  expect(await storedText('/registry/configmaps/default/back')).toContain('"value":"first"')
+  stop.abort()
+  await feeding
+})
+
+test('delete() answers with the revision of the deletion', async () => {
+  const created = await createConfigMap('removed')
+  const key = { namespace: 'default', name: 'removed' }
+  const { object } = await store.delete(served('configmaps'), key, { user }, signal)
+  expect(Number(object.metadata.resourceVersion)).toBeGreaterThan(Number(created.metadata.resourceVersion))
+  expect(Number(object.metadata.resourceVersion)).toBe(await storage.currentRevision(signal))
 })

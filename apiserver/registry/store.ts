@@ -412,16 +412,29 @@ async function storeChanged(
   refuseIfAny(resource, object, [...validateObjectMetaUpdate(object, old, resource), ...validate(object, old)])
   for (const warning of resource.warnings?.(object, old) ?? []) options.warn?.(warning)
   await admission().validate({ ...request, object }, signal)
-  if (options.dryRun === true) return { object }
+  if (options.dryRun === true) {
+    await confirm(caches, resource, entry)
+    return { object }
+  }
   if (isFinished(resource, object)) {
     await erase({ storage }, entry, signal)
     return { object }
   }
   // What is stored under a key that is rotated away is written again, even if nothing else changes.
-  if (isSameObject(object, old) && (await storage.isStale?.(entry.key, signal)) !== true) return { object: old }
+  if (isSameObject(object, old) && (await storage.isStale?.(entry.key, signal)) !== true) {
+    await confirm(caches, resource, entry)
+    return { object: old }
+  }
   const written = await write({ storage, caches }, resource, object, entry.revision, signal)
   if (written.type === 'lost') throw new LostRace(written.current)
   return { object: written.entry.view(resource).object }
+}
+
+/** What ends without a write has nothing else to tell it that the state it began with has been replaced meanwhile. */
+async function confirm(caches: WatchCache, resource: Resource, entry: CacheEntry): Promise<void> {
+  await caches.fresh()
+  const current = caches.cache(storagePrefix(resource)).get(entry.key)
+  if (current?.revision !== entry.revision) throw new LostRace(current)
 }
 
 function checkVersion(resource: Resource, changed: ApiObject, old: ApiObject): void {
@@ -501,6 +514,7 @@ async function storeDeletion(
   const plan = planDeletion(resource, old, options, clock.now())
   switch (plan.type) {
     case 'keep':
+      await confirm(caches, resource, entry)
       return { object: old, deleted: false }
     case 'mark': {
       if (options.dryRun === true) return { object: plan.object, deleted: false }
@@ -509,18 +523,28 @@ async function storeDeletion(
       return { object: written.entry.view(resource).object, deleted: false }
     }
     case 'remove':
-      if (options.dryRun !== true) await erase({ storage }, entry, signal)
-      return { object: old, deleted: true }
+      if (options.dryRun === true) {
+        await confirm(caches, resource, entry)
+        return { object: old, deleted: true }
+      }
+      return { object: atRevision(old, await erase({ storage }, entry, signal)), deleted: true }
   }
 }
 
+/** Returns the revision of the deletion. */
 async function erase(
   { storage }: Pick<StoreDependencies, 'storage'>,
   entry: CacheEntry,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const result = await storage.delete(entry.key, entry.revision, signal)
   if (!result.written) throw new LostRace(toEntry(result.current))
+  return result.revision
+}
+
+/** What is deleted is answered at the revision of its deletion, as the watch shows it. */
+function atRevision(object: ApiObject, revision: number): ApiObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }
 }
 
 type Written =
