@@ -4,7 +4,16 @@ import type { JsonObject } from '../../apimachinery/json.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import { Reinvocation } from './reinvocation.ts'
 
-/** One write as admission sees it. `object` is absent for DELETE, `oldObject` for CREATE. */
+/** What a subresource shows of an object. */
+export type SubresourceView = {
+  /** Of what is shown; absent for the options of a connection, which have none. */
+  readonly definition?: string
+  readonly show: (object: ApiObject) => JsonObject
+  /** The object after what is shown of it has been changed. Throws to refuse. */
+  readonly take: (object: ApiObject, shown: JsonObject) => ApiObject
+}
+
+/** One write as admission sees it. `object` is absent for DELETE, `oldObject` for CREATE; what a CONNECT asks for is its object. */
 export type AdmissionRequest = {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
   readonly resource: Resource
@@ -17,8 +26,8 @@ export type AdmissionRequest = {
   readonly dryRun: boolean
   /** The request's `CreateOptions`, `UpdateOptions`, `PatchOptions`, `DeleteOptions` or connect options. */
   readonly options?: JsonObject
-  /** What a CONNECT asks for, such as `PodExecOptions`. */
-  readonly connectOptions?: JsonObject
+  /** How `object` is shown where that is not the resource's own kind: the `Scale` of a Deployment, the `Binding` of a pod. */
+  readonly view?: SubresourceView
   /** Adds a `Warning` header to the answer. */
   readonly warn?: (text: string) => void
   /** Adds an annotation to the audit event; the first of one key stays. Absent where nothing is recorded. */

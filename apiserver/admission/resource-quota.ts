@@ -47,7 +47,8 @@ export function resourceQuota(options: QuotaOptions): AdmissionPlugin {
   return {
     name: 'ResourceQuota',
     validate: async (request, signal) => {
-      if (request.namespace === '' || request.object === undefined) return
+      // What has no store is not counted: bindings, reviews.
+      if (request.namespace === '' || request.object === undefined || request.view !== undefined) return
       if (request.subresource !== '' && request.subresource !== 'resize') return
       if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
       const { object } = request

@@ -50,7 +50,12 @@ async function answer(
     const wanted = await managedScale(request, context, current, scaleOf(paths, current), () => names)
     return withManagers(withScale(resource, paths, current, wanted.scale), wanted.managedFields)
   }
-  const options = { ...writeOptions(request), subresource: 'scale', keepManagedFields: true }
+  const view = {
+    definition: 'autoscaling.v1.Scale',
+    show: (object: ApiObject) => scaleOf(paths, object),
+    take: (object: ApiObject, scale: JsonObject) => withScale(resource, paths, object, scale),
+  }
+  const options = { ...writeOptions(request), subresource: 'scale', view, keepManagedFields: true }
   return {
     code: 200,
     object: scaleOf(paths, await context.store.update(resource, key, change, options, request.signal)),

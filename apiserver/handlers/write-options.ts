@@ -4,6 +4,7 @@ import type { FieldValidation } from '../../apimachinery/schema/decode.ts'
 import { JsonSyntaxError, parseJson, type StrictProblem } from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import { badRequest, hasReason, invalid } from '../../apimachinery/status.ts'
+import { writeOptionsObject } from '../admission/options.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { doubledYamlKeys, parseYamlText, unsupportedMediaType } from '../http/body.ts'
 import { mediaTypeOf } from '../http/negotiation.ts'
@@ -28,13 +29,7 @@ export function parseWriteOptions(request: ApiRequest, kind: OptionsKind): BodyO
     ...(request.audit === undefined ? {} : { audit: request.audit }),
     fieldValidation,
     fieldManager: fieldManager === '' ? managerFromUserAgent(incoming.headers['user-agent']) : fieldManager,
-    options: {
-      kind,
-      apiVersion: 'meta.k8s.io/v1',
-      ...(dryRun ? { dryRun: ['All'] } : {}),
-      ...(fieldManager === '' ? {} : { fieldManager }),
-      fieldValidation,
-    },
+    options: writeOptionsObject(query, kind === 'CreateOptions' ? kind : 'UpdateOptions'),
   }
 }
 

@@ -28,6 +28,13 @@ export function decodeResource(schemas: Schemas, resource: Resource, input: Deco
   return resource.defaults?.(decoded) ?? decoded
 }
 
+/** What a policy or webhook has made of what a subresource shows; without a definition it is taken as it is. */
+export function decodeView(schemas: Schemas, definition: string | undefined, value: JsonObject): JsonObject {
+  if (definition === undefined) return value
+  const kind = schemas.structs.get(definition)?.gvk?.kind ?? ''
+  return decode(schemas, definition, kind, { value, fieldValidation: 'Ignore' })
+}
+
 /** Decodes an object of any definition. */
 export function decode(schemas: Schemas, definition: string, kind: string, input: DecodeInput): JsonObject {
   const { value, duplicates = [], fieldValidation, warn, refusal } = input

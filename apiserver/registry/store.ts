@@ -25,7 +25,7 @@ import {
 } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
-import type { AdmissionChain, AdmissionRequest } from '../admission/admission.ts'
+import type { AdmissionChain, AdmissionRequest, SubresourceView } from '../admission/admission.ts'
 import type { AuditNotes } from '../http/api-request.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import { CacheEntry, withResourceVersion } from '../storage/cache-entry.ts'
@@ -60,6 +60,8 @@ export type WriteOptions = {
   readonly audit?: AuditNotes
   /** The request's options object, for admission. */
   readonly options?: JsonObject
+  /** Admission has been asked about what the subresource was sent, and is not asked about the stored object. */
+  readonly isAdmitted?: boolean
 }
 
 export type CreateOptions = WriteOptions & {
@@ -74,6 +76,8 @@ export type CreateOptions = WriteOptions & {
 /** An update of `subresource` (`''` the object itself). */
 export type UpdateOptions = WriteOptions & {
   readonly subresource?: string
+  /** What admission sees of the object. */
+  readonly view?: SubresourceView
   readonly preconditions?: Preconditions
   /**
    * Replaces the kind's own preparation and validation: what a subresource other than `status` may change is decided by the
@@ -229,9 +233,10 @@ async function createNamed(
     ...(options.warn === undefined ? {} : { warn: options.warn }),
     ...(options.audit === undefined ? {} : { annotate: options.audit.annotate }),
   }
-  return await settling(dependencies, request, async (admission) => {
+  return await settling(dependencies, options, request, async (admission) => {
     const admitted = (await admission.mutate(request, signal)) ?? started
-    return await storeNew(dependencies, resource, { ...request, object: admitted }, options, signal)
+    const object = { ...request, object: admitted }
+    return await storeNew({ ...dependencies, admission: () => admission }, resource, object, options, signal)
   })
 }
 
@@ -248,13 +253,20 @@ function managed(
   return noteManagers({ schemas, resource, old, object, fieldManager: options.fieldManager, subresource, time })
 }
 
+const nothingAsked: AdmissionChain = {
+  mutate: async ({ object }) => object,
+  validate: async () => {},
+  settled: async () => {},
+}
+
 /** Whatever admission has reserved for a write is kept or given back when the write has ended. */
 async function settling<T>(
   { admission }: StoreDependencies,
+  { isAdmitted = false }: WriteOptions,
   request: AdmissionRequest,
   write: (admission: AdmissionChain) => Promise<T>,
 ): Promise<T> {
-  const chain = admission()
+  const chain = isAdmitted ? nothingAsked : admission()
   try {
     const result = await write(chain)
     await chain.settled(request, 'stored')
@@ -381,14 +393,15 @@ async function updateOnce(
     oldObject: old,
     user: options.user,
     dryRun: options.dryRun === true,
+    ...(options.view === undefined ? {} : { view: options.view }),
     ...(options.options === undefined ? {} : { options: options.options }),
     ...(options.warn === undefined ? {} : { warn: options.warn }),
     ...(options.audit === undefined ? {} : { annotate: options.audit.annotate }),
   }
-  return await settling(dependencies, request, async (admission) => {
+  return await settling(dependencies, options, request, async (admission) => {
     const admitted = (await admission.mutate(request, signal)) ?? started
     return await storeChanged(
-      dependencies,
+      { ...dependencies, admission: () => admission },
       resource,
       { ...request, object: admitted, oldObject: old },
       entry,
@@ -496,7 +509,7 @@ async function removeOnce(
     ...(options.warn === undefined ? {} : { warn: options.warn }),
     ...(options.audit === undefined ? {} : { annotate: options.audit.annotate }),
   }
-  return await settling(dependencies, request, async (admission) => {
+  return await settling(dependencies, options, request, async (admission) => {
     await admission.mutate(request, signal)
     await admission.validate(request, signal)
     return await storeDeletion(dependencies, resource, old, entry, options, signal)

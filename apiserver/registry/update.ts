@@ -17,6 +17,8 @@ export function prepareUpdate(
   old: ApiObject,
   { subresource = '', strategy = 'kind', warn }: UpdateOptions,
 ): PreparedUpdate {
+  // Upstream binds beside the kind's strategy: the generation of a pod stays.
+  if (subresource === 'binding') return { object, validate: () => [] }
   if (strategy === 'asGiven') return { object: withGeneration(resource, object, old), validate: () => [] }
   if (subresource === 'status') {
     return {

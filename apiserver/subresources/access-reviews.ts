@@ -5,7 +5,8 @@ import type { RuleResolver, UserRules } from '../authz/authorizer.ts'
 import type { PolicyRule } from '../authz/rbac-rules.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import type { UserInfo } from '../http/request-info.ts'
-import { asJson, requiredBody } from './answers.ts'
+import { asJson } from './answers.ts'
+import { admittedBody } from './own-kind.ts'
 import {
   askedRequest,
   localCauses,
@@ -43,8 +44,9 @@ function review(
 }
 
 async function reviewSelf(request: ApiRequest, context: SubresourceContext): Promise<SubresourceAnswer> {
-  const body = await requiredBody(context, request, 'authorization.v1.SelfSubjectAccessReview')
+  const { body, validate } = await admittedBody(request, context, 'authorization.v1.SelfSubjectAccessReview')
   refuseAny([...questionCauses(body.spec), ...metadataCauses(body.metadata, false)])
+  await validate()
   return { code: 201, object: asJson({ ...body, status: await decide(context, request.user, body.spec) }) }
 }
 
@@ -54,7 +56,7 @@ async function reviewOther(
   namespace: string | undefined,
 ): Promise<SubresourceAnswer> {
   const kind = namespace === undefined ? 'SubjectAccessReview' : 'LocalSubjectAccessReview'
-  const body = await requiredBody(context, request, `authorization.v1.${kind}`)
+  const { body, validate } = await admittedBody(request, context, `authorization.v1.${kind}`)
   const causes = [
     ...questionCauses(body.spec),
     ...subjectCauses(body.spec),
@@ -62,6 +64,7 @@ async function reviewOther(
     ...(namespace === undefined ? [] : localCauses(body.spec, namespace)),
   ]
   refuseAny(causes)
+  await validate()
   const { user = '', uid, groups = [], extra } = body.spec
   const subject: UserInfo = {
     name: user,
@@ -97,9 +100,10 @@ async function reviewRules(
   context: SubresourceContext,
   rulesFor: RuleResolver,
 ): Promise<SubresourceAnswer> {
-  const body = await requiredBody(context, request, 'authorization.v1.SelfSubjectRulesReview')
+  const { body, validate } = await admittedBody(request, context, 'authorization.v1.SelfSubjectRulesReview')
   const { namespace = '' } = body.spec
   if (namespace === '') throw badRequest('no namespace on request')
+  await validate()
   // Upstream's answer is about the rules alone: the question is not in it.
   const { kind, apiVersion } = body
   const status = rulesStatus(rulesFor(request.user, namespace))

@@ -5,6 +5,7 @@ import type { ApiObject, Resource } from '../../api/resource.ts'
 import type { JsonObject } from '../../apimachinery/json.ts'
 import type { ApiType } from '../../apimachinery/schema/facts.ts'
 import { badRequest, notFound } from '../../apimachinery/status.ts'
+import { writeOptionsObject } from '../admission/options.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import type { Store, WriteOptions } from '../registry/store.ts'
 import type { SubresourceAnswer, SubresourceContext } from './subresource.ts'
@@ -29,6 +30,8 @@ export function writeOptions(request: ApiRequest): WriteOptions {
     dryRun: isDryRun(request),
     warn: request.warn,
     fieldManager: fieldManager(request),
+    options: writeOptionsObject(request.query, 'UpdateOptions'),
+    ...(request.audit === undefined ? {} : { audit: request.audit }),
   }
 }
 

@@ -1,15 +1,12 @@
 /** `pods/binding` and `bindings`: the scheduler's decision, written once and never changed. */
-import type { Binding, Node, Pod } from '../../api/core/v1.ts'
+import type { Binding, Pod } from '../../api/core/v1.ts'
 import { notSupported, required } from '../../apimachinery/field-errors.ts'
 import { badRequest, conflict, invalid, type StatusCause } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { ApiRequest } from '../http/api-request.ts'
-import { kinds, read } from '../registry/typed-reader.ts'
 import { asObject, createdStatus, requiredBody, served, writeOptions } from './answers.ts'
+import { admissionOfCreated } from './own-kind.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from './subresource.ts'
-
-/** A pod takes these over from its node, so that programs in it can know where they run. */
-const topologyLabels = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region']
 
 /** Both paths of a binding. */
 export const bindingHandlers: readonly SubresourceHandler[] = [
@@ -30,21 +27,29 @@ export const bindingHandlers: readonly SubresourceHandler[] = [
 ]
 
 async function bind(request: ApiRequest, context: SubresourceContext): Promise<SubresourceAnswer> {
-  const { store, reader, clock } = context
-  const binding = await requiredBody(context, request, 'core.v1.Binding')
+  const { store, clock } = context
+  const { resource: plural, subresource } = request.info
+  const definition = 'core.v1.Binding'
+  const admission = admissionOfCreated(request, context, {
+    resource: served(store, '', plural),
+    subresource,
+    definition,
+  })
+  const binding = await admission.mutate(await requiredBody(context, request, definition))
   const name = request.info.name === '' ? (binding.metadata.name ?? '') : request.info.name
   if ((binding.metadata.name ?? '') !== name) throw badRequest('name in URL does not match name in Binding object')
   const causes = bindingCauses(binding)
   if (causes.length > 0) throw invalid({ group: '', kind: 'Binding' }, name, causes)
-  const node = read(reader, kinds.nodes, '', binding.target.name ?? '')
+  await admission.validate(binding)
   const { uid, resourceVersion } = binding.metadata
   await store.update(
     served(store, '', 'pods'),
     { namespace: request.info.namespace, name },
-    (current) => asObject(bound(current as unknown as Pod, binding, node, formatTime(clock.now()))),
+    (current) => asObject(bound(current as unknown as Pod, binding, formatTime(clock.now()))),
     {
       ...writeOptions(request),
       subresource: 'binding',
+      isAdmitted: true,
       strategy: 'asGiven',
       preconditions: {
         ...(uid === undefined || uid === '' ? {} : { uid }),
@@ -66,17 +71,17 @@ export function bindingCauses({ target }: Binding): readonly StatusCause[] {
 }
 
 /** The pod on its node; throws `Conflict` when it may not go there (any more). */
-export function bound(pod: Pod, binding: Binding, node: Node | undefined, time: string): Pod {
+export function bound(pod: Pod, binding: Binding, time: string): Pod {
   const refusal = bindingRefusal(pod)
   if (refusal !== undefined) throw conflict({ group: '', plural: 'pods/binding' }, pod.metadata.name, refusal)
-  const labels = Object.entries(node?.metadata.labels ?? {}).filter(([label]) => topologyLabels.includes(label))
+  const labels = { ...pod.metadata.labels, ...binding.metadata.labels }
   const annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations }
   return {
     ...pod,
     metadata: {
       ...pod.metadata,
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-      ...(labels.length === 0 ? {} : { labels: { ...pod.metadata.labels, ...Object.fromEntries(labels) } }),
+      ...(Object.keys(labels).length === 0 ? {} : { labels }),
     },
     spec: { ...pod.spec, nodeName: binding.target.name ?? '' },
     status: { ...pod.status, conditions: scheduled(pod, time) },
@@ -98,7 +103,10 @@ function bindingRefusal({ metadata, spec }: Pod): string | undefined {
 
 type Conditions = NonNullable<NonNullable<Pod['status']>['conditions']>
 
+/** Go writes a time that was never set as null, where the table of kinds has a text. */
+const unprobed = { lastProbeTime: null } as unknown as object
+
 function scheduled(pod: Pod, time: string): Conditions {
   const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
-  return [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: time }]
+  return [...others, { type: 'PodScheduled', status: 'True', ...unprobed, lastTransitionTime: time }]
 }

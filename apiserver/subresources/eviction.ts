@@ -5,9 +5,11 @@ import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import { matches, selectorFromLabelSelector } from '../../apimachinery/selector/labels.ts'
 import { badRequest, forbidden, StatusError } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
+import { loopbackUser } from '../authn/user.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { kinds, readAll } from '../registry/typed-reader.ts'
 import { asObject, createdStatus, isDryRun, requiredBody, served, writeOptions } from './answers.ts'
+import { admissionOfCreated } from './own-kind.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from './subresource.ts'
 
 /** More pods than this waiting for their eviction to show mean that the budget's controller is gone. */
@@ -25,10 +27,13 @@ export const evictionHandler: SubresourceHandler = {
 async function evict(request: ApiRequest, context: SubresourceContext): Promise<SubresourceAnswer> {
   const { store, reader, clock } = context
   const { namespace, name } = request.info
-  const eviction = await requiredBody(context, request, 'policy.v1.Eviction')
+  const [resource, definition] = [served(store, '', 'pods'), 'policy.v1.Eviction'] as const
+  const admission = admissionOfCreated(request, context, { resource, subresource: 'eviction', definition })
+  const eviction = await admission.mutate(await requiredBody(context, request, definition))
   if ((eviction.metadata.name ?? name) !== name) throw badRequest('name in URL does not match name in Eviction object')
+  await admission.validate(eviction)
   const key = { namespace, name }
-  const pod = (await store.get(served(store, '', 'pods'), key, request.signal)) as unknown as Pod
+  const pod = (await store.get(resource, key, request.signal)) as unknown as Pod
   const plan = planEviction(pod, readAll(reader, kinds.podDisruptionBudgets, namespace))
   if (plan.type === 'refuse') throw plan.error
   if (plan.type === 'spend') await spend(request, context, plan.budget, name)
@@ -118,7 +123,7 @@ async function spend(
       if (error !== undefined) throw error
       return asObject(spent(budget, podName, formatTime(clock.now())))
     },
-    { ...writeOptions(request), subresource: 'status', strategy: 'asGiven' },
+    { ...writeOptions(request), user: loopbackUser, subresource: 'status', strategy: 'asGiven' },
     request.signal,
   )
 }
@@ -128,20 +133,33 @@ export function spent(budget: PodDisruptionBudget, podName: string, time: string
   const { status } = budget
   if (status === undefined) return budget
   const disruptionsAllowed = status.disruptionsAllowed - 1
-  const conditions = (status.conditions ?? []).map((condition) =>
-    condition.type === 'DisruptionAllowed' && disruptionsAllowed === 0 && condition.status !== 'False'
-      ? { ...condition, status: 'False', reason: 'InsufficientPods', lastTransitionTime: time }
-      : condition,
-  )
+  const conditions = disruptionsAllowed === 0 ? withNoneLeft(status, time) : status.conditions
   return {
     ...budget,
     status: {
       ...status,
       disruptionsAllowed,
       disruptedPods: { ...status.disruptedPods, [podName]: time },
-      ...(status.conditions === undefined ? {} : { conditions }),
+      ...(conditions === undefined ? {} : { conditions }),
     },
   }
+}
+
+type BudgetStatus = NonNullable<PodDisruptionBudget['status']>
+
+/** The conditions where no disruption is left. Source: `UpdateDisruptionAllowedCondition`. */
+function withNoneLeft({ conditions = [], observedGeneration }: BudgetStatus, time: string): BudgetStatus['conditions'] {
+  const before = conditions.find(({ type }) => type === 'DisruptionAllowed')
+  const condition = {
+    type: 'DisruptionAllowed',
+    status: 'False',
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
+    lastTransitionTime: before?.status === 'False' ? before.lastTransitionTime : time,
+    reason: 'InsufficientPods',
+    message: '',
+  }
+  if (before === undefined) return [...conditions, condition]
+  return conditions.map((one) => (one === before ? condition : one))
 }
 
 /** The condition that tells a pod's owner why it went. */
@@ -163,7 +181,7 @@ async function markDisrupted(request: ApiRequest, { store }: SubresourceContext,
       }
       return asObject({ ...pod, status: { ...pod.status, conditions: [...others, condition] } })
     },
-    { ...writeOptions(request), subresource: 'status', strategy: 'asGiven' },
+    { ...writeOptions(request), subresource: 'status', strategy: 'asGiven', isAdmitted: true },
     request.signal,
   )
 }
@@ -182,6 +200,7 @@ async function deletePod(
     { namespace, name },
     {
       ...writeOptions(request),
+      isAdmitted: true,
       dryRun,
       ...(typeof gracePeriodSeconds === 'number' ? { gracePeriodSeconds } : {}),
       ...(isJsonObject(preconditions) ? { preconditions: preconditionsOf(preconditions) } : {}),

@@ -5,7 +5,8 @@ import { formatTime } from '../../apimachinery/time.ts'
 import { TokenError, type TokenVerifier } from '../authn/token.ts'
 import { withAuthenticatedGroup } from '../authn/user.ts'
 import type { UserInfo } from '../http/request-info.ts'
-import { asJson, requiredBody } from './answers.ts'
+import { asJson } from './answers.ts'
+import { admittedBody } from './own-kind.ts'
 import type { SubresourceHandler } from './subresource.ts'
 
 /** Both reviews of `authentication.k8s.io`. */
@@ -17,8 +18,9 @@ export function identityReviewHandlers(verifyToken: TokenVerifier): readonly Sub
       subresource: '',
       verbs: ['create'],
       handle: async (request, _, context) => {
-        const review = await requiredBody(context, request, 'authentication.v1.TokenReview')
+        const { body: review, validate } = await admittedBody(request, context, 'authentication.v1.TokenReview')
         if ((review.spec.token ?? '') === '') throw badRequest('token is required for TokenReview in authentication')
+        await validate()
         const status = await reviewToken(review, verifyToken, request.signal)
         return { code: 201, object: asJson({ ...review, status }) }
       },
@@ -28,7 +30,10 @@ export function identityReviewHandlers(verifyToken: TokenVerifier): readonly Sub
       plural: 'selfsubjectreviews',
       subresource: '',
       verbs: ['create'],
-      handle: async (request, _, { clock }) => {
+      handle: async (request, _, context) => {
+        const { clock } = context
+        const { validate } = await admittedBody(request, context, 'authentication.v1.SelfSubjectReview')
+        await validate()
         const metadata = { creationTimestamp: formatTime(clock.now()) }
         const status = { userInfo: userInfo(request.user) }
         const object = { kind: 'SelfSubjectReview', apiVersion: 'authentication.k8s.io/v1', metadata, status }

@@ -4,14 +4,15 @@
  */
 import type { Duplex } from 'node:stream'
 import type { Pod } from '../../api/core/v1.ts'
-import type { JsonObject } from '../../apimachinery/json.ts'
+import type { Json, JsonObject } from '../../apimachinery/json.ts'
 import { badRequest } from '../../apimachinery/status.ts'
 import { webSocketTokenPrefix } from '../authn/token.ts'
 import { forbiddenRequest } from '../authz/forbidden.ts'
 import type { ApiRequest } from '../http/api-request.ts'
-import { served } from './answers.ts'
+import { asJson, served } from './answers.ts'
 import { type Backend, explained, type KubeletClientOptions, openConnection } from './kubelet-client.ts'
 import { chooseContainer } from './kubelet-location.ts'
+import { admissionOfConnection } from './own-kind.ts'
 import { kubeletBackend } from './pod-backend.ts'
 import { join } from './relay.ts'
 import type { SubresourceContext, SubresourceHandler } from './subresource.ts'
@@ -47,28 +48,29 @@ async function requireCreate({ user, info }: ApiRequest, { authorizer }: Subreso
 
 async function locate(
   request: ApiRequest,
-  { store, reader, admission }: SubresourceContext,
+  context: SubresourceContext,
   kind: StreamKind,
   kubelet: KubeletClientOptions,
 ): Promise<{ readonly backend: Backend; readonly path: string }> {
+  const { store, reader } = context
   const { namespace, name } = request.info
   const resource = served(store, '', 'pods')
+  const admission = admissionOfConnection(request, context, { resource, subresource: kind, name })
+  const options = asJson(await admission.mutate(streamOptions(kind, request.query)))
+  await admission.validate(options)
   const pod = (await store.get(resource, { namespace, name }, request.signal)) as unknown as Pod
-  const target = { resource, subresource: kind, namespace, name, user: request.user, dryRun: false }
-  const connectOptions = streamOptions(kind, request.query)
-  await admission.validate({ operation: 'CONNECT', ...target, connectOptions }, request.signal)
-  const path = kubeletPath(kind, pod, request.query)
+  const path = kubeletPath(kind, pod, options)
   if ((pod.spec.nodeName ?? '') === '') throw badRequest(`pod ${name} does not have a host assigned`)
   return { backend: kubeletBackend(reader, pod, kubelet), path }
 }
 
-/** What the client asks for, as `PodExecOptions` and the like: for admission. */
+/** What the client asks for, as `PodExecOptions` and the like: for admission, which may change it. */
 export function streamOptions(kind: StreamKind, query: URLSearchParams): JsonObject {
   if (kind === 'portforward') {
     const ports = query.getAll('ports').flatMap((list) => list.split(',').map(Number))
     return { kind: 'PodPortForwardOptions', apiVersion: 'v1', ...(ports.length === 0 ? {} : { ports }) }
   }
-  const flags = Object.keys(kubeletFlags).filter((flag) => isTrue(query.get(flag), isDefaultFlag(kind, flag)))
+  const flags = Object.keys(kubeletFlags).filter((flag) => isTrue(query.get(flag)))
   const [container, command] = [query.get('container') ?? '', query.getAll('command')]
   return {
     kind: kind === 'exec' ? 'PodExecOptions' : 'PodAttachOptions',
@@ -82,25 +84,25 @@ export function streamOptions(kind: StreamKind, query: URLSearchParams): JsonObj
 const kubeletFlags = { stdin: 'input', stdout: 'output', stderr: 'error', tty: 'tty' } as const
 
 /** The kubelet's URL for a stream, with its own names for the flags. */
-export function kubeletPath(kind: StreamKind, pod: Pod, query: URLSearchParams): string {
+export function kubeletPath(kind: StreamKind, pod: Pod, options: JsonObject): string {
   const { namespace = '', name } = pod.metadata
   const result = new URLSearchParams()
   if (kind === 'portforward') {
-    const ports = query.getAll('ports').flatMap((list) => list.split(','))
+    const ports = listOf(options['ports'])
     if (ports.length > 0) result.set('port', ports.join(','))
     return withQuery(`/portForward/${namespace}/${name}`, result)
   }
-  const container = chooseContainer(pod, query.get('container') ?? '')
+  const { container } = options
+  const chosen = chooseContainer(pod, typeof container === 'string' ? container : '')
   for (const [option, flag] of Object.entries(kubeletFlags)) {
-    if (isTrue(query.get(option), isDefaultFlag(kind, option))) result.set(flag, '1')
+    if (options[option] === true) result.set(flag, '1')
   }
-  if (kind === 'exec') for (const word of query.getAll('command')) result.append('command', word)
-  return withQuery(`/${kind}/${namespace}/${name}/${container}`, result)
+  if (kind === 'exec') for (const word of listOf(options['command'])) result.append('command', word)
+  return withQuery(`/${kind}/${namespace}/${name}/${chosen}`, result)
 }
 
-/** Attaching shows standard output and error unless told otherwise. */
-function isDefaultFlag(kind: StreamKind, flag: string): boolean {
-  return kind === 'attach' && (flag === 'stdout' || flag === 'stderr')
+function listOf(value: Json | undefined): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : []
 }
 
 function withQuery(path: string, query: URLSearchParams): string {
@@ -108,8 +110,9 @@ function withQuery(path: string, query: URLSearchParams): string {
   return text === '' ? path : `${path}?${text}`
 }
 
-function isTrue(text: string | null, absent: boolean): boolean {
-  return text === null ? absent : text === '' || ['true', '1', 't'].includes(text.toLowerCase())
+/** Whatever is not a no is a yes. Source: `Convert_Slice_string_To_bool`. */
+function isTrue(text: string | null): boolean {
+  return text !== null && text !== '0' && text.toLowerCase() !== 'false'
 }
 
 /** What the backend must not see: it is about this connection, or about who the client is. */

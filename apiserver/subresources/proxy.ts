@@ -9,6 +9,7 @@ import { kinds, read } from '../registry/typed-reader.ts'
 import { served } from './answers.ts'
 import { linkRewriter } from './html-links.ts'
 import { type Backend, explained, type KubeletClientOptions, openRequest } from './kubelet-client.ts'
+import { admissionOfConnection } from './own-kind.ts'
 import { nodeBackend } from './pod-backend.ts'
 import { isHidden, tunnel } from './pod-streams.ts'
 import {
@@ -62,21 +63,21 @@ export function proxyHandlers(options: Options): readonly SubresourceHandler[] {
 }
 
 async function locate(request: ApiRequest, context: SubresourceContext, options: Options): Promise<Backend> {
-  const { info, user } = request
+  const { info } = request
+  const resource = served(context.store, '', info.resource)
+  const [, , ...rest] = info.parts
+  const admission = admissionOfConnection(request, context, { resource, subresource: 'proxy', name: info.name })
+  const path = `/${rest.slice(1).join('/')}`
+  const sent = {
+    kind: `${resource.facts.kind}ProxyOptions`,
+    apiVersion: 'v1',
+    ...(splitOnce(request.incoming.url, '?')[0] === proxyPrefix(request.incoming.url) ? {} : { path }),
+  }
+  await admission.validate(await admission.mutate(sent))
   const target = parseProxyName(info.name)
   if (target === undefined || target.name === '') {
     throw badRequest(`invalid ${info.resource.slice(0, -1)} request ${JSON.stringify(info.name)}`)
   }
-  const resource = served(context.store, '', info.resource)
-  const common = { resource, subresource: 'proxy', namespace: info.namespace, name: target.name }
-  const [, , ...rest] = info.parts
-  const connectOptions = {
-    kind: `${resource.facts.kind}ProxyOptions`,
-    apiVersion: 'v1',
-    ...(rest.length === 0 ? {} : { path: `/${rest.slice(1).join('/')}` }),
-  }
-  const attributes = { operation: 'CONNECT', ...common, user, dryRun: false, connectOptions } as const
-  await context.admission.validate(attributes, request.signal)
   const key = { namespace: resource.facts.namespaced ? info.namespace : '', name: target.name }
   const object = await context.store.get(resource, key, request.signal)
   if (info.resource === 'pods') return plain(podAddress(object as unknown as Pod, target))

@@ -45,7 +45,12 @@ async function changeScale(request: ApiRequest, context: SubresourceContext): Pr
     const scaled = withScale(current, wanted.scale, { group, plural: resource })
     return withManagers(scaled, wanted.managedFields)
   }
-  const options = { ...writeOptions(request), ...scaleWrite }
+  const view = {
+    definition,
+    show: scaleOf,
+    take: (object: ApiObject, scale: JsonObject) => withScale(object, scale, { group, plural: resource }),
+  }
+  const options = { ...writeOptions(request), ...scaleWrite, view }
   const object = await store.update(
     served(store, group, resource),
     { namespace, name },

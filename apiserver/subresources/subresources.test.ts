@@ -8,7 +8,7 @@ import { planEviction, spent } from './eviction.ts'
 import { chooseContainer, kubeletAddress } from './kubelet-location.ts'
 import { resized, withApproval, withEphemeralContainers } from './partial-update.ts'
 import { kubeletLogQuery, logOptionCauses } from './pod-log.ts'
-import { kubeletPath, requestHead } from './pod-streams.ts'
+import { kubeletPath, requestHead, streamOptions } from './pod-streams.ts'
 import { backendPath, rootRedirect } from './proxy.ts'
 import { parseProxyName, podAddress, serviceAddress } from './proxy-target.ts'
 import { askedRequest, questionCauses } from './review-question.ts'
@@ -34,15 +34,18 @@ function refusal(action: () => unknown): string {
 }
 
 describe('bound()', () => {
-  const binding = { target: { kind: 'Node', name: 'one' }, metadata: { annotations: { a: 'b' } } } as unknown as Binding
-  const node = { metadata: { labels: { 'topology.kubernetes.io/zone': 'z', other: 'x' } } } as unknown as Node
+  const labels = { 'topology.kubernetes.io/zone': 'z' }
+  const metadata = { annotations: { a: 'b' }, labels }
+  const binding = { target: { kind: 'Node', name: 'one' }, metadata } as unknown as Binding
 
-  it('puts the pod on its node, with annotations and the labels of its zone', () => {
-    const result = bound(pod(), binding, node, 'now')
+  it('puts the pod on its node, with the annotations and labels of the binding', () => {
+    const result = bound(pod(), binding, 'now')
     expect(result.spec.nodeName).toBe('one')
     expect(result.metadata.labels).toEqual({ 'topology.kubernetes.io/zone': 'z' })
     expect(result.metadata.annotations).toEqual({ a: 'b' })
-    expect(result.status?.conditions).toEqual([{ type: 'PodScheduled', status: 'True', lastTransitionTime: 'now' }])
+    expect(result.status?.conditions).toEqual([
+      { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: 'now' },
+    ])
   })
 
   it.each([
@@ -53,7 +56,7 @@ describe('bound()', () => {
       'pod web is being deleted, cannot be assigned to a host',
     ],
   ])('refuses %#', (given, message) => {
-    expect(refusal(() => bound(given, binding, node, 'now'))).toBe(
+    expect(refusal(() => bound(given, binding, 'now'))).toBe(
       `409 Operation cannot be fulfilled on pods/binding "web": ${message}`,
     )
   })
@@ -244,11 +247,12 @@ describe('kubeletPath()', () => {
       'command=ls&command=-l a&stdin=true&stdout=true&stderr=false&tty=true',
       '/exec/ns/web/a?input=1&output=1&tty=1&command=ls&command=-l+a',
     ],
-    ['attach', 'container=a', '/attach/ns/web/a?output=1&error=1'],
+    ['attach', 'container=a&stdout=&stderr=1', '/attach/ns/web/a?output=1&error=1'],
+    ['attach', 'container=a&stdout=False&stderr=0', '/attach/ns/web/a'],
     ['portforward', '', '/portForward/ns/web'],
     ['portforward', 'ports=80&ports=443', '/portForward/ns/web?port=80%2C443'],
   ] as const)('of %s with %s is %s', (kind, query, expected) => {
-    expect(kubeletPath(kind, pod(), new URLSearchParams(query))).toBe(expected)
+    expect(kubeletPath(kind, pod(), streamOptions(kind, new URLSearchParams(query)))).toBe(expected)
   })
 })
 

@@ -11,7 +11,8 @@ import type { SigningKey } from '../authn/service-account-keys.ts'
 import { serviceAccountUserName } from '../authn/user.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { kinds, read } from '../registry/typed-reader.ts'
-import { asJson, asObject, isDryRun, requiredBody, served } from './answers.ts'
+import { asJson, asObject, requiredBody, served } from './answers.ts'
+import { admissionOfCreated } from './own-kind.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from './subresource.ts'
 
 export type TokenIssuer = {
@@ -48,19 +49,18 @@ async function createToken(
   issuer: TokenIssuer,
 ): Promise<SubresourceAnswer> {
   const { namespace, name } = request.info
-  const { store, clock, admission } = context
+  const { store, clock } = context
   const resource = served(store, '', 'serviceaccounts')
+  const definition = 'authentication.v1.TokenRequest'
+  const admission = admissionOfCreated(request, context, { resource, subresource: 'token', definition })
+  const asked = await admission.mutate(shown(await requiredBody(context, request, definition)))
+  requireOwnName(asked, name)
   const account = (await store.get(resource, { namespace, name }, request.signal)) as unknown as ServiceAccount
-  const asked = await requiredBody(context, request, 'authentication.v1.TokenRequest')
-  requireOwnName(asked, namespace, name)
-  const wanted = completed(asked, account, issuer)
+  requireOwnUid(asked, account)
+  const wanted = completed(asked, account, issuer, formatTime(clock.now()))
   const causes = tokenRequestCauses(wanted)
   if (causes.length > 0) throw invalid(tokenRequestKind, '', causes)
-  const common = { operation: 'CREATE', resource, subresource: 'token', namespace, name } as const
-  await admission.validate(
-    { ...common, object: asObject(wanted), user: request.user, dryRun: isDryRun(request) },
-    request.signal,
-  )
+  await admission.validate(withReference(wanted))
   const bound = await boundObject(request, context, wanted, account)
   const plan = planToken({ wanted, account, bound, issuer, nowMs: clock.now(), id: randomUUID() })
   const token = await new SignJWT(plan.claims)
@@ -75,25 +75,34 @@ async function createToken(
 const tokenRequestKind = { group: 'authentication.k8s.io', kind: 'TokenRequest' }
 
 /** The body may name the account, but no other. */
-function requireOwnName({ metadata }: TokenRequest, namespace: string, name: string): void {
-  const given: { readonly name?: string; readonly namespace?: string } = metadata ?? {}
-  if ((given.namespace ?? namespace) !== namespace) {
-    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
-  }
+function requireOwnName({ metadata }: TokenRequest, name: string): void {
+  const given: { readonly name?: string } = metadata ?? {}
   if ((given.name ?? '') === '' || given.name === name) return
   throw invalid(tokenRequestKind, name, [
     invalidValue('metadata.name', given.name, 'must match the service account name if specified'),
   ])
 }
 
+function requireOwnUid({ metadata }: TokenRequest, { metadata: { name, uid } }: ServiceAccount): void {
+  const given = (metadata as { readonly uid?: string } | undefined)?.uid ?? ''
+  if (given === '' || given === uid) return
+  const message = `the UID in the token request (${given}) does not match the UID of the service account (${uid})`
+  throw conflict({ group: 'authentication.k8s.io', plural: 'TokenRequest' }, name, message)
+}
+
 /** Fills in what the request leaves out. */
-function completed(wanted: TokenRequest, account: ServiceAccount, { apiAudiences }: TokenIssuer): TokenRequest {
-  const { name, namespace, creationTimestamp } = account.metadata
+function completed(
+  wanted: TokenRequest,
+  account: ServiceAccount,
+  { apiAudiences }: TokenIssuer,
+  creationTimestamp: string,
+): TokenRequest {
+  const { name, namespace, uid } = account.metadata
   return {
     ...wanted,
     kind: 'TokenRequest',
     apiVersion: 'authentication.k8s.io/v1',
-    metadata: { ...wanted.metadata, name, ...(namespace === undefined ? {} : { namespace }), creationTimestamp },
+    metadata: { ...wanted.metadata, name, ...(namespace === undefined ? {} : { namespace }), uid, creationTimestamp },
     spec: {
       ...wanted.spec,
       audiences: wanted.spec.audiences.length === 0 ? apiAudiences : wanted.spec.audiences,
@@ -102,11 +111,18 @@ function completed(wanted: TokenRequest, account: ServiceAccount, { apiAudiences
   }
 }
 
+/** Go's types have a lifetime, and write what has no value. */
+function shown(asked: TokenRequest): TokenRequest {
+  const spec = { ...asked.spec, expirationSeconds: asked.spec.expirationSeconds ?? defaultExpirationSeconds }
+  // What is written as null is read as nothing.
+  return withReference({ ...asked, spec }) as TokenRequest
+}
+
 /** Go writes a field without value here. */
 function withReference(wanted: TokenRequest): object {
   const { audiences, expirationSeconds, boundObjectRef, ...others } = wanted.spec
   const spec = { audiences, expirationSeconds, boundObjectRef: boundObjectRef ?? null, ...others }
-  return { ...wanted, spec }
+  return { ...wanted, spec, status: { token: '', expirationTimestamp: null } }
 }
 
 /** What is wrong with the wanted lifetime. */
@@ -132,7 +148,7 @@ async function boundObject(
   account: ServiceAccount,
 ): Promise<Bound> {
   const reference = spec.boundObjectRef
-  if (reference === undefined) return {}
+  if (reference === undefined || reference === null) return {}
   const { kind = '', apiVersion = '', name = '', uid = '' } = reference
   const found = await findBound(request, context, { kind, apiVersion, name }, account)
   const [object] = Object.values(found)

@@ -13,16 +13,15 @@ import { type Schemas, structOf } from '../../../apimachinery/schema/schema.ts'
 import { type StatusDetails, StatusError } from '../../../apimachinery/status.ts'
 import { AccessAnswers } from '../../cel/access-answers.ts'
 import { type EvaluationInput, evaluateAll, OutOfBudget } from '../../cel/evaluation.ts'
-import { decodeResource } from '../../registry/decode.ts'
+import { decodeResource, decodeView } from '../../registry/decode.ts'
 import { kinds, readAll } from '../../registry/typed-reader.ts'
-import { withScale } from '../../subresources/scale.ts'
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts'
 import { asSent, withIdentity } from '../as-sent.ts'
 import { checkConditions } from '../match-conditions.ts'
 import { Reinvocation } from '../reinvocation.ts'
 import { refuse, unchanged } from '../request.ts'
 import { internalError } from '../webhook/dispatch.ts'
-import { converted, namespaceOf, shown, shownObject } from '../webhook/review.ts'
+import { converted, namespaceOf, shown } from '../webhook/review.ts'
 import { applyConfiguration, applyOperations, MutationError } from './apply-mutation.ts'
 import { type CompiledMutatingPolicy, compileMutatingPolicy } from './compile.ts'
 import { policyBudget } from './decide.ts'
@@ -75,7 +74,7 @@ export function mutatingPolicies(options: MutatingPolicyOptions): AdmissionPlugi
       const invocations = await invocationsOf(options, draft, all, failures, signal)
       const object = await invokeAll(options, draft, invocations, failures, signal)
       refuseFailed(request, failures)
-      return object === undefined || object === draft.object ? unchanged(request) : withIdentity(object, request.object)
+      return object === undefined || object === draft.object ? unchanged(request) : withIdentity(object, request)
     },
   }
 }
@@ -169,7 +168,7 @@ function inputOf(
     request,
     asked,
     matched: asked,
-    object: shownObject(request, asked),
+    object: shown(request, request.object, asked),
     oldObject: shown(request, request.oldObject, asked),
     params: paramsVariable(params),
     namespace,
@@ -233,14 +232,13 @@ function mutateOnce(
   if (expression.problem !== undefined) throw new MutationError(expression.problem)
   const [{ value = null, error } = {}] = evaluateAll([expression], input, policyBudget).results
   if (error !== undefined) throw new MutationError(error)
-  const { resource, subresource, object } = request
+  const { resource, view, object } = request
   const { asked } = input
   const before = input.object as JsonObject
-  const isScale = subresource === 'scale'
   const changed = isJsonPatch
     ? applyOperations(before, value)
-    : applyConfiguration(structOf(schemas, isScale ? 'autoscaling.v1.Scale' : asked.definition), before, value)
-  if (isScale) return withScale(object, changed, resource.facts)
+    : applyConfiguration(structOf(schemas, definitionOf(request, asked)), before, value)
+  if (view !== undefined) return view.take(object, decodeView(schemas, view.definition, changed))
   refuseOtherKind(changed, asked)
   const decoded = decodeResource(schemas, asked, {
     value: changed,
@@ -248,6 +246,12 @@ function mutateOnce(
     refusal: internalError,
   })
   return converted(decoded, asked, resource)
+}
+
+function definitionOf({ view }: AdmissionRequest, asked: Resource): string {
+  if (view === undefined) return asked.definition
+  if (view.definition !== undefined) return view.definition
+  throw new MutationError('apply configurations are not supported for the options of a connection')
 }
 
 /** In upstream's words for a conversion that it does not know. */

@@ -13,7 +13,7 @@ import { AccessAnswers } from '../../cel/access-answers.ts'
 import { kinds, readAll } from '../../registry/typed-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts'
 import { refuse } from '../request.ts'
-import { namespaceOf, shown, shownObject } from '../webhook/review.ts'
+import { namespaceOf, shown } from '../webhook/review.ts'
 import { type CompiledValidatingPolicy, compileValidatingPolicy } from './compile.ts'
 import { decide, type PolicyDecision, type PolicyResult } from './decide.ts'
 import { type PolicyHook, policyHooks } from './hooks.ts'
@@ -131,7 +131,7 @@ async function askBinding(
     request,
     asked: matched,
     matched,
-    object: shownObject(request, matched),
+    object: shown(request, request.object, matched),
     oldObject: shown(request, request.oldObject, matched),
     namespace: await requestNamespace(options.lookup, request, signal),
     ask: answers.ask,

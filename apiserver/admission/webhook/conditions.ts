@@ -5,7 +5,7 @@ import type { AccessAnswers } from '../../cel/access-answers.ts'
 import type { AdmissionRequest } from '../admission.ts'
 import { checkConditions } from '../match-conditions.ts'
 import type { Hook } from './hooks.ts'
-import { shown, shownObject } from './review.ts'
+import { shown } from './review.ts'
 
 /** Throws `Forbidden` where the conditions cannot be evaluated and that is not to be ignored. */
 export async function meetsConditions(
@@ -19,7 +19,7 @@ export async function meetsConditions(
     request,
     asked,
     matched: request.resource,
-    object: shownObject(request, asked),
+    object: shown(request, request.object, asked),
     oldObject: shown(request, request.oldObject, asked),
     params: null,
     namespace: null,

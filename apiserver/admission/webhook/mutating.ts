@@ -6,9 +6,8 @@ import type { Json, JsonObject } from '../../../apimachinery/json.ts'
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.ts'
 import type { Schemas } from '../../../apimachinery/schema/schema.ts'
 import { AccessAnswers } from '../../cel/access-answers.ts'
-import { decodeResource } from '../../registry/decode.ts'
+import { decodeResource, decodeView } from '../../registry/decode.ts'
 import { kinds } from '../../registry/typed-reader.ts'
-import { scaleOf, withScale } from '../../subresources/scale.ts'
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts'
 import { asSent, withIdentity } from '../as-sent.ts'
 import { Reinvocation } from '../reinvocation.ts'
@@ -34,7 +33,7 @@ export function mutatingWebhooks(options: MutatingOptions): AdmissionPlugin {
       if (all.length === 0 || isExempt(request)) return unchanged(request)
       const draft = asSent(request)
       const object = await runHooks(options, draft, all, signal)
-      return object === undefined || object === draft.object ? unchanged(request) : withIdentity(object, request.object)
+      return object === undefined || object === draft.object ? unchanged(request) : withIdentity(object, request)
     },
   }
 }
@@ -77,15 +76,15 @@ function patched(
   { webhook: { name } }: Hook,
   patch: Json,
 ): ApiObject {
-  const { object, resource, subresource } = request
+  const { object, resource, view } = request
   if (object === undefined) {
     throw internalError(
       `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`,
     )
   }
   try {
-    if (subresource === 'scale') {
-      return withScale(object, applyJsonPatch(scaleOf(object), patch), resource.facts)
+    if (view !== undefined) {
+      return view.take(object, decodeView(schemas, view.definition, applyJsonPatch(view.show(object), patch)))
     }
     const shown = converted(object, resource, asked)
     const value = applyJsonPatch(shown as unknown as JsonObject, patch)

@@ -2,7 +2,6 @@
 import type { ApiObject, Resource } from '../../../api/resource.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../apimachinery/json.ts'
 import type { UserInfo } from '../../http/request-info.ts'
-import { scaleOf } from '../../subresources/scale.ts'
 import type { AdmissionRequest } from '../admission.ts'
 import type { Hook } from './hooks.ts'
 import { isOfNamespaces } from './match.ts'
@@ -54,7 +53,7 @@ export function buildReview(
       ...(namespace === '' ? {} : { namespace }),
       operation,
       userInfo: userInfoOf(user),
-      object: shownObject(request, asked),
+      object: shown(request, request.object, asked),
       oldObject: shown(request, request.oldObject, asked),
       dryRun,
       options: request.options ?? null,
@@ -88,19 +87,10 @@ export function resourceOf({ facts: { group, version, plural } }: Resource): Jso
   return { group, version, resource: plural }
 }
 
-/** The new object, or what a CONNECT asks for, in the version of `asked`; `null` where something is deleted. */
-export function shownObject(request: AdmissionRequest, asked: Resource): Json {
-  return request.connectOptions ?? shown(request, request.object, asked)
-}
-
-/** An object as the webhook or policy knows it. */
-export function shown(
-  { resource, subresource }: AdmissionRequest,
-  object: ApiObject | undefined,
-  asked: Resource,
-): Json {
+/** An object as the webhook or policy knows it; `null` where there is none. */
+export function shown({ resource, view }: AdmissionRequest, object: ApiObject | undefined, asked: Resource): Json {
   if (object === undefined) return null
-  if (subresource === 'scale') return scaleOf(object)
+  if (view !== undefined) return view.show(object)
   return converted(object, resource, asked) as unknown as JsonObject
 }
 
