@@ -164,7 +164,8 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     'flow control': async (end) => await flow.run(end),
     compaction: async (end) => {
       const intervalMs = config.flags['etcd-compaction-interval']
-      await runCompactor({ storage, clock, logger, intervalMs }, end)
+      const onCompacted = (revision: number): void => core.caches.forgetBefore(revision)
+      await runCompactor({ storage, clock, logger, intervalMs, onCompacted }, end)
     },
     'aggregated servers': async (end) => {
       while (!state.bootstrapped) await clock.sleep(100, end)

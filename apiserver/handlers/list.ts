@@ -60,7 +60,10 @@ export async function collect(
       return fromCache(scan, caches.seen)
     case 'exactly':
       await reachOrTimeout(caches, start.revision)
-      if (caches.cache(storagePrefix(resource)).changedRevision <= start.revision) {
+      if (
+        caches.compacted <= start.revision &&
+        caches.cache(storagePrefix(resource)).changedRevision <= start.revision
+      ) {
         await prepare(scan)
         // Converting may have taken a while.
         if (caches.cache(storagePrefix(resource)).changedRevision <= start.revision) {

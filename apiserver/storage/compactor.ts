@@ -9,11 +9,13 @@ export type CompactorOptions = {
   readonly logger: Logger
   /** 0: never. */
   readonly intervalMs: number
+  /** Told what states are forgotten, by this server or another one: those before `revision`. */
+  readonly onCompacted?: (revision: number) => void
 }
 
 /** Runs until `signal` aborts. What is forgotten was current one interval ago. */
 export async function runCompactor(
-  { storage, clock, logger, intervalMs }: CompactorOptions,
+  { storage, clock, logger, intervalMs, onCompacted }: CompactorOptions,
   signal: AbortSignal,
 ): Promise<void> {
   let turn = 0
@@ -22,11 +24,12 @@ export async function runCompactor(
     await clock.sleep(intervalMs === 0 ? 86_400_000 : intervalMs, signal)
     if (intervalMs === 0) continue
     try {
-      const { won, nextTurn, revision: now } = await storage.takeCompactionTurn(turn, revision, signal)
+      const { won, nextTurn, revision: now, compacted } = await storage.takeCompactionTurn(turn, revision, signal)
       if (won && revision > 0) {
         await storage.compact(revision, signal)
         logger.debug('Compacted the store', { revision })
       }
+      onCompacted?.(compacted)
       turn = nextTurn
       revision = now
     } catch (error) {

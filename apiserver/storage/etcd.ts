@@ -181,9 +181,11 @@ async function takeCompactionTurn(
     },
     signal,
   )
-  const won = answer.succeeded === true
-  const version = toNumber(answer.responses[0]?.responseRange?.kvs[0]?.version)
-  return { won, nextTurn: won ? turn + 1 : version, revision: toNumber(answer.header.revision) }
+  const now = toNumber(answer.header.revision)
+  if (answer.succeeded === true) return { won: true, nextTurn: turn + 1, revision: now, compacted: revision }
+  const stored = answer.responses[0]?.responseRange?.kvs[0]
+  const compacted = Number(stored?.value?.toString('utf8') ?? 0)
+  return { won: false, nextTurn: toNumber(stored?.version), revision: now, compacted }
 }
 
 function toStored(kv: KeyValue): StoredValue {

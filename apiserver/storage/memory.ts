@@ -16,6 +16,7 @@ export function createMemoryStorage(): Storage {
   let revision = 1
   let compacted = 0
   let compactionTurn = 0
+  let lastOffered = 0
 
   function append(event: StorageEvent): WriteResult {
     history.push(event)
@@ -76,13 +77,14 @@ export function createMemoryStorage(): Storage {
         else await nextChange(wakers, signal)
       }
     },
-    takeCompactionTurn: async (turn) => {
+    takeCompactionTurn: async (turn, offered) => {
       const won = turn === compactionTurn
       if (won) {
         compactionTurn += 1
         revision += 1
+        lastOffered = offered
       }
-      return { won, nextTurn: compactionTurn, revision }
+      return { won, nextTurn: compactionTurn, revision, compacted: lastOffered }
     },
     compact: async (at) => {
       if (at <= compacted) throw new CompactedError(compacted)

@@ -125,9 +125,9 @@ export function storageContract(name: string, create: () => Promise<Storage>): v
     const storage = await create()
     const start = await storage.takeCompactionTurn(-1, 1, signal)
     expect(start.won).toBe(false)
-    const winner = await storage.takeCompactionTurn(start.nextTurn, 1, signal)
-    expect(winner).toMatchObject({ won: true, nextTurn: start.nextTurn + 1 })
+    const winner = await storage.takeCompactionTurn(start.nextTurn, 7, signal)
+    expect(winner).toMatchObject({ won: true, nextTurn: start.nextTurn + 1, compacted: 7 })
     const loser = await storage.takeCompactionTurn(start.nextTurn, 1, signal)
-    expect(loser).toMatchObject({ won: false, nextTurn: winner.nextTurn })
+    expect(loser).toMatchObject({ won: false, nextTurn: winner.nextTurn, compacted: 7 })
   })
 }

@@ -74,7 +74,13 @@ export type Storage = {
   /** Whether writing the value again would store it in another form. Absent where values are stored as they are. */
   readonly isStale?: (key: string, signal: AbortSignal) => Promise<boolean>
 }
-export type CompactionTurn = { readonly won: boolean; readonly nextTurn: number; readonly revision: number }
+export type CompactionTurn = {
+  readonly won: boolean
+  readonly nextTurn: number
+  readonly revision: number
+  /** What the last winner offered: states before it are, or are about to be, forgotten. */
+  readonly compacted: number
+}
 
 /** The asked-for revision is older than what the store keeps. */
 export class CompactedError extends Error {

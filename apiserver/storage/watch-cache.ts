@@ -58,6 +58,7 @@ export class WatchCache {
   /** Objects that this server has just written, so that the feed need not parse them again. */
   readonly #written = new Map<number, CacheEntry>()
   #seen = 0
+  #compacted = 0
   #loadedAt = 0
   #loaded = false
   #connected = false
@@ -76,6 +77,16 @@ export class WatchCache {
   /** Everything up to this revision is in the caches. */
   get seen(): number {
     return this.#seen
+  }
+
+  /** States before this revision are forgotten in the store, and are not told from the caches either. */
+  get compacted(): number {
+    return this.#compacted
+  }
+
+  /** The store has forgotten what was before `revision`. */
+  forgetBefore(revision: number): void {
+    this.#compacted = Math.max(this.#compacted, revision)
   }
 
   get isLoaded(): boolean {
