@@ -30,8 +30,11 @@ export type AdmissionRequest = {
   readonly view?: SubresourceView
   /** Adds a `Warning` header to the answer. */
   readonly warn?: (text: string) => void
-  /** Adds an annotation to the audit event; the first of one key stays. Absent where nothing is recorded. */
-  readonly annotate?: (key: string, value: string) => void
+  /**
+   * Adds an annotation to the audit event; the first of one key stays. With a level: only where bodies are recorded.
+   * Absent where nothing is recorded.
+   */
+  readonly annotate?: (key: string, value: string, level?: 'Request') => void
   /** What plugins remember from the first round of a write to the second. */
   readonly reinvocation?: Reinvocation
 }

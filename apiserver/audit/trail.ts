@@ -82,8 +82,9 @@ export class AuditTrail {
     }
   }
 
-  /** Adds a note; what is there already stays. */
-  annotate(key: string, value: string): void {
+  /** Adds a note; what is there already stays. With a level: only where bodies are recorded. */
+  annotate(key: string, value: string, level?: 'Request'): void {
+    if (level !== undefined && !this.#records(level)) return
     const { annotations = {} } = this.#event ?? {}
     if (!Object.hasOwn(annotations, key)) this.#change({ annotations: { ...annotations, [key]: value } })
   }

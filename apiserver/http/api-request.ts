@@ -21,7 +21,8 @@ export type IncomingRequest = {
 
 /** What handlers tell of a request that is audited. */
 export type AuditNotes = {
-  readonly annotate: (key: string, value: string) => void
+  /** With a level: only where bodies are recorded. */
+  readonly annotate: (key: string, value: string, level?: 'Request') => void
   /** The object that a write brings, decoded. */
   readonly requestObject: (object: object) => void
   /** The answer, as JSON. */

@@ -374,7 +374,7 @@ function audited(request: ApiRequest, trail: AuditTrail): ApiRequest {
   return {
     ...request,
     audit: {
-      annotate: (key, value) => trail.annotate(key, value),
+      annotate: (key, value, level) => trail.annotate(key, value, level),
       requestObject: (object) => trail.requestObject(object),
       response: (json) => trail.response(json),
     },

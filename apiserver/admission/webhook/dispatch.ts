@@ -6,6 +6,7 @@ import { type StatusDetails, StatusError } from '../../../apimachinery/status.ts
 import type { Logger } from '../../../component-base/logger.ts'
 import type { Lookup } from '../../registry/typed-reader.ts'
 import type { AdmissionRequest } from '../admission.ts'
+import { noteAnswer } from './annotations.ts'
 import { ask } from './call.ts'
 import type { Hook } from './hooks.ts'
 import { buildReview, InvalidReview, readReview, reviewVersion, type Verdict } from './review.ts'
@@ -39,6 +40,7 @@ export async function consult(
     const message = `failed calling webhook ${JSON.stringify(name)}: ${reason}`
     throw internalError(message)
   }
+  noteAnswer(request, hook, verdict.auditAnnotations ?? {})
   for (const warning of verdict.warnings) request.warn?.(warning)
   if (!verdict.allowed) throw denied(name, verdict.result)
   return verdict

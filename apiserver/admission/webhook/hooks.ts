@@ -10,6 +10,8 @@ import { compileConditions } from '../match-conditions.ts'
 export type Hook = {
   /** Unlike its name, only its own. */
   readonly uid: string
+  /** The name of the configuration that it is in. */
+  readonly configuration: string
   readonly webhook: ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>
   readonly namespaceSelector: Selector
   readonly objectSelector: Selector
@@ -36,6 +38,7 @@ export function hookReader(reader: ObjectReader, kind: HookKind): () => readonly
 function hookOf(configuration: string, webhook: Hook['webhook'], at: number): Hook {
   return {
     uid: `${configuration}/${webhook.name}/${at}`,
+    configuration,
     webhook,
     namespaceSelector: selectorFromLabelSelector(webhook.namespaceSelector ?? {}),
     objectSelector: selectorFromLabelSelector(webhook.objectSelector ?? {}),

@@ -68,6 +68,7 @@ describe('invocationOf()', () => {
   }
   const hook = (webhook: object, selectors: { namespace?: object; object?: object } = {}): Hook => ({
     uid: 'a/b/0',
+    configuration: 'a',
     webhook: { name: 'b', rules: [{ ...all, resources: ['*'] }], ...webhook } as unknown as Hook['webhook'],
     namespaceSelector: selectorFromLabelSelector(selectors.namespace ?? {}),
     objectSelector: selectorFromLabelSelector(selectors.object ?? {}),

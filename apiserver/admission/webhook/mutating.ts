@@ -12,6 +12,7 @@ import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts'
 import { asSent, withIdentity } from '../as-sent.ts'
 import { Reinvocation } from '../reinvocation.ts'
 import { unchanged } from '../request.ts'
+import { type MutationNotes, mutationNotes } from './annotations.ts'
 import { meetsConditions } from './conditions.ts'
 import { consult, internalError } from './dispatch.ts'
 import { type Hook, hookReader } from './hooks.ts'
@@ -49,24 +50,48 @@ async function runHooks(
   memory.begin(request.object, reinvocation.isAgain)
   const answers = new AccessAnswers(options.authorizer)
   let { object } = request
-  for (const hook of hooks) {
+  for (const [index, hook] of hooks.entries()) {
     const current = object === undefined ? request : { ...request, object }
     const asked = await invocationOf(hook, current, options, signal)
     if (asked === undefined || !(await meetsConditions(hook, current, asked, answers))) continue
     if (reinvocation.isAgain && !memory.mustRunAgain(hook.uid)) continue
-    const verdict = await consult(options, hook, current, { asked, mutating: true }, signal)
-    if (verdict?.patch !== undefined) {
-      const next = patched(options.schemas, current, asked, hook, verdict.patch)
-      if (!sameJson(next, object)) {
-        memory.noteChange()
-        reinvocation.want()
-        object = next
-      }
+    const notes = mutationNotes(request, hook, { round: reinvocation.isAgain ? 1 : 0, index })
+    const next = await changedBy(options, hook, current, asked, notes, signal)
+    if (next !== object) {
+      memory.noteChange()
+      reinvocation.want()
+      object = next
     }
     if (hook.webhook.reinvocationPolicy === 'IfNeeded') memory.noteRan(hook.uid)
   }
   memory.end(object)
   return object
+}
+
+/** What one webhook makes of the object: the same one where it changes nothing. */
+async function changedBy(
+  options: MutatingOptions,
+  hook: Hook,
+  request: AdmissionRequest,
+  asked: Resource,
+  notes: MutationNotes,
+  signal: AbortSignal,
+): Promise<ApiObject | undefined> {
+  let isMutated = false
+  try {
+    const verdict = await consult(options, hook, request, { asked, mutating: true }, signal)
+    if (verdict === undefined) notes.failedOpen()
+    // An empty patch is none.
+    if (verdict?.patch === undefined || (Array.isArray(verdict.patch) && verdict.patch.length === 0)) {
+      return request.object
+    }
+    const next = patched(options.schemas, request, asked, hook, verdict.patch)
+    isMutated = !sameJson(next, request.object)
+    notes.patched(verdict.patch)
+    return isMutated ? next : request.object
+  } finally {
+    notes.mutated(isMutated)
+  }
 }
 
 function patched(

@@ -14,6 +14,7 @@ export type Verdict = {
   readonly patch?: Json
   readonly result?: JsonObject
   readonly warnings: readonly string[]
+  readonly auditAnnotations?: JsonObject
 }
 
 /** An answer that is no answer; the message is upstream's. */
@@ -110,13 +111,14 @@ export function readReview(
   const { response } = review
   if (!isJsonObject(response)) throw new InvalidReview('webhook response was absent')
   if (version === 'v1') checkIdentity(review, response, uid)
-  const { patch, patchType = null, status, warnings } = response
+  const { patch, patchType = null, status, warnings, auditAnnotations } = response
   const text = typeof patch === 'string' ? patch : ''
   if (version === 'v1') checkPatch(text, patchType, mutating)
   return {
     allowed: response['allowed'] === true,
     ...(mutating && text !== '' ? { patch: parsePatch(text, version === 'v1beta1' ? 'JSONPatch' : patchType) } : {}),
     ...(isJsonObject(status) ? { result: status } : {}),
+    ...(isJsonObject(auditAnnotations) ? { auditAnnotations } : {}),
     warnings: Array.isArray(warnings) ? warnings.filter((warning) => typeof warning === 'string') : [],
   }
 }

@@ -4,6 +4,7 @@ import type { Authorizer } from '../../authz/authorizer.ts'
 import { AccessAnswers } from '../../cel/access-answers.ts'
 import { kinds } from '../../registry/typed-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts'
+import { noteFailedOpen } from './annotations.ts'
 import { meetsConditions } from './conditions.ts'
 import { type Caller, consult } from './dispatch.ts'
 import { type Hook, hookReader } from './hooks.ts'
@@ -20,8 +21,9 @@ export function validatingWebhooks(options: WebhookOptions): AdmissionPlugin {
       const all = hooks()
       if (all.length === 0 || isExempt(request)) return
       const invocations = await invocationsOf(options, request, all, signal)
-      const answers = invocations.map(async ({ hook, asked }) => {
-        await consult(options, hook, request, { asked, mutating: false }, signal)
+      const answers = invocations.map(async ({ hook, asked }, index) => {
+        const verdict = await consult(options, hook, request, { asked, mutating: false }, signal)
+        if (verdict === undefined) noteFailedOpen(request, hook, index)
       })
       const outcomes = await Promise.allSettled(answers)
       const refused = outcomes.find((outcome) => outcome.status === 'rejected')
