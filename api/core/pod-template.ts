@@ -5,6 +5,7 @@ import { bumpOnAnyChange, firstGeneration } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { defaultPodTemplate } from './pod-defaults.ts'
+import { dropDisabledFields } from './pod-disabled.ts'
 import { validatePodTemplate } from './pod-spec.ts'
 import { workloadWarnings } from './pod-warnings.ts'
 import type { PodTemplate } from './v1.ts'
@@ -16,8 +17,8 @@ export const podTemplates = defineResource<PodTemplate>({
   defaults: (object) => ({ ...object, template: defaultPodTemplate(object.template) }),
   validate: ({ template }) => validatePodTemplate(template, 'template'),
   validateUpdate: ({ template }) => validatePodTemplate(template, 'template'),
-  prepareForCreate: firstGeneration,
-  prepareForUpdate: bumpOnAnyChange,
+  prepareForCreate: (object) => firstGeneration(withoutDisabled(object)),
+  prepareForUpdate: (object, old) => bumpOnAnyChange(withoutDisabled(object, old), old),
   columns: [
     nameColumn,
     text('Containers', ({ template }) => containerNames(template)),
@@ -26,3 +27,8 @@ export const podTemplates = defineResource<PodTemplate>({
   ],
   warnings: ({ template }, old) => workloadWarnings(template, old === undefined, 'template.'),
 })
+
+function withoutDisabled(object: PodTemplate, old?: PodTemplate): PodTemplate {
+  const { template } = object
+  return { ...object, template: { ...template, spec: dropDisabledFields(template.spec, old?.template.spec) } }
+}

@@ -7,6 +7,7 @@ import { defineResource } from '../resource.ts'
 import { mergeMatchLabelKeys } from './match-label-keys.ts'
 import { podColumns } from './pod-columns.ts'
 import { defaultPodSpec, mirrorServiceAccount } from './pod-defaults.ts'
+import { dropDisabledFields } from './pod-disabled.ts'
 import { qosClass } from './pod-resources.ts'
 import { validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts'
 import { validateNewPod } from './pod-validation.ts'
@@ -25,7 +26,7 @@ export const pods = defineResource<Pod>({
   prepareForUpdate: (pod, old) => ({
     ...pod,
     metadata: { ...pod.metadata, generation: nextGeneration(pod, old) },
-    spec: mirrorServiceAccount(pod.spec),
+    spec: dropDisabledFields(mirrorServiceAccount(pod.spec), old.spec),
     status: old.status,
   }),
   prepareForStatusUpdate: (pod, old) => {
@@ -60,11 +61,13 @@ export const pods = defineResource<Pod>({
 /** What a pod's creation sets: phase, quality of service, and the mark of a pod that may not be scheduled yet. */
 export function preparePod(pod: Pod): Pod {
   const gated = (pod.spec.schedulingGates ?? []).length > 0
-  const spec = mergeMatchLabelKeys(mirrorServiceAccount(pod.spec), pod.metadata.labels ?? {})
+  const spec = mergeMatchLabelKeys(mirrorServiceAccount(dropDisabledFields(pod.spec)), pod.metadata.labels ?? {})
   const status: PodStatus = {
     phase: 'Pending',
     qosClass: qosClass(pod.spec),
-    ...(gated ? { conditions: setCondition([], schedulingGated) } : {}),
+    ...(gated
+      ? { conditions: setCondition([], { ...schedulingGated, lastTransitionTime: pod.metadata.creationTimestamp }) }
+      : {}),
   }
   return { ...pod, metadata: { ...pod.metadata, generation: 1 }, spec, status }
 }

@@ -82,7 +82,7 @@ export function validateResources(
 /** Devices that the container may use, of those that the pod claims. Source: `validateResourceClaimNames`. */
 function validateClaims(claims: ResourceRequirements['claims'], podClaims: readonly string[], field: string): Causes {
   const seen = new Set<string>()
-  const known = [...podClaims].sort()
+  const known = podClaims.filter((name) => name !== '').sort()
   return each(field, claims, ({ name, request = '' }, path) => {
     if (name === '') return [required(path)]
     const key = request === '' ? name : `${name}/${request}`
