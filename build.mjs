@@ -24,6 +24,7 @@ const benches = existsSync('test/bench')
         .map(({ name }) => [`bench-${name}`, `test/bench/${name}/main.ts`]),
     )
   : {}
+const faults = existsSync('test/faults/main.ts') ? { faults: 'test/faults/main.ts' } : {}
 const workers = Object.fromEntries(
   programs.flatMap((name) =>
     readdirSync(name, { recursive: true })
@@ -39,6 +40,7 @@ await build({
     ...workers,
     ...plane,
     ...benches,
+    ...faults,
   },
   outdir: 'dist',
   bundle: true,
