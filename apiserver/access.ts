@@ -1,5 +1,6 @@
 /** Puts access control together from the configuration: who asks, what they may do, and what is made of a write. */
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import type { Schemas } from '../apimachinery/schema/schema.ts'
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
@@ -75,7 +76,7 @@ export type Access = {
   readonly kubernetesServiceIp: string
   /** PEM bundles that may have signed client certificates. */
   readonly clientCa: () => readonly string[]
-  readonly issuerDocument: object
+  readonly issuerDocument: (port: number) => object
   readonly keySet: object
   /** The data of the ConfigMap `extension-apiserver-authentication`. */
   readonly authenticationData: () => Readonly<Record<string, string>>
@@ -178,10 +179,22 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     onCredentialsChange: (listener) => files.onChange(listener),
     kubernetesServiceIp: clusterIps.firstAddress,
     clientCa: () => [files.text('client-ca'), files.text('requestheader-client-ca')].filter((pem) => pem !== undefined),
-    issuerDocument: discoveryDocument(issuer, flags['service-account-jwks-uri'] || `${issuer}/openid/v1/jwks`, keys),
+    issuerDocument: (port) =>
+      discoveryDocument(
+        issuer,
+        flags['service-account-jwks-uri'] || `https://${externalAddress(config, port)}/openid/v1/jwks`,
+        keys,
+      ),
     keySet: keySetDocument(keys),
     authenticationData: () => authenticationData(flags, files.text('client-ca'), files.text('requestheader-client-ca')),
   }
+}
+
+/** Source: `genericapiserver.Config.ExternalAddress`. */
+function externalAddress({ flags, advertiseAddress }: Config, port: number): string {
+  const host = flags['external-hostname'] || advertiseAddress
+  if (isIP(host) === 6) return `[${host}]:${port}`
+  return /:\d+$/.test(host) ? host : `${host}:${port}`
 }
 
 async function readOptional(file: string): Promise<string | undefined> {

@@ -83,6 +83,7 @@ export const flags = defineFlags({
   'shutdown-watch-termination-grace-period': duration('How long watches may take to end.', 0),
   'service-account-extend-token-expiration': yesNo('Mounted tokens get a year.', true),
   'service-account-issuer': list('Issuers of service account tokens; the first signs.'),
+  'external-hostname': text('The name under which others reach this server, for addresses in documents.'),
   'service-account-jwks-uri': text('Overrides the address of the key set in the discovery document.'),
   'service-account-key-file': list('Files with keys that verify service account tokens.'),
   'service-account-lookup': yesNo('Accepted for compatibility: tokens of deleted accounts are refused.', true),

@@ -1,6 +1,7 @@
 /** What `/livez`, `/readyz` and `/healthz` list, under upstream's names, each with what stands for it here. */
 import type { Clock } from '../component-base/clock.ts'
-import type { HealthChecks } from '../component-base/health.ts'
+import type { CheckListener, HealthChecks } from '../component-base/health.ts'
+import { Counter, Gauge, Registry } from '../component-base/metrics.ts'
 import type { WatchCache } from './storage/watch-cache.ts'
 
 /** How far the server is. */
@@ -36,6 +37,7 @@ const hooks = [
   ['start-kube-apiserver-identity-lease-controller', 'joined'],
   ['start-kube-apiserver-identity-lease-garbage-collector', 'joined'],
   ['storage-readiness', 'caches'],
+  ['start-legacy-token-tracking-controller', 'bootstrap'],
   ['start-service-ip-repair-controllers', 'joined'],
   ['rbac/bootstrap-roles', 'bootstrap'],
   ['scheduling/bootstrap-system-priority-classes', 'bootstrap'],
@@ -47,8 +49,38 @@ const hooks = [
   ['apiservice-status-remote-available-controller', 'bootstrap'],
   ['apiservice-registration-controller', 'bootstrap'],
   ['apiservice-discovery-controller', 'bootstrap'],
+  ['apiservice-wait-for-first-sync', 'bootstrap'],
   ['kube-apiserver-autoregistration', 'bootstrap'],
+  ['apiservice-openapi-controller', 'caches'],
+  ['apiservice-openapiv3-controller', 'caches'],
 ] as const
+
+/** Results of the checks as `/metrics/slis` shows them. */
+export type SliMetrics = { readonly registry: Registry; readonly observe: CheckListener }
+
+/** Source: `component-base/metrics/prometheus/slis`. */
+export function createSliMetrics(): SliMetrics {
+  const registry = new Registry()
+  const state = new Gauge({
+    name: 'kubernetes_healthcheck',
+    help: 'This metric records the result of a single healthcheck.',
+    labelNames: ['name', 'type'] as const,
+    registers: [registry],
+  })
+  const total = new Counter({
+    name: 'kubernetes_healthchecks_total',
+    help: 'This metric records the results of all healthcheck.',
+    labelNames: ['name', 'type', 'status'] as const,
+    registers: [registry],
+  })
+  return {
+    registry,
+    observe: (name, type, isGood) => {
+      state.set({ name, type }, isGood ? 1 : 0)
+      total.inc({ name, type, status: isGood ? 'success' : 'error' })
+    },
+  }
+}
 
 /** Adds all of them. */
 export function addServerChecks(health: HealthChecks, options: HealthOptions): void {
@@ -72,5 +104,6 @@ export function addServerChecks(health: HealthChecks, options: HealthOptions): v
       return isDone[after]() ? undefined : 'not finished'
     })
   }
+  health.add('autoregister-completion', () => (state.bootstrapped ? undefined : 'missing APIService'))
   health.add('shutdown', () => (state.stopping ? 'process is shutting down' : undefined), ['readyz'])
 }

@@ -30,13 +30,13 @@ import { CredentialFiles } from './credential-files.ts'
 import { createFlowControl, type StartedFlowControl } from './flowcontrol/start.ts'
 import { componentStatusHandler, localHealth } from './handlers/component-status.ts'
 import type { HandlerContext } from './handlers/context.ts'
-import { type DispatchContext, dispatch, resourceNotServed, upgradeHandler } from './handlers/dispatch.ts'
+import { type DispatchContext, dispatch, resourceNotServed, takesUpgrade, upgradeHandler } from './handlers/dispatch.ts'
 import { ExpiredListError } from './handlers/list.ts'
 import { createOpenApiHandler } from './handlers/openapi.ts'
 import { answerPlainPath, type PlainContext } from './handlers/plain-paths.ts'
 import { registerStateMetrics } from './handlers/state-metrics.ts'
 import { subresourceBodies } from './handlers/subresource-body.ts'
-import { addServerChecks } from './health.ts'
+import { addServerChecks, createSliMetrics, type SliMetrics } from './health.ts'
 import { createAccessMetrics } from './http/access-metrics.ts'
 import { Pipeline } from './http/pipeline.ts'
 import { createProtobufEncoder } from './http/protobuf-answer.ts'
@@ -55,6 +55,7 @@ import { createEncryptedStorage, type EncryptionOptions } from './storage/encryp
 import { type EncryptionConfiguration, loadEncryptionConfiguration } from './storage/encryption/load.ts'
 import { createKeyReader } from './storage/encryption/resources.ts'
 import { createEtcdStorage } from './storage/etcd.ts'
+import { createMeasuredStorage, type KeyType } from './storage/measured-storage.ts'
 import type { Storage } from './storage/storage.ts'
 import { WatchCache } from './storage/watch-cache.ts'
 import type { SubresourceHandler } from './subresources/subresource.ts'
@@ -79,7 +80,10 @@ const defaultMaxStreams = 250
 export async function startApiServer(options: ApiServerOptions, signal: AbortSignal): Promise<RunningApiServer> {
   const { config, clock, logger } = options
   const encryption = await encryptionOf(config)
-  const plainStorage = createEtcdStorage(etcdOptions(config), clock)
+  const metrics = createRegistry()
+  // Kinds are known before anything is asked of etcd.
+  const typeOf = (key: string): KeyType => keyTypeOf(core.handlers.resources, key)
+  const plainStorage = createMeasuredStorage(createEtcdStorage(etcdOptions(config), clock), metrics, clock, typeOf)
   const storage = encryption === undefined ? plainStorage : createEncryptedStorage(plainStorage, encryption)
   const core = createCore(options, storage)
   const ports = new PortRange(storage, config.flags['service-node-port-range'])
@@ -97,7 +101,8 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     fresh,
   })
   core.setAdmission(createAdmissionChain(access.plugins))
-  const health = new HealthChecks()
+  const slis = createSliMetrics()
+  const health = new HealthChecks(slis.observe)
   const state = { stopping: false, refusing: false, bootstrapped: false, joined: false }
   addServerChecks(health, {
     caches: core.caches,
@@ -107,11 +112,10 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     livezGraceMs: config.flags['livez-grace-period'],
   })
   const remote = new RemoteResources()
-  const metrics = createRegistry()
   const audit = await createAuditor({ ...options, flags: config.flags, metrics })
   const flow = createFlowControl({ ...core, ...core.handlers, flags: config.flags, logger })
   const backend = { reader: core.reader, identity: access.proxyIdentity, random: options.random }
-  const pipeline = createPipeline(options, core, access, health, { backend, remote, flow, metrics, audit })
+  const pipeline = createPipeline(options, core, access, health, { backend, remote, flow, metrics, slis, audit })
   registerStateMetrics(metrics, core.handlers, () => pipeline.longRunning())
   const serving = await servingFiles(config, access.kubernetesServiceIp, clock)
   const transport = await startTransport({
@@ -369,6 +373,7 @@ type PipelineParts = {
   readonly remote: RemoteResources
   readonly flow: StartedFlowControl
   readonly metrics: Registry
+  readonly slis: SliMetrics
   readonly audit: Auditor | undefined
 }
 
@@ -377,7 +382,7 @@ function createPipeline(
   core: Core,
   access: Access,
   health: HealthChecks,
-  { backend, remote, flow, metrics, audit }: PipelineParts,
+  { backend, remote, flow, metrics, slis, audit }: PipelineParts,
 ): Pipeline {
   const { handlers, reader, store, customResources } = core
   const subresourceContext = {
@@ -401,13 +406,16 @@ function createPipeline(
   }
   const openapi = createOpenApiHandler(handlers.schemas, handlers.resources, clock)
   const discovery = remoteDiscovery(reader, remote)
+  const startedMs = clock.now()
   const plain = (): PlainContext => ({
     resources: handlers.resources,
     remote: discovery,
     health,
     metrics,
+    slis,
+    debug: { flags: config.flags, startedMs, clock },
     serverAddress: `${config.advertiseAddress}:${core.port()}`,
-    issuerDocument: access.issuerDocument,
+    issuerDocument: access.issuerDocument(core.port()),
     keySet: access.keySet,
     openapi,
   })
@@ -442,12 +450,19 @@ function createPipeline(
         else sendText(response, 200, page)
       }
     },
+    takesUpgrade: (info) => takesUpgrade(dispatchContext, info),
     upgrade: async (request, socket, head) => {
       const upgrade = upgradeHandler(dispatchContext, request)
       if (upgrade === undefined) throw resourceNotServed()
       await upgrade(request, socket, head, subresourceContext)
     },
   })
+}
+
+/** Labels of what a key belongs to; what is no object has none. */
+function keyTypeOf(resources: ResourceRegistry, key: string): KeyType {
+  const facts = resources.byKey(key)
+  return { group: facts?.group ?? '', resource: facts?.plural ?? '' }
 }
 
 /** The ports are upstream's. */

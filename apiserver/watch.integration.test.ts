@@ -120,6 +120,7 @@ test('a watch over a WebSocket sends one message per event, in text or binary', 
       ca: plane.authority.cert,
       cert: admin.cert,
       key: admin.key,
+      origin: 'https://console',
       headers,
     })
   const path = `${configMaps}?watch=true&fieldSelector=metadata.name%3Da&timeoutSeconds=1`

@@ -7,7 +7,22 @@ export type HealthAnswer = { readonly status: number; readonly body: string }
 
 /** Named checks of one program. */
 export class HealthChecks {
+  readonly #onResult: CheckListener | undefined
   readonly #checks = new Map<string, { readonly check: Check; readonly groups: ReadonlySet<CheckGroup> }>()
+
+  /** `onResult` is told of every check that was run. */
+  constructor(onResult?: CheckListener) {
+    this.#onResult = onResult
+  }
+
+  /** Every path that is answered, with those of the single checks. */
+  paths(): readonly string[] {
+    const groups = ['healthz', 'livez', 'readyz'] as const
+    return groups.flatMap((group) => [
+      `/${group}`,
+      ...[...this.#checks].filter(([, entry]) => entry.groups.has(group)).map(([name]) => `/${group}/${name}`),
+    ])
+  }
 
   /** Adds a check to the groups it speaks for (default: all). */
   add(name: string, check: Check, groups: readonly CheckGroup[] = ['healthz', 'livez', 'readyz']): void {
@@ -18,11 +33,24 @@ export class HealthChecks {
   async answer(path: string, query: URLSearchParams): Promise<HealthAnswer | undefined> {
     const [group, ...rest] = path.slice(1).split('/')
     if (!isGroup(group)) return undefined
-    const mine = [...this.#checks].filter(([, entry]) => entry.groups.has(group))
+    const mine = [...this.#checks]
+      .filter(([, entry]) => entry.groups.has(group))
+      .map(([name, { check }]): Entry => [name, { check: this.#told(name, check) }])
     if (rest.length > 0) return await answerOne(group, mine, rest.join('/'))
     return await answerAll(group, mine, query)
   }
+
+  #told(name: string, check: Check): Check {
+    return async (group) => {
+      const failure = await runCheck(check, group)
+      this.#onResult?.(name, group, failure === undefined)
+      return failure
+    }
+  }
 }
+
+/** Told of every check that was run, for which of the paths, and whether it was good. */
+export type CheckListener = (name: string, group: CheckGroup, isGood: boolean) => void
 
 type Entry = readonly [string, { readonly check: Check }]
 

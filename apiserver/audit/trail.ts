@@ -9,6 +9,7 @@ import { formatMicroTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Decision } from '../authz/authorizer.ts'
 import type { IncomingRequest } from '../http/api-request.ts'
+import { parseQuery } from '../http/query.ts'
 import type { RequestInfo, UserInfo } from '../http/request-info.ts'
 import {
   type AuditEvent,
@@ -237,7 +238,7 @@ export class AuditTrail {
 /** Source: upstream's `getAuthMethods`. */
 function attemptedMethods({ headers, url, connection }: IncomingRequest): string {
   const authorization = (headers.authorization ?? '').trim().toLowerCase()
-  const query = new URLSearchParams(url.slice(url.indexOf('?') + 1 || url.length))
+  const query = parseQuery(url)
   const certificate = connection.getPeerCertificate()
   const methods = [
     ...(authorization.startsWith('basic ') ? ['basic'] : []),

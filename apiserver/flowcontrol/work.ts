@@ -2,6 +2,7 @@
  * How much work a request is, in seats. A seat is the server's attention for as long as a request executes; large lists take
  * several at once, and a write keeps some after it, while its watchers are told. Pure. Source: KEP-1040, upstream's estimators.
  */
+import { parseQuery } from '../http/query.ts'
 import type { RequestInfo } from '../http/request-info.ts'
 
 export type Work = {
@@ -48,7 +49,7 @@ export function estimateWork(info: RequestInfo, url: string, facts: WorkFacts): 
 
 function listWork(info: RequestInfo, url: string, { maxSeats, stored }: WorkFacts): Work {
   if (stored === undefined || stored.count === 0) return oneSeat
-  const query = queryOf(url)
+  const query = parseQuery(url)
   const limit = Number(query.get('limit') ?? 0)
   const wanted = limit > 0 && limit < stored.count ? limit : stored.count
   const fromStore = info.verb === 'list' && isFromStore(query)
@@ -80,14 +81,9 @@ function isFromStore(query: URLSearchParams): boolean {
 
 /** Watches that begin with all that is there cost what a list costs. */
 function isWatchWithState(url: string): boolean {
-  const query = queryOf(url)
+  const query = parseQuery(url)
   const revision = query.get('resourceVersion') ?? ''
   return query.get('sendInitialEvents') === 'true' || revision === '' || revision === '0'
-}
-
-function queryOf(url: string): URLSearchParams {
-  const at = url.indexOf('?')
-  return new URLSearchParams(at === -1 ? '' : url.slice(at + 1))
 }
 
 /** Each ten watchers of what is written are a seat for 5 ms after it; few watchers count for nothing. */

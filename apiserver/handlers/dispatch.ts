@@ -81,6 +81,13 @@ function unsupportedVerb({ facts, isCustom }: Resource, verb: string): StatusErr
 
 export type UpgradeHandler = NonNullable<SubresourceHandler['upgrade']>
 
+/** Whether a path has something to say over an upgraded connection. */
+export function takesUpgrade({ handlers, subresources }: DispatchContext, info: RequestInfo): boolean {
+  const { group, version, resource, subresource, verb } = info
+  if (verb === 'watch' && subresource === '') return handlers.resources.get(group, version, resource) !== undefined
+  return subresources.get(`${group}/${resource}/${subresource}`)?.upgrade !== undefined
+}
+
 /** The handler of an upgraded connection, if the path has one. */
 export function upgradeHandler(context: DispatchContext, request: ApiRequest): UpgradeHandler | undefined {
   const { info } = request

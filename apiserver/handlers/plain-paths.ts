@@ -1,15 +1,18 @@
 /** Everything that is not a resource: discovery, OpenAPI, version, health, metrics, the token issuer's documents. */
 import { createHash } from 'node:crypto'
 import { StatusError } from '../../apimachinery/status.ts'
+import type { Clock } from '../../component-base/clock.ts'
 import type { HealthChecks } from '../../component-base/health.ts'
 import type { Registry } from '../../component-base/metrics.ts'
 import { kubernetesVersion } from '../../component-base/version.ts'
 import type { RemoteDiscovery } from '../aggregator/discovery.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { negotiatePlain, refuseUnproducible } from '../http/negotiation.ts'
+import { protobufAnswerType } from '../http/protobuf-answer.ts'
 import { send, sendObject, sendText } from '../http/respond.ts'
 import { methodNotAllowed } from '../registry/keys.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
+import { debugPage, debugPaths } from './debug-pages.ts'
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './discovery.ts'
 
 export type PlainContext = {
@@ -17,6 +20,12 @@ export type PlainContext = {
   readonly remote: RemoteDiscovery
   readonly health: HealthChecks
   readonly metrics: Registry
+  readonly slis: { readonly registry: Registry }
+  readonly debug: {
+    readonly flags: Readonly<Record<string, unknown>>
+    readonly startedMs: number
+    readonly clock: Clock
+  }
   readonly serverAddress: string
   readonly issuerDocument: object
   readonly keySet: object
@@ -36,6 +45,7 @@ export async function answerPlainPath(
   }
   const path = request.info.path.replace(/(?<=.)\/+$/, '')
   if (await answerHealth(context, request, response, path)) return
+  if (answerDebug(context, request, response)) return
   const document = documentAt(context, path)
   if (document !== undefined) {
     await answerDocument(context, request, response, path, document)
@@ -48,6 +58,24 @@ export async function answerPlainPath(
   sendText(response, 404, '404 page not found\n')
 }
 
+function answerDebug(
+  { debug: { flags, startedMs, clock } }: PlainContext,
+  { info, incoming }: ApiRequest,
+  response: ApiResponse,
+): boolean {
+  const page = debugPage(info.path, incoming.method, { flags, startedMs, nowMs: clock.now() })
+  if (page === undefined) return false
+  const { status, contentType, body, location } = page
+  response.writeHead(status, {
+    'content-type': contentType,
+    'x-content-type-options': 'nosniff',
+    'content-length': Buffer.byteLength(body),
+    ...(location === undefined ? {} : { location }),
+  })
+  response.end(body)
+  return true
+}
+
 async function answerDocument(
   context: PlainContext,
   request: ApiRequest,
@@ -57,7 +85,12 @@ async function answerDocument(
 ): Promise<void> {
   const { headers, method } = request.incoming
   if (form !== 'any' && method !== 'GET') throw methodNotAllowed()
-  if (form === 'version') refuseUnproducible(headers, ['application/json'])
+  if (form === 'version') {
+    refuseUnproducible(headers, ['application/json'])
+    // Written for people, whoever asks.
+    sendBytes(response, Buffer.from(JSON.stringify(object, undefined, 2)), { 'content-type': 'application/json' })
+    return
+  }
   if (form === 'key set') {
     const headersOfKeys = { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=3600' }
     sendBytes(response, Buffer.from(JSON.stringify(object)), headersOfKeys)
@@ -90,14 +123,14 @@ function isUnknownVersion({ resources }: PlainContext, path: string): boolean {
 }
 
 async function answerHealth(
-  { health, metrics }: PlainContext,
+  { health, metrics, slis }: PlainContext,
   request: ApiRequest,
   response: ApiResponse,
   path: string,
 ): Promise<boolean> {
-  if (path === '/metrics') {
-    const text = await metrics.metrics()
-    await send(request, response, 200, metrics.contentType, Buffer.from(text))
+  if (path === '/metrics' || path === '/metrics/slis') {
+    const { registry } = path === '/metrics' ? { registry: metrics } : slis
+    await send(request, response, 200, registry.contentType, Buffer.from(await registry.metrics()))
     return true
   }
   const answer = await health.answer(path, request.query)
@@ -154,7 +187,7 @@ const versionInfo = {
   platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 }
 
-function allPaths({ resources }: PlainContext): readonly string[] {
+function allPaths({ resources, health }: PlainContext): readonly string[] {
   const groups = resources
     .groups()
     .flatMap(({ group, versions }) =>
@@ -166,13 +199,13 @@ function allPaths({ resources }: PlainContext): readonly string[] {
     '/.well-known/openid-configuration',
     '/apis',
     '/apis/',
-    '/healthz',
-    '/livez',
+    ...health.paths(),
+    ...debugPaths,
     '/metrics',
     '/openapi/v2',
     '/openapi/v3',
+    '/openapi/v3/',
     '/openid/v1/jwks',
-    '/readyz',
     '/version',
   ]
   return [...groups, ...others].toSorted()
@@ -181,13 +214,14 @@ function allPaths({ resources }: PlainContext): readonly string[] {
 /** One document for all groups, for clients that ask for it by name. */
 function answerAggregated(
   { resources, remote }: PlainContext,
-  { incoming }: ApiRequest,
+  { incoming, protobuf }: ApiRequest,
   response: ApiResponse,
   path: string,
 ): boolean {
   const wanted = aggregatedType(incoming.headers.accept ?? '')
   if (wanted === undefined) return false
-  const body = Buffer.from(`${JSON.stringify(aggregatedDiscovery(resources, path === '/api', remote))}\n`)
+  const json = Buffer.from(`${JSON.stringify(aggregatedDiscovery(resources, path === '/api', remote))}\n`)
+  const body = wanted.startsWith('application/json') ? json : (protobuf(json) ?? json)
   const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`
   const headers = { etag, vary: 'Accept', 'cache-control': 'public' }
   if (incoming.headers['if-none-match'] === etag) {
@@ -201,10 +235,10 @@ function answerAggregated(
 function aggregatedType(accept: string): string | undefined {
   for (const part of accept.split(',')) {
     const type = part.replaceAll(' ', '')
-    if (!type.startsWith('application/json')) continue
+    const [form = ''] = type.split(';')
+    if (form !== 'application/json' && form !== protobufAnswerType) continue
     const isAggregated = type.includes('as=APIGroupDiscoveryList') && type.includes('g=apidiscovery.k8s.io')
-    if (isAggregated && /;v=v2(?:;|$)/.test(type))
-      return 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+    if (isAggregated && /;v=v2(?:;|$)/.test(type)) return `${form};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`
     if (!isAggregated) return undefined
   }
   return undefined

@@ -3,7 +3,7 @@
  * watcher only chooses, and hands on bytes.
  * Source: KEP-3157 for `sendInitialEvents`, upstream's `cacheWatcher` for how selectors turn changes into others.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Resource } from '../../api/resource.ts'
@@ -45,6 +45,11 @@ export async function watchOverSocket(
 ): Promise<void> {
   const watch = await prepareWatch(context, resource, request)
   const { form, signal } = watch
+  const refusal = handshakeProblem(request.incoming.headers)
+  if (refusal !== undefined) {
+    socket.end(refusal)
+    return
+  }
   const framing = form.format === 'protobuf' ? protobufFraming(resource, request.protobuf, true) : lineFraming()
   const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes })
   // `ws` reads method, URL and headers of it.
@@ -54,6 +59,20 @@ export async function watchOverSocket(
     // Ends by itself: nothing in it is left to fail but the connection.
     void run(watch, stream, framing, AbortSignal.any([signal, stream.ended]))
   })
+}
+
+/**
+ * The library of upstream's watches wants to know where a page comes from, and speaks one version.
+ * Source: `golang.org/x/net/websocket` (`checkOrigin`, `ReadHandshake`).
+ */
+export function handshakeProblem(headers: IncomingHttpHeaders): string | undefined {
+  const version = headers['sec-websocket-version']
+  if (version !== '13') {
+    return 'HTTP/1.1 400 Bad Request\r\nSec-WebSocket-Version: 13\r\n\r\nmissing or bad WebSocket Version'
+  }
+  const origin = headers.origin ?? ''
+  const isUrl = /^(?:[a-z][a-z0-9+.-]*:|\/)/i.test(origin) && !/%(?![0-9a-f]{2})/i.test(origin)
+  return isUrl ? undefined : 'HTTP/1.1 403 Forbidden\r\n\r\n'
 }
 
 /** Clients of a watch have nothing to say; what they say all the same is dropped. */

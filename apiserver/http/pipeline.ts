@@ -6,7 +6,8 @@
  * and what becomes of its errors: a `Status`.
  */
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex, Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject } from '../../apimachinery/json.ts'
@@ -25,10 +26,12 @@ import type { AccessMetrics } from './access-metrics.ts'
 import type { ApiRequest, ApiResponse, IncomingRequest } from './api-request.ts'
 import { readBody } from './body.ts'
 import { type FlowControl, type FlowSeat, OverloadedError } from './flow-control.ts'
+import { http1Problem, withoutOrigin } from './http1-rules.ts'
 import { negotiateError } from './negotiation.ts'
 import type { ProtobufEncoder } from './protobuf-answer.ts'
 import { parseQuery } from './query.ts'
 import { isMalformedPath, parseRequestInfo, type RequestInfo, type UserInfo } from './request-info.ts'
+import type { DoneRequest } from './request-metrics.ts'
 import { requestTimeout } from './request-timeout.ts'
 import { sendOverloaded, sendStatus } from './respond.ts'
 import { endConnection, hasUnreadBody, type RawRequest, type RawResponse } from './transport.ts'
@@ -42,6 +45,8 @@ export type PipelineOptions = {
   /** Absent where nothing is recorded. */
   readonly audit?: Auditor
   readonly handle: (request: ApiRequest, response: ApiResponse) => Promise<void>
+  /** Whether a path may be upgraded at all; others are answered as if nobody had offered it. */
+  readonly takesUpgrade: (info: RequestInfo) => boolean
   readonly upgrade: (request: ApiRequest, socket: Duplex, head: Buffer) => Promise<void>
   readonly clock: Clock
   readonly logger: Logger
@@ -52,7 +57,7 @@ export type PipelineOptions = {
   readonly protobuf: ProtobufEncoder
   /** Adds to the `Status` metadata of an error, such as a continue token. */
   readonly statusMetadata: (error: StatusError) => JsonObject
-  readonly onDone: (info: RequestInfo, code: number, startedMs: number) => void
+  readonly onDone: (request: DoneRequest) => void
 }
 
 /** Requests under way beyond this are refused, so that a flood cannot fill the memory. */
@@ -127,9 +132,15 @@ export class Pipeline {
 
   /** Answers one request; never throws. */
   async serve(raw: RawRequest, response: RawResponse): Promise<void> {
-    if (isMalformedPath(raw.url ?? '')) {
-      response.writeHead(400, { 'content-type': 'text/plain; charset=utf-8' })
-      response.end('400 Bad Request')
+    const refusal = refusalOf(raw)
+    if (refusal !== undefined) {
+      refuse(response, refusal)
+      return
+    }
+    // Asks what the server can do at all. Source: Go's `globalOptionsHandler`.
+    if (raw.url === '*' && raw.method === 'OPTIONS') {
+      response.writeHead(200, { 'content-length': 0 })
+      response.end()
       return
     }
     const { clock, onDone } = this.#options
@@ -150,12 +161,25 @@ export class Pipeline {
     response.once('close', () => {
       flights.delete(flight)
       if (!response.writableEnded) abort.abort(new Error('the client went away'))
-      onDone(info, response.statusCode, startedMs)
+      onDone({
+        info,
+        code: response.statusCode,
+        startedMs,
+        bytes: output.bytes(),
+        userAgent: incoming.headers['user-agent'] ?? '',
+        dryRun: info.isResourceRequest ? parseQuery(incoming.url).getAll('dryRun') : [],
+      })
     })
     const fail = (error: unknown): void => {
       if (hasUnreadBody(raw)) headers['connection'] = 'close'
       if (hasReason(error, 'Unauthorized')) endConnection(raw)
-      this.#answerError(error, output, incoming, abort.signal, trail)
+      try {
+        this.#answerError(error, output, incoming, abort.signal, trail)
+      } catch (broken) {
+        // Not even the error can be told; the client must not wait, and others must not go down with it.
+        this.#options.logger.error('An error could not be answered', { url: incoming.url, error: broken })
+        output.destroy()
+      }
     }
     flight.giveUp = () => fail(abort.signal.reason)
     try {
@@ -167,7 +191,10 @@ export class Pipeline {
       if (user.name === anonymousUser.name) endConnection(raw)
       seat = await this.#seat(user, info, incoming, flight)
       if (seat !== undefined) Object.assign(headers, seat.headers)
-      await this.#authorize(user, info, incoming.url, trail)
+      await this.#authorize(user, info, incoming.url, trail).catch((error: unknown) => {
+        headers['x-content-type-options'] = 'nosniff'
+        throw error
+      })
       const begun = info.verb === 'watch' ? seat?.finish : undefined
       const request = this.#request(raw, incoming, info, user, warnings, abort.signal, trail)
       await this.#options.handle(begun === undefined ? request : { ...request, begun }, output)
@@ -182,13 +209,26 @@ export class Pipeline {
 
   /** An HTTP/1.1 upgrade; never throws. */
   async serveUpgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const refusal = refusalOf(raw)
+    if (refusal !== undefined) {
+      socket.end(
+        `HTTP/1.1 ${refusal}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${refusal}`,
+      )
+      return
+    }
     const warnings: string[] = []
     const incoming = incomingOf(raw, warnings)
     const info = parseRequestInfo(incoming.method, incoming.url)
+    if (!this.#options.takesUpgrade(info)) {
+      // A client may offer another protocol, and gets an answer in this one all the same.
+      await this.serve(raw, plainResponse(raw, socket))
+      return
+    }
     const abort = new AbortController()
     const flight = { startedMs: this.#options.clock.now(), abort, info, timeoutMs: this.#options.requestTimeoutMs }
     this.#long.add(flight)
     let seat: FlowSeat | undefined
+    let isForbidden = false
     const receivedMs = flight.startedMs
     const start = { incoming, info, auditId: auditIdOf(incoming), receivedMs, isLongRunning: true }
     const trail = this.#options.audit?.begin(start)
@@ -204,7 +244,9 @@ export class Pipeline {
       const user = await this.#identify(incoming, info, abort.signal, trail)
       // A watch over a WebSocket begins with as much work as any other.
       seat = await this.#seat(user, info, incoming, flight)
+      isForbidden = true
       await this.#authorize(user, info, incoming.url, trail)
+      isForbidden = false
       const request = this.#request(raw, incoming, info, user, warnings, abort.signal, trail)
       await this.#options.upgrade(seat === undefined ? request : { ...request, begun: seat.finish }, socket, head)
       trail?.started(101)
@@ -213,7 +255,7 @@ export class Pipeline {
       const status = this.#statusOf(error, incoming, trail)
       trail?.failed(status)
       trail?.started(status.code)
-      answerUpgradeError(status, socket)
+      answerUpgradeError(status, socket, isForbidden)
     }
   }
 
@@ -321,6 +363,35 @@ export class Pipeline {
   }
 }
 
+/** The status line for what Go's server would not hand to any handler. */
+function refusalOf(raw: RawRequest): string | undefined {
+  if (isMalformedPath(raw.url ?? '')) return '400 Bad Request'
+  return 'stream' in raw ? undefined : http1Problem(raw)
+}
+
+function refuse(response: RawResponse, line: string): void {
+  // The code of a line is never anything but a number.
+  const [code, words] = [Number(line.slice(0, 3)), line.slice(4)]
+  const headers = { 'content-type': 'text/plain; charset=utf-8', connection: 'close' }
+  if (response instanceof ServerResponse) {
+    // The end of the connection is the end of the answer.
+    response.removeHeader('transfer-encoding')
+    response.writeHead(code, words, headers)
+  } else response.writeHead(code, { 'content-type': headers['content-type'] })
+  response.end(line)
+}
+
+/** Writes to a connection that Node has given away for an upgrade. */
+function plainResponse(raw: IncomingMessage, socket: Duplex): ServerResponse {
+  const response = new ServerResponse(raw)
+  response.shouldKeepAlive = false
+  // It is the connection's own socket.
+  response.assignSocket(socket as Socket)
+  response.once('finish', () => socket.end())
+  socket.on('error', () => {})
+  return response
+}
+
 /** Whether a request may last: watches and streams. Source: upstream's long-running request check. */
 export function isLongRunning({ verb, subresource }: RequestInfo): boolean {
   return verb === 'watch' || verb === 'proxy' || longRunningSubresources.has(subresource)
@@ -334,7 +405,7 @@ function addWarning(warnings: string[], text: string): void {
 function incomingOf(raw: RawRequest, warnings: string[]): IncomingRequest {
   return {
     method: raw.method ?? 'GET',
-    url: raw.url ?? '/',
+    url: withoutOrigin(raw.url ?? '/'),
     headers: raw.headers,
     rawHeaders: raw.rawHeaders,
     warn: (text) => addWarning(warnings, text),
@@ -392,7 +463,7 @@ function withCommonHeaders(
   warnings: readonly string[],
   more: Readonly<Record<string, string>>,
   trail: AuditTrail | undefined,
-): ApiResponse {
+): CountedResponse {
   // Both of Node's classes have these methods; their overloads differ.
   const plain = response as unknown as ApiResponse
   const writeHead = plain.writeHead.bind(plain)
@@ -405,7 +476,25 @@ function withCommonHeaders(
       ...extra,
     })
   }
-  return plain
+  return counted(plain)
+}
+
+type CountedResponse = ApiResponse & { readonly bytes: () => number }
+
+/** Counts the bytes of the answer's body. */
+function counted(response: ApiResponse): CountedResponse {
+  let bytes = 0
+  const count = <Chunk extends Buffer | string | undefined>(chunk: Chunk): Chunk => {
+    bytes += chunk === undefined ? 0 : Buffer.byteLength(chunk)
+    return chunk
+  }
+  const write = response.write.bind(response)
+  const end = response.end.bind(response)
+  return Object.assign(response, {
+    bytes: () => bytes,
+    write: (chunk: Buffer | string) => write(count(chunk)),
+    end: (chunk?: Buffer | string) => end(count(chunk)),
+  })
 }
 
 /** RFC 7234 §5.5: `299 - "text"`. */
@@ -414,15 +503,16 @@ function formatWarning(text: string): string {
   return `299 - "${quoted}"`
 }
 
-function answerUpgradeError(error: StatusError, socket: Duplex): void {
+function answerUpgradeError(error: StatusError, socket: Duplex, isForbidden: boolean): void {
   if (socket.destroyed) return
   const body = `${JSON.stringify(toStatus(error))}\n`
   socket.end(
     [
-      `HTTP/1.1 ${error.code} ${error.reason === '' ? 'Error' : error.reason}`,
+      `HTTP/1.1 ${error.code} ${STATUS_CODES[error.code] ?? ''}`,
       'Content-Type: application/json',
       `Content-Length: ${Buffer.byteLength(body)}`,
       'Connection: close',
+      ...(isForbidden ? ['X-Content-Type-Options: nosniff'] : []),
       '',
       body,
     ].join('\r\n'),

@@ -2,7 +2,7 @@
 import { isJsonList, isJsonObject, type Json } from '../../apimachinery/json.ts'
 import { encodeProtobuf, encodeProtobufList, protobufContentType } from '../../apimachinery/protobuf/encode.ts'
 import { ReverseWriter } from '../../apimachinery/protobuf/writer.ts'
-import type { Field, Schemas, Struct } from '../../apimachinery/schema/schema.ts'
+import { compileSchema, type Field, type Schemas, type Struct, structOf } from '../../apimachinery/schema/schema.ts'
 
 /** The content type of answers, and of watches, whose events follow each other. */
 export const protobufAnswerType = protobufContentType
@@ -32,9 +32,71 @@ function kindsOf(schemas: Schemas): ReadonlyMap<string, Struct> {
     const { group, version, kind } = struct.gvk
     kinds.set(`${group === '' ? version : `${group}/${version}`}/${kind}`, struct)
   }
+  addDiscovery(kinds)
   const metadata = kinds.get('v1/ConfigMap')?.fields.get('metadata')
   if (metadata !== undefined) kinds.set('meta.k8s.io/v1/PartialObjectMetadata', metadataOnly(metadata))
   return kinds
+}
+
+/** What says which kinds there are. Its types stand in no table of kinds. Source: `meta/v1`, `apidiscovery/v2`. */
+const discovery = compileSchema({
+  APIVersions: {
+    fields: { versions: '1 []string list=atomic', serverAddressByClientCIDRs: '2 []Address list=atomic' },
+  },
+  Address: { fields: { clientCIDR: '1! string =""', serverAddress: '2! string =""' } },
+  APIGroup: {
+    fields: {
+      name: '1! string =""',
+      versions: '2 []GroupVersion list=atomic',
+      preferredVersion: '3 GroupVersion ={}',
+      serverAddressByClientCIDRs: '4 []Address list=atomic',
+    },
+  },
+  GroupVersion: { fields: { groupVersion: '1! string =""', version: '2! string =""' } },
+  APIGroupList: { fields: { groups: '1 []APIGroup list=atomic' } },
+  APIGroupDiscovery: { fields: { versions: '2 []Version list=atomic' } },
+  Version: {
+    fields: { version: '1! string =""', resources: '2 []Served list=atomic', freshness: '3! string =""' },
+  },
+  Served: {
+    fields: {
+      resource: '1! string =""',
+      responseKind: '2 Kind ptr',
+      scope: '3! string =""',
+      singularResource: '4! string =""',
+      verbs: '5 []string list=atomic',
+      shortNames: '6 []string list=atomic',
+      categories: '7 []string list=atomic',
+      subresources: '8 []Subresource list=atomic',
+    },
+  },
+  Subresource: {
+    fields: {
+      subresource: '1! string =""',
+      responseKind: '2 Kind ptr',
+      acceptedTypes: '3 []Kind list=atomic',
+      verbs: '4 []string list=atomic',
+    },
+  },
+  Kind: { fields: { group: '1! string =""', version: '2! string =""', kind: '3! string =""' } },
+})
+
+function addDiscovery(kinds: Map<string, Struct>): void {
+  const metadata = kinds.get('v1/ConfigMap')?.fields.get('metadata')
+  const group = structOf(discovery, 'APIGroupDiscovery')
+  kinds.set('v1/APIVersions', structOf(discovery, 'APIVersions'))
+  kinds.set('v1/APIGroup', structOf(discovery, 'APIGroup'))
+  kinds.set('v1/APIGroupList', structOf(discovery, 'APIGroupList'))
+  // Documents of the core group say no version.
+  kinds.set('undefined/APIVersions', structOf(discovery, 'APIVersions'))
+  const resources = kinds.get('v1/APIResourceList')
+  if (resources !== undefined) kinds.set('undefined/APIResourceList', resources)
+  if (metadata === undefined) return
+  kinds.set('apidiscovery.k8s.io/v2/APIGroupDiscovery', {
+    ...group,
+    fields: new Map([[metadata.name, metadata], ...group.fields]),
+    ordered: [metadata, ...group.ordered],
+  })
 }
 
 /** Its message has the metadata where all kinds have it. */

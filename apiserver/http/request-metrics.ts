@@ -3,27 +3,76 @@ import type { Clock } from '../../component-base/clock.ts'
 import { Counter, Histogram, type Registry } from '../../component-base/metrics.ts'
 import type { RequestInfo } from './request-info.ts'
 
-const buckets = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
+/** Upper bounds in seconds, for requests and what they ask of etcd. */
+export const requestDurationBuckets = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+]
+
+/** A request that has been answered, or whose client has gone. */
+export type DoneRequest = {
+  readonly info: RequestInfo
+  readonly code: number
+  readonly startedMs: number
+  /** Of the answer's body. */
+  readonly bytes: number
+  readonly userAgent: string
+  /** Values of `?dryRun=`. */
+  readonly dryRun: readonly string[]
+}
+
+const whatLabels = ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'] as const
+const readVerbs = new Set(['get', 'list'])
+/** Too many requests at once, and requests that took too long. Source: `RecordRequestTermination`. */
+const selfDefence = new Set([429, 504])
+
+/** Programs of the control plane have a label of their own; other clients have none. */
+const systemClients = new Set([
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'cluster-policy-controller',
+])
+
+function systemClientOf(userAgent: string): string {
+  const [program = ''] = userAgent.split('/')
+  return systemClients.has(program) ? program : ''
+}
+
+const knownDryRuns = new Set(['All'])
+
+function dryRunOf(values: readonly string[]): string {
+  return values.every((value) => knownDryRuns.has(value)) ? [...new Set(values)].join(',') : 'invalid'
+}
 
 /** Registers the metrics; the result is told of every finished request. */
-export function createRequestMetrics(
-  registry: Registry,
-  clock: Clock,
-): (info: RequestInfo, code: number, startedMs: number) => void {
+export function createRequestMetrics(registry: Registry, clock: Clock): (done: DoneRequest) => void {
   const total = new Counter({
     name: 'apiserver_request_total',
     help: 'Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.',
-    labelNames: ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component', 'code'] as const,
+    labelNames: [...whatLabels, 'dry_run', 'system_client', 'code'],
     registers: [registry],
   })
   const duration = new Histogram({
     name: 'apiserver_request_duration_seconds',
     help: 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
-    labelNames: ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'] as const,
-    buckets,
+    labelNames: [...whatLabels, 'dry_run'],
+    buckets: requestDurationBuckets,
     registers: [registry],
   })
-  return (info, code, startedMs) => {
+  const sizes = new Histogram({
+    name: 'apiserver_response_sizes',
+    help: 'Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.',
+    labelNames: [...whatLabels],
+    buckets: [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9],
+    registers: [registry],
+  })
+  const terminations = new Counter({
+    name: 'apiserver_request_terminations_total',
+    help: 'Number of requests which apiserver terminated in self-defense.',
+    labelNames: [...whatLabels, 'code'],
+    registers: [registry],
+  })
+  return ({ info, code, startedMs, bytes, userAgent, dryRun }) => {
     const labels = {
       verb: verbOf(info),
       group: info.group,
@@ -33,8 +82,12 @@ export function createRequestMetrics(
       scope: scopeOf(info),
       component: 'apiserver',
     }
-    total.inc({ ...labels, code: String(code) })
-    if (info.verb !== 'watch') duration.observe(labels, (clock.now() - startedMs) / 1000)
+    const dry_run = dryRunOf(dryRun)
+    total.inc({ ...labels, dry_run, system_client: systemClientOf(userAgent), code: String(code) })
+    if (selfDefence.has(code)) terminations.inc({ ...labels, code: String(code) })
+    if (info.verb !== 'watch') duration.observe({ ...labels, dry_run }, (clock.now() - startedMs) / 1000)
+    // Only what was read, as upstream.
+    if (readVerbs.has(info.verb)) sizes.observe(labels, bytes)
   }
 }
 

@@ -2,11 +2,12 @@
 import { goQuote } from '../../apimachinery/field-errors.ts'
 import { badRequest } from '../../apimachinery/status.ts'
 import { parseDuration } from '../../component-base/flags.ts'
+import { parseQuery } from './query.ts'
 
 /** Milliseconds. Throws BadRequest when `?timeout=` is not a duration. */
 export function requestTimeout(url: string, longestMs: number): number {
   if (!url.includes('timeout=')) return longestMs
-  const text = new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('timeout') ?? ''
+  const text = parseQuery(url).get('timeout') ?? ''
   if (text === '') return longestMs
   const wanted = parseDuration(text)
   if (wanted === undefined) {

@@ -19,6 +19,7 @@ import {
   type SecureVersion,
   type TLSSocket,
 } from 'node:tls'
+import { malformedLine } from './http1-rules.ts'
 
 export type RawRequest = IncomingMessage | Http2ServerRequest
 export type RawResponse = ServerResponse | Http2ServerResponse
@@ -99,6 +100,7 @@ export async function startTransport(options: TransportOptions): Promise<Transpo
   server.on('request', options.onRequest)
   // With HTTP/1.1 allowed the server also tells of upgrades, as `https` does; Node's types do not know.
   server.on('upgrade' as 'request', options.onUpgrade as never)
+  server.on('connect' as 'request', refuseTunnel as never)
   const sessions = trackSessions(server)
   const sockets = trackSockets(server)
   await new Promise<void>((resolve, reject) => {
@@ -138,18 +140,23 @@ function limitHttp1(server: Http2SecureServer): void {
 }
 
 /** What is no request at all is told so in Go's words. */
-function refuseMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
+function refuseMalformed(
+  error: Error & { readonly code?: string; readonly reason?: string; readonly rawPacket?: Buffer },
+  socket: Duplex,
+): void {
   if (!socket.writable || socket.destroyed) {
     socket.destroy()
     return
   }
-  const line = malformed[error.code ?? ''] ?? '400 Bad Request'
+  const line = malformedLine(error.code ?? '', error.reason ?? '', error.rawPacket)
   socket.end(`HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`)
 }
 
-const malformed: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+/** Nothing here is reached through a tunnel. Node would cut the connection. */
+function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
+  socket.on('error', () => {})
+  const head = 'HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff'
+  socket.end(`${head}\r\nConnection: close\r\n\r\n404 page not found\n`)
 }
 
 function contextOptions(

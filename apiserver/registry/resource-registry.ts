@@ -9,6 +9,7 @@ export class ResourceRegistry {
   readonly #byPath = new Map<string, Resource>()
   #groups: readonly ServedGroup[] | undefined
   #byKind: ReadonlyMap<string, Resource> | undefined
+  #byPrefix: ReadonlyMap<string, Resource['facts']> | undefined
   readonly #listeners: (() => void)[] = []
 
   constructor(resources: readonly Resource[]) {
@@ -32,6 +33,16 @@ export class ResourceRegistry {
     const versions = this.groups().find((served) => served.group === group)?.versions ?? []
     for (const version of versions) {
       const found = this.get(group, version, plural)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** Whose objects a key of the store, or the prefix of many, belongs to. */
+  byKey(key: string): Resource['facts'] | undefined {
+    this.#byPrefix ??= new Map(this.all().map(({ facts }) => [facts.storagePrefix ?? '', facts]))
+    for (let at = key.length; at > 0; at = key.lastIndexOf('/', at - 1)) {
+      const found = this.#byPrefix.get(key.slice(0, at))
       if (found !== undefined) return found
     }
     return undefined
@@ -79,6 +90,7 @@ export class ResourceRegistry {
   #changed(): void {
     this.#groups = undefined
     this.#byKind = undefined
+    this.#byPrefix = undefined
     for (const listener of this.#listeners) listener()
   }
 }

@@ -1,0 +1,185 @@
+/** What a client sees of requests that upstream answers in ways of its own. */
+import { connect } from 'node:tls'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RawClient, rawClient } from '../test/fixtures/api-client.ts'
+import type { Issued } from '../test/fixtures/certificates.ts'
+import { startControlPlane, type TestControlPlane } from '../test/fixtures/control-plane.ts'
+
+let plane: TestControlPlane
+let admin: Issued
+let api: RawClient
+
+beforeAll(async () => {
+  plane = await startControlPlane({ flags: ['--disable-admission-plugins=ServiceAccount'] })
+  admin = await plane.authority.issue('test-admin', ['system:masters'])
+  api = await rawClient(plane, admin)
+}, 60_000)
+afterAll(async () => await plane?.close())
+
+/** Sends bytes over a connection of HTTP/1.1 and reads until the server ends it. */
+async function raw(text: string): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const { cert, key } = admin
+    const socket = connect({ host: '127.0.0.1', port: plane.port, ca: plane.authority.cert, cert, key }, () =>
+      socket.write(text),
+    )
+    let answer = ''
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('latin1')
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(answer))
+    socket.setTimeout(3_000, () => socket.destroy())
+  })
+}
+
+const configMaps = '/api/v1/namespaces/default/configmaps'
+const deployments = '/apis/apps/v1/namespaces/default/deployments'
+const applyType = 'application/apply-patch+yaml'
+
+function deployment(name: string): object {
+  const labels = { app: name }
+  const containers = [{ name: 'c', image: 'x' }]
+  const spec = {
+    replicas: 1,
+    selector: { matchLabels: labels },
+    template: { metadata: { labels }, spec: { containers } },
+  }
+  return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, spec }
+}
+
+test('apply of a scale conflicts with who holds the replicas, and takes them when forced', async () => {
+  const path = `${deployments}/scaled`
+  const send = async (at: string, body: object) => await api.send(at, { method: 'PATCH', contentType: applyType, body })
+  expect(await send(`${path}?fieldManager=a`, deployment('scaled'))).toMatchObject({ code: 201 })
+  const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'scaled' }, spec: { replicas: 5 } }
+  const refused = await send(`${path}/scale?fieldManager=b`, scale)
+  expect(refused.code).toBe(409)
+  expect(refused.json.message).toBe('Apply failed with 1 conflict: conflict with "a": .spec.replicas')
+  const forced = await send(`${path}/scale?fieldManager=b&force=true`, scale)
+  expect(forced).toMatchObject({ code: 200, json: { kind: 'Scale', spec: { replicas: 5 } } })
+  const { json } = await api.send(path)
+  expect(json.spec.replicas).toBe(5)
+  const [first, second] = json.metadata.managedFields
+  expect(first).toMatchObject({ manager: 'b', operation: 'Apply', apiVersion: 'apps/v1', subresource: 'scale' })
+  expect(first.fieldsV1).toEqual({ 'f:spec': { 'f:replicas': {} } })
+  expect(second.manager).toBe('a')
+  expect(second.fieldsV1['f:spec']).not.toHaveProperty('f:replicas')
+  expect(await send(`${path}/scale`, scale)).toMatchObject({ code: 422 })
+})
+
+test('an update with a resourceVersion that is no number is told so in Go’s words', async () => {
+  await api.send(configMaps, { method: 'POST', body: { metadata: { name: 'numbers' } } })
+  const update = async (resourceVersion: string) =>
+    await api.send(`${configMaps}/numbers`, { method: 'PUT', body: { metadata: { name: 'numbers', resourceVersion } } })
+  expect(await update('abc')).toMatchObject({
+    code: 500,
+    json: { message: 'strconv.ParseUint: parsing "abc": invalid syntax' },
+  })
+  expect((await update('99999999999999999999')).json.message).toMatch(/value out of range$/)
+  expect(await update('1')).toMatchObject({ code: 409 })
+})
+
+test('a patch cannot make another kind of an object, and a strategic one does not try', async () => {
+  await api.send(configMaps, { method: 'POST', body: { metadata: { name: 'kinds' } } })
+  const patch = async (contentType: string, body: object) =>
+    await api.send(`${configMaps}/kinds`, { method: 'PATCH', contentType, body })
+  const merge = 'application/merge-patch+json'
+  const bogus = await patch(merge, { kind: 'Bogus' })
+  expect(bogus.code).toBe(422)
+  expect(bogus.json.message).toMatch(/: no kind "Bogus" is registered for version "v1" in scheme /)
+  expect((await patch(merge, { kind: 'Secret' })).json.message).toMatch(
+    /: converting \(v1.Secret\) to \(core.ConfigMap\): unknown conversion$/,
+  )
+  expect((await patch(merge, { apiVersion: 'a/b/c' })).json.message).toMatch(/unexpected GroupVersion string: a\/b\/c$/)
+  const strategic = await patch('application/strategic-merge-patch+json', { kind: 'Secret', data: { a: 'b' } })
+  expect(strategic).toMatchObject({ code: 200, json: { kind: 'ConfigMap', data: { a: 'b' } } })
+})
+
+test('an empty list of managed fields is an order to forget them', async () => {
+  await api.send(configMaps, { method: 'POST', body: { metadata: { name: 'owners' }, data: { a: 'b' } } })
+  const body = { metadata: { name: 'owners', managedFields: [] }, data: { a: 'b' } }
+  const { json } = await api.send(`${configMaps}/owners`, { method: 'PUT', body })
+  expect(json.metadata).not.toHaveProperty('managedFields')
+})
+
+test('a deletion whose precondition fails says what it has found', async () => {
+  await api.send(configMaps, { method: 'POST', body: { metadata: { name: 'kept' } } })
+  const refused = await api.send(`${configMaps}/kept`, { method: 'DELETE', body: { preconditions: { uid: 'x' } } })
+  expect(refused.code).toBe(409)
+  expect(refused.json.message).toMatch(/the UID in the precondition \(x\) does not match the UID in record \(/)
+})
+
+test('a request of HTTP/1.1 must name its host once, and speak a version that there is', async () => {
+  const get = 'GET /version HTTP/1.1\r\n'
+  expect(await raw(`${get}\r\n`)).toMatch(/^HTTP\/1.1 400 Bad Request: missing required Host header\r\n/)
+  expect(await raw(`${get}Host: a\r\nHost: b\r\n\r\n`)).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/)
+  expect(await raw(`${get}Host: a b\r\n\r\n`)).toMatch(/malformed Host header$/)
+  expect(await raw('GET /version HTTP/9.9\r\nHost: a\r\n\r\n')).toMatch(/^HTTP\/1.1 505 HTTP Version Not Supported/)
+  expect(await raw('GET /version HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 OK\r\n/)
+})
+
+test('a protocol that a path does not speak may be offered all the same', async () => {
+  const head = 'HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+  expect(await raw(`GET /api/v1/namespaces?limit=1 ${head}`)).toMatch(/^HTTP\/1.1 200 OK\r\n.*"kind":"NamespaceList"/s)
+})
+
+test('a watch over a WebSocket wants to know where it comes from', async () => {
+  const head = 'Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+  const open = async (more: string): Promise<string> =>
+    await raw(`GET /api/v1/namespaces?watch=1&timeoutSeconds=1 HTTP/1.1\r\n${head}${more}\r\n`)
+  expect(await open('Sec-WebSocket-Version: 13\r\n')).toBe('HTTP/1.1 403 Forbidden\r\n\r\n')
+  expect(await open('Sec-WebSocket-Version: 13\r\nOrigin: null\r\n')).toBe('HTTP/1.1 403 Forbidden\r\n\r\n')
+  expect(await open('Sec-WebSocket-Version: 7\r\nOrigin: https://a\r\n')).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/)
+  expect(await open('Sec-WebSocket-Version: 13\r\nOrigin: https://a\r\n')).toMatch(/^HTTP\/1.1 101 /)
+})
+
+test('only what the authorizers refuse must not be sniffed at', async () => {
+  const nobody = await rawClient(plane, await plane.authority.issue('nobody'))
+  const { code, headers } = await nobody.send('/api/v1/pods')
+  expect(code).toBe(403)
+  expect(headers['x-content-type-options']).toBe('nosniff')
+  const { headers: good } = await api.send('/api/v1/namespaces')
+  expect(good).not.toHaveProperty('x-content-type-options')
+})
+
+test('pages about the server are there, for those who may see them', async () => {
+  expect((await api.send('/flagz')).text).toMatch(/\nsecure-port:\d+\n/)
+  expect((await api.send('/statusz')).text).toContain('Binary version= 1.36.2')
+  expect((await api.send('/debug/pprof/')).text).toContain('heap')
+  await api.send('/livez?verbose')
+  const slis = (await api.send('/metrics/slis')).text
+  expect(slis).toContain('kubernetes_healthcheck{name="ping",type="livez"} 1')
+  expect(slis).toMatch(/kubernetes_healthchecks_total\{name="etcd",type="livez",status="success"\} [1-9]/)
+  const nobody = await rawClient(plane, await plane.authority.issue('nobody'))
+  for (const path of ['/flagz', '/statusz', '/debug/pprof/', '/metrics/slis']) {
+    expect(await nobody.send(path)).toMatchObject({ code: 403 })
+  }
+})
+
+test('metrics tell what was asked of etcd, and how large the answers were', async () => {
+  await api.send(`${configMaps}?dryRun=All`, { method: 'POST', body: { metadata: { name: 'dry' } } })
+  await api.send(configMaps)
+  const { text } = await api.send('/metrics')
+  expect(text).toMatch(/etcd_request_duration_seconds_count\{operation="create",group="",resource="configmaps"\} [1-9]/)
+  expect(text).toMatch(/apiserver_response_sizes_sum\{verb="LIST",[^}]*resource="configmaps"[^}]*\} [1-9]/)
+  expect(text).toMatch(/apiserver_request_total\{verb="POST",[^}]*resource="configmaps"[^}]*dry_run="All"[^}]*\} 1/)
+})
+
+test('documents that say what there is come in protobuf too', async () => {
+  const accept = 'application/vnd.kubernetes.protobuf'
+  for (const path of ['/api', '/apis', '/api/v1', '/apis/apps']) {
+    const { headers, text } = await api.send(path, { headers: { accept } })
+    expect(headers['content-type']).toBe(accept)
+    expect(text.startsWith('k8s\0')).toBe(true)
+  }
+  const aggregated = `${accept};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`
+  const { headers, text } = await api.send('/apis', { headers: { accept: aggregated } })
+  expect(headers['content-type']).toBe(aggregated)
+  expect(text).toContain('deployments')
+})
+
+test('the issuer’s document names the server’s own address', async () => {
+  const { json } = await api.send('/.well-known/openid-configuration')
+  expect(json.jwks_uri).toBe(`https://192.0.2.1:${plane.port}/openid/v1/jwks`)
+})
