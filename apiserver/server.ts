@@ -25,6 +25,7 @@ import { type CustomResources, createCustomResources } from './apiextensions/con
 import { type Auditor, createAuditor } from './audit/auditor.ts'
 import { createMembership } from './bootstrap/membership.ts'
 import { runBootstrap } from './bootstrap/run.ts'
+import { timeLimit } from './cel/time-limit.ts'
 import { type Config, shutdownOptions } from './config.ts'
 import { CredentialFiles } from './credential-files.ts'
 import { createFlowControl, type StartedFlowControl } from './flowcontrol/start.ts'
@@ -100,7 +101,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     ports,
     fresh,
   })
-  core.setAdmission(createAdmissionChain(access.plugins))
+  core.setAdmission(createAdmissionChain(access.plugins, timeLimit(clock)))
   const slis = createSliMetrics()
   const health = new HealthChecks(slis.observe)
   const state = { stopping: false, refusing: false, bootstrapped: false, joined: false }

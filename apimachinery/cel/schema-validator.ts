@@ -8,7 +8,8 @@ import { correlatedItem, isUnchanged, schemaOfKey } from '../schema/correlation.
 import { followFieldPath } from '../schema/field-path.ts'
 import { schemaAt } from '../schema/structural.ts'
 import type { StatusCause } from '../status.ts'
-import { CelError, CostLimitError } from './errors.ts'
+import { CelError, CostLimitError, InterruptedError } from './errors.ts'
+import type { EvaluateOptions } from './frame.ts'
 import type { Activation, Program } from './program.ts'
 import { type CompiledRule, compileRules, type Rule, rulesOf } from './schema-rules.ts'
 import { schemaType } from './schema-types.ts'
@@ -30,6 +31,8 @@ export type RuleInput = {
   readonly ratcheting: boolean
   readonly path?: string
   readonly budget?: number
+  /** Says when the rules have taken too long. */
+  readonly interrupted?: () => boolean
 }
 
 export type RuleResult = {
@@ -47,8 +50,8 @@ export type RuleValidator = (input: RuleInput) => RuleResult
 export function ruleValidator(schema: JsonObject, isResource: boolean): RuleValidator | undefined {
   const node = nodeOf(schema, isResource)
   if (node === undefined) return undefined
-  return ({ value, old, ratcheting, path = '', budget = costBudget }) => {
-    const run = new Run(budget)
+  return ({ value, old, ratcheting, path = '', budget = costBudget, interrupted }) => {
+    const run = new Run(budget, { costLimit: perCallLimit, ...(interrupted === undefined ? {} : { interrupted }) })
     const correlation = ratcheting && old !== undefined ? { current: new Correlation(schema, value, old) } : {}
     run.validate(node, path, value, old ?? null, correlation)
     return { causes: run.causes, warnings: run.warnings, remaining: run.budget }
@@ -151,9 +154,11 @@ class Run {
   readonly causes: StatusCause[] = []
   readonly warnings: StatusCause[] = []
   budget: number
+  readonly #options: EvaluateOptions
 
-  constructor(budget: number) {
+  constructor(budget: number, options: EvaluateOptions) {
     this.budget = budget
+    this.#options = options
   }
 
   validate(node: Node, path: string, value: Json, old: Json, ratchet: Ratchet): void {
@@ -212,7 +217,7 @@ class Run {
       return
     }
     if (usesOldSelf && old === null && rule.optionalOldSelf !== true) return
-    const result = evaluate(condition.program, rule.optionalOldSelf === true ? at.optional : at.usual)
+    const result = evaluate(condition.program, rule.optionalOldSelf === true ? at.optional : at.usual, this.#options)
     if (result.cost > this.budget) {
       this.#stop(wrong(outOfBudget))
       return
@@ -230,6 +235,11 @@ class Run {
           ),
         )
         return
+      case 'interrupted': {
+        const more = 'no further validation rules will be run due to the time taken by rule'
+        this.#stop(wrong(`${result.message}: ${more}: ${shown}`))
+        return
+      }
       case 'error':
         this.causes.push(
           wrong(
@@ -248,12 +258,12 @@ class Run {
     const add = (cause: StatusCause): void => this.#add(compiled, at, cause)
     let detail: string | undefined
     if (message?.type === 'program') {
-      const result = evaluate(message.program, at.usual)
-      if (result.cost > this.budget || result.type === 'costLimit') {
+      const result = evaluate(message.program, at.usual, this.#options)
+      if (result.cost > this.budget || result.type === 'costLimit' || result.type === 'interrupted') {
         const words =
           result.cost > this.budget
             ? 'messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run'
-            : `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${goQuote(rule.messageExpression)}`
+            : `no further validation rules will be run due to ${result.type === 'costLimit' ? 'call cost exceeds limit for' : 'the time taken by'} messageExpression: ${goQuote(rule.messageExpression)}`
         add(invalidValue(where, typeOf(node), words))
         this.budget = -1
         return
@@ -296,12 +306,13 @@ function variablesOf({ schema, isResource }: Node, value: Json, old: Json): Vari
 
 type Evaluated =
   | { readonly type: 'value'; readonly value: CelValue; readonly cost: number }
-  | { readonly type: 'error' | 'costLimit'; readonly message: string; readonly cost: number }
+  | { readonly type: 'error' | 'costLimit' | 'interrupted'; readonly message: string; readonly cost: number }
 
-function evaluate(program: Program, variables: Activation): Evaluated {
+function evaluate(program: Program, variables: Activation, options: EvaluateOptions): Evaluated {
   try {
-    return { type: 'value', ...program.evaluate(variables, { costLimit: perCallLimit }) }
+    return { type: 'value', ...program.evaluate(variables, options) }
   } catch (error) {
+    if (error instanceof InterruptedError) return { type: 'interrupted', message: error.message, cost: 0 }
     if (error instanceof CostLimitError) return { type: 'costLimit', message: error.message, cost: perCallLimit }
     if (error instanceof CelError) return { type: 'error', message: error.message, cost: 0 }
     throw error

@@ -1,6 +1,7 @@
 /** Admission: plugins that may change or refuse a write after it is decoded and defaulted, and before it is stored. */
 import type { ApiObject, Resource } from '../../api/resource.ts'
 import type { JsonObject } from '../../apimachinery/json.ts'
+import type { TimeLimit } from '../cel/time-limit.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import { Reinvocation } from './reinvocation.ts'
 
@@ -35,6 +36,8 @@ export type AdmissionRequest = {
    * Absent where nothing is recorded.
    */
   readonly annotate?: (key: string, value: string, level?: 'Request') => void
+  /** For expressions: how long they may take. */
+  readonly timeLimit?: TimeLimit
   /** What plugins remember from the first round of a write to the second. */
   readonly reinvocation?: Reinvocation
 }
@@ -63,7 +66,8 @@ export type AdmissionChain = {
 type Mutate = NonNullable<AdmissionPlugin['mutate']>
 
 /** Runs the plugins one after the other, each on the object that the one before returned. */
-export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
+export function createAdmissionChain(plugins: readonly AdmissionPlugin[], timeLimit?: TimeLimit): AdmissionChain {
+  const limit = timeLimit === undefined ? {} : { timeLimit }
   const repeated = plugins.flatMap(({ mutate, afterwards }) => (afterwards ? [] : (mutate ?? [])))
   const last = plugins.flatMap(({ mutate, afterwards }) => (afterwards ? (mutate ?? []) : []))
   const settling = plugins.flatMap(({ settled }) => settled ?? [])
@@ -72,13 +76,13 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
     async mutate(request, signal) {
       const reinvocation = new Reinvocation()
       const round = async (object: ApiObject | undefined, mutating: readonly Mutate[]) =>
-        await mutateInTurn({ ...request, reinvocation }, object, mutating, signal)
+        await mutateInTurn({ ...request, ...limit, reinvocation }, object, mutating, signal)
       let object = await round(request.object, repeated)
       if (reinvocation.begin()) object = await round(object, repeated)
       return await round(object, last)
     },
     async validate(request, signal) {
-      for (const validate of validating) await validate(request, signal)
+      for (const validate of validating) await validate({ ...request, ...limit }, signal)
     },
     async settled(request, outcome) {
       for (const settled of settling) await settled(request, outcome)

@@ -17,6 +17,7 @@ import { formatTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { apiserverUser } from '../bootstrap/ensure.ts'
+import { timeLimit } from '../cel/time-limit.ts'
 import { storageKey } from '../registry/keys.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
@@ -139,9 +140,9 @@ class Follower {
   }
 
   #add(crd: Crd): void {
-    const { resources, structs, reader, random, logger } = this.#options
+    const { resources, structs, reader, random, clock, logger } = this.#options
     try {
-      const versions = customVersions({ structs }, crd, webhookConversion(crd, reader, random))
+      const versions = customVersions({ structs }, crd, webhookConversion(crd, reader, random), timeLimit(clock))
       for (const { resource, struct, served, scale } of versions) {
         if (!served) continue
         structs.set(struct.name, struct)

@@ -9,6 +9,7 @@ import { isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { compileCustom, customDefinition } from '../../apimachinery/schema/custom.ts'
 import type { Schemas, Struct } from '../../apimachinery/schema/schema.ts'
 import { forbidden } from '../../apimachinery/status.ts'
+import type { TimeLimit } from '../cel/time-limit.ts'
 import { byVersionPriority } from '../registry/resource-registry.ts'
 import { columnsOf } from './columns.ts'
 import type { Convert } from './conversion.ts'
@@ -28,11 +29,12 @@ export function customVersions(
   schemas: Schemas,
   crd: CustomResourceDefinition,
   convert?: Convert,
+  timeLimit?: TimeLimit,
 ): readonly CustomVersion[] {
   const storage = crd.spec.versions.find((version) => version.storage) ?? crd.spec.versions[0]
   if (storage === undefined) return []
   return crd.spec.versions.map((version) =>
-    customVersion(schemas, crd, version, { storage: factsOf(crd, storage), convert }),
+    customVersion(schemas, crd, version, { storage: factsOf(crd, storage), convert, timeLimit }),
   )
 }
 
@@ -77,11 +79,17 @@ function subresourcesOf(
   }
 }
 
+type VersionContext = {
+  readonly storage: ResourceFacts
+  readonly convert: Convert | undefined
+  readonly timeLimit: TimeLimit | undefined
+}
+
 function customVersion(
   schemas: Schemas,
   crd: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
-  { storage, convert }: { readonly storage: ResourceFacts; readonly convert: Convert | undefined },
+  { storage, convert, timeLimit }: VersionContext,
 ): CustomVersion {
   const facts = factsOf(crd, version)
   const root = version.schema?.openAPIV3Schema
@@ -99,7 +107,7 @@ function customVersion(
     },
   })
   const { scale } = version.subresources ?? {}
-  const { validate, validateUpdate, validateStatus, warningsOf } = customValidation(schema, scale)
+  const { validate, validateUpdate, validateStatus, warningsOf } = customValidation(schema, scale, timeLimit)
   const resource: Resource = {
     facts,
     definition: customDefinition(facts),

@@ -12,6 +12,7 @@ import { validateListTypes } from '../../apimachinery/schema/list-types.ts'
 import { schemaAt } from '../../apimachinery/schema/structural.ts'
 import { validateValue } from '../../apimachinery/schema/validate.ts'
 import type { CauseReason, StatusCause } from '../../apimachinery/status.ts'
+import type { TimeLimit } from '../cel/time-limit.ts'
 import { type ScalePaths, specReplicasCauses, statusReplicasCauses } from './scale.ts'
 
 type Causes = readonly StatusCause[]
@@ -26,14 +27,19 @@ export type CustomValidation = {
 }
 
 /** The validation of one version. Rules are compiled when the first object meets them. */
-export function customValidation(schema: JsonObject, scale: ScalePaths | undefined): CustomValidation {
+export function customValidation(
+  schema: JsonObject,
+  scale: ScalePaths | undefined,
+  timeLimit?: TimeLimit,
+): CustomValidation {
   const rules = lazyRules(schema)
   const withRules = (causes: Causes, object: ApiObject, old?: ApiObject, warn?: Warn): Causes => {
     const validator = rules()
     if (validator === undefined) return causes
     if (causes.some(({ reason }) => blocking.has(reason))) return [...causes, unchecked]
     const before = old === undefined ? {} : { old: asJson(old) }
-    const result = validator({ value: asJson(object), ...before, ratcheting: old !== undefined })
+    const limit = timeLimit === undefined ? {} : { interrupted: timeLimit() }
+    const result = validator({ value: asJson(object), ...before, ...limit, ratcheting: old !== undefined })
     for (const { field, message } of result.warnings) warn?.(`${field}: ${message}`)
     return [...causes, ...result.causes]
   }

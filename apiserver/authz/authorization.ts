@@ -8,6 +8,7 @@ import { ConfigFileError } from '../authn/config-object.ts'
 import { followFile } from '../authn/follow-file.ts'
 import { joinErrors } from '../authn/join-errors.ts'
 import { createReviewClient } from '../authn/review-client.ts'
+import { timeLimit } from '../cel/time-limit.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { createAbacPlugin, parseAbacPolicies } from './abac.ts'
 import type { AuthorizationPlugin } from './authorizer.ts'
@@ -103,7 +104,7 @@ async function webhookPlugin(
   if (config.connectionType !== 'KubeConfigFile') {
     throw new ConfigFileError(`connectionInfo.type ${config.connectionType} is not supported by this server`)
   }
-  const { matches } = compileMatchConditions(matchConditions, 'matchConditions')
+  const { matches } = compileMatchConditions(matchConditions, 'matchConditions', timeLimit(clock))
   return createWebhookPlugin({
     review: await createReviewClient({ kubeconfig: kubeConfigFile, timeoutMs, clock, random }),
     version: config.version,

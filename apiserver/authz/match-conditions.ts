@@ -9,6 +9,7 @@ import { isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import type { StatusCause } from '../../apimachinery/status.ts'
 import { compileExpression, structType } from '../authn/access-expression.ts'
 import { joinErrors } from '../authn/join-errors.ts'
+import type { TimeLimit } from '../cel/time-limit.ts'
 import type { MatchConditions } from './webhook.ts'
 
 const { string } = celTypes
@@ -46,6 +47,7 @@ const environment = createEnvironment({
 export function compileMatchConditions(
   expressions: readonly string[],
   path: string,
+  timeLimit?: TimeLimit,
 ): { readonly matches?: MatchConditions; readonly causes: readonly StatusCause[] } {
   const compiled = expressions.map((source, index) => ({
     source,
@@ -54,18 +56,19 @@ export function compileMatchConditions(
   const causes = compiled.flatMap((one) => (one.type === 'cause' ? [one.cause] : []))
   const programs = compiled.flatMap((one) => (one.type === 'program' ? [one] : []))
   if (causes.length > 0 || programs.length === 0) return { causes }
-  return { causes, matches: (question) => allMatch(programs, question) }
+  return { causes, matches: (question) => allMatch(programs, question, timeLimit) }
 }
 
 type Condition = { readonly source: string; readonly program: Program }
 
 /** One that says no outweighs those that fail. */
-function allMatch(conditions: readonly Condition[], question: JsonObject): boolean {
+function allMatch(conditions: readonly Condition[], question: JsonObject, timeLimit: TimeLimit | undefined): boolean {
+  const options = timeLimit === undefined ? {} : { interrupted: timeLimit() }
   const request = fromJson(completed(question), requestType, types)
   const errors: string[] = []
   for (const { source, program } of conditions) {
     try {
-      if (program.evaluate({ request }).value !== true) return false
+      if (program.evaluate({ request }, options).value !== true) return false
     } catch (error) {
       const said = error instanceof Error ? error.message : String(error)
       errors.push(`cel evaluation error: expression '${source}' resulted in error: ${said}`)

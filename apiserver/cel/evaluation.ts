@@ -5,7 +5,8 @@
  */
 import { type CompiledExpression, variablesTypeName } from '../../api/admissionregistration/cel/compiler.ts'
 import type { Resource } from '../../api/resource.ts'
-import { CelError, CostLimitError } from '../../apimachinery/cel/errors.ts'
+import { CelError, CostLimitError, InterruptedError } from '../../apimachinery/cel/errors.ts'
+import type { EvaluateOptions } from '../../apimachinery/cel/frame.ts'
 import { fromJson } from '../../apimachinery/cel/json-values.ts'
 import { type AskAccess, authorizerValue, resourceCheckValue } from '../../apimachinery/cel/library/authorizer.ts'
 import { noTypes } from '../../apimachinery/cel/object-type.ts'
@@ -56,13 +57,14 @@ export function evaluateAll(
   input: EvaluationInput,
   budget: number,
 ): { readonly results: readonly Evaluated[]; readonly remaining: number } {
-  const composed = new ComposedVariables(input.variables ?? new Map())
+  const options = { costLimit, ...interruptionOf(input) }
+  const composed = new ComposedVariables(input.variables ?? new Map(), options)
   const activation = activationOf(input, composed)
   composed.activation = activation
   let remaining = budget
   const results = expressions.map((expression): Evaluated => {
     if (expression === undefined) return {}
-    const { cost, ...result } = evaluateOne(expression, activation)
+    const { cost, ...result } = evaluateOne(expression, activation, options)
     for (const spent of [composed.takeCost(), cost]) {
       if (spent > remaining) throw new OutOfBudget()
       remaining -= spent
@@ -103,23 +105,32 @@ function requestResource(request: AdmissionRequest, ask: AskAccess): CelValue {
 
 type Costly = Evaluated & { readonly cost: number }
 
-function evaluateOne({ source, program, problem }: CompiledExpression, activation: Activation): Costly {
+function interruptionOf({ request: { timeLimit } }: EvaluationInput): EvaluateOptions {
+  return timeLimit === undefined ? {} : { interrupted: timeLimit() }
+}
+
+function evaluateOne(
+  { source, program, problem }: CompiledExpression,
+  activation: Activation,
+  options: EvaluateOptions,
+): Costly {
   if (program === undefined) return { error: `compilation error: ${problem ?? ''}`, cost: 0 }
-  const { value, cost } = runLimited(program, activation)
+  const { value, cost } = runLimited(program, activation, options)
   return value instanceof Error
     ? { error: `expression '${source}' resulted in error: ${value.message}`, cost }
     : { value, cost }
 }
 
-/** As the program runs, and where it costs too much that is its error. */
+/** As the program runs, and where it costs too much or takes too long that is its error. */
 function runLimited(
   program: Program,
   activation: Activation,
-): { readonly value: CelValue | CelError | CostLimitError; readonly cost: number } {
+  options: EvaluateOptions,
+): { readonly value: CelValue | CelError | CostLimitError | InterruptedError; readonly cost: number } {
   try {
-    return program.run(activation, { costLimit })
+    return program.run(activation, options)
   } catch (error) {
-    if (error instanceof CostLimitError) return { value: error, cost: costLimit }
+    if (error instanceof CostLimitError || error instanceof InterruptedError) return { value: error, cost: costLimit }
     throw error
   }
 }
@@ -130,11 +141,13 @@ class ComposedVariables implements ObjectValue {
   readonly typeName = variablesTypeName
   activation: Activation = {}
   readonly #expressions: ReadonlyMap<string, CompiledExpression>
+  readonly #options: EvaluateOptions
   readonly #known = new Map<string, CelValue | CelError>()
   #cost = 0
 
-  constructor(expressions: ReadonlyMap<string, CompiledExpression>) {
+  constructor(expressions: ReadonlyMap<string, CompiledExpression>, options: EvaluateOptions) {
     this.#expressions = expressions
+    this.#options = options
   }
 
   find(name: string): CelValue | undefined {
@@ -165,7 +178,7 @@ class ComposedVariables implements ObjectValue {
 
   #valueOf(name: string, { program, problem = '' }: CompiledExpression): CelValue | CelError {
     if (program === undefined) return new CelError(`composited variable "${name}" fails to compile: ${problem}`)
-    const { value, cost } = runLimited(program, this.activation)
+    const { value, cost } = runLimited(program, this.activation, this.#options)
     this.#cost += cost
     return value instanceof Error
       ? new CelError(`composited variable "${name}" fails to evaluate: ${value.message}`)

@@ -5,6 +5,7 @@
 import { decodeJwt } from 'jose'
 import type { Clock } from '../../../component-base/clock.ts'
 import type { Logger } from '../../../component-base/logger.ts'
+import { timeLimit } from '../../cel/time-limit.ts'
 import { goodFor, TokenError, type TokenVerifier } from '../token.ts'
 import { userOfClaims } from './claims.ts'
 import type { JwtAuthenticatorConfig } from './configuration.ts'
@@ -38,7 +39,7 @@ const retryMs = 10_000
 export function createJwtAuthenticator(config: JwtAuthenticatorConfig, options: JwtOptions): JwtAuthenticator {
   const { clock, logger } = options
   const { issuer } = config
-  const { expressions } = compileJwtExpressions(config, '')
+  const { expressions } = compileJwtExpressions(config, '', timeLimit(clock))
   let keys: IssuerKeys | undefined
   let problem: string | undefined = `oidc: authenticator for issuer ${JSON.stringify(issuer.url)} is not initialized`
   return {

@@ -1,6 +1,7 @@
 /** Expressions over the claims of a token and over the user that they make. Source: `pkg/authentication/cel`. */
 import type { Expression } from '../../../apimachinery/cel/ast.ts'
 import { createEnvironment } from '../../../apimachinery/cel/environment.ts'
+import type { EvaluateOptions } from '../../../apimachinery/cel/frame.ts'
 import { fromJson, toJson } from '../../../apimachinery/cel/json-values.ts'
 import { kubernetesLibraries } from '../../../apimachinery/cel/library/kubernetes.ts'
 import { noTypes, typesByName } from '../../../apimachinery/cel/object-type.ts'
@@ -9,6 +10,7 @@ import { celTypes, listOf, mapOf, objectType } from '../../../apimachinery/cel/t
 import { invalidValue } from '../../../apimachinery/field-errors.ts'
 import type { Json, JsonObject } from '../../../apimachinery/json.ts'
 import type { StatusCause } from '../../../apimachinery/status.ts'
+import type { TimeLimit } from '../../cel/time-limit.ts'
 import type { UserInfo } from '../../http/request-info.ts'
 import { compileExpression, structType } from '../access-expression.ts'
 import type { JwtAuthenticatorConfig } from './configuration.ts'
@@ -54,6 +56,7 @@ export type JwtExpressions = {
 export function compileJwtExpressions(
   config: JwtAuthenticatorConfig,
   path: string,
+  timeLimit?: TimeLimit,
 ): { readonly expressions: JwtExpressions; readonly causes: readonly StatusCause[] } {
   const causes: StatusCause[] = []
   const asts: ReadonlyMap<'username' | 'others', Expression[]> = new Map([
@@ -71,11 +74,14 @@ export function compileJwtExpressions(
     const { expression } = claimMappings[field]
     const kind = field === 'username' ? 'username' : 'ignored'
     if (expression === '') return undefined
-    return evaluator(program(expression, `${path}.claimMappings.${field}.expression`, kind))
+    return evaluator(program(expression, `${path}.claimMappings.${field}.expression`, kind), timeLimit)
   }
   const [username, groups, uid] = [mapping('username'), mapping('groups'), mapping('uid')]
   const extra = claimMappings.extra.flatMap(({ key, valueExpression: source }, index) => {
-    const value = evaluator(program(source, `${path}.claimMappings.extra[${index}].valueExpression`, 'others'))
+    const value = evaluator(
+      program(source, `${path}.claimMappings.extra[${index}].valueExpression`, 'others'),
+      timeLimit,
+    )
     return value === undefined ? [] : [{ key, source, value }]
   })
   const claimRules = claimValidationRules.flatMap(({ expression, message }, index) => {
@@ -87,7 +93,7 @@ export function compileJwtExpressions(
       return []
     }
     asts.get('others')?.push(compiled.program.ast.expression)
-    const holds = evaluator(compiled.program)
+    const holds = evaluator(compiled.program, timeLimit)
     return [{ expression, message, holds: (claims: JsonObject) => holds(claims) === true }]
   })
   const userRules = userValidationRules.flatMap(({ expression, message }, index) => {
@@ -101,7 +107,8 @@ export function compileJwtExpressions(
       causes.push(compiled.cause)
       return []
     }
-    const holds = (user: UserInfo): boolean => compiled.program.evaluate({ user: userValue(user) }).value === true
+    const holds = (user: UserInfo): boolean =>
+      compiled.program.evaluate({ user: userValue(user) }, limited(timeLimit)).value === true
     return [{ expression, message, holds }]
   })
   causes.push(...emailCauses(asts, claimMappings.username.expression, `${path}.claimMappings.username.expression`))
@@ -118,11 +125,16 @@ export function compileJwtExpressions(
   }
 }
 
-function evaluator(program: Program): ClaimExpression
-function evaluator(program: Program | undefined): ClaimExpression | undefined
-function evaluator(program: Program | undefined): ClaimExpression | undefined {
+function evaluator(program: Program, timeLimit: TimeLimit | undefined): ClaimExpression
+function evaluator(program: Program | undefined, timeLimit: TimeLimit | undefined): ClaimExpression | undefined
+function evaluator(program: Program | undefined, timeLimit: TimeLimit | undefined): ClaimExpression | undefined {
   if (program === undefined) return undefined
-  return (claims) => toJson(program.evaluate({ claims: fromJson(claims, claimsType, noTypes) }).value)
+  return (claims) =>
+    toJson(program.evaluate({ claims: fromJson(claims, claimsType, noTypes) }, limited(timeLimit)).value)
+}
+
+function limited(timeLimit: TimeLimit | undefined): EvaluateOptions {
+  return timeLimit === undefined ? {} : { interrupted: timeLimit() }
 }
 
 function userValue({ name, uid, groups, extra }: UserInfo): ReturnType<typeof fromJson> {
