@@ -1,6 +1,6 @@
 /** Rules of a claim's spec, wherever it stands. Source: `ValidatePersistentVolumeClaimSpec`. */
 import { forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
-import { isDns1123Subdomain } from '../../apimachinery/names.ts'
+import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { type Causes, invalidValues, oneOf, sameJson, when } from '../meta/causes.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
 import { quantityOf } from './pod-resources.ts'
@@ -58,14 +58,16 @@ function validateStorageRequest({ resources }: PersistentVolumeClaimSpec, field:
   )
 }
 
-type Source = { readonly apiGroup?: string; readonly kind: string; readonly name: string }
+type Source = { readonly apiGroup?: string; readonly kind: string; readonly name: string; readonly namespace?: string }
 
-function validateSource({ apiGroup = '', kind, name }: Source, field: string): Causes {
+function validateSource({ apiGroup = '', kind, name, namespace = '' }: Source, field: string): Causes {
   return [
     ...when(name === '', required(`${field}.name`)),
     ...when(kind === '', required(`${field}.kind`)),
     ...when(apiGroup === '' && kind !== 'PersistentVolumeClaim', () =>
       invalidValue(field, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"),
     ),
+    ...(apiGroup === '' ? [] : invalidValues(`${field}.apiGroup`, apiGroup, isDns1123Subdomain(apiGroup))),
+    ...(namespace === '' ? [] : invalidValues(`${field}.namespace`, namespace, isDns1123Label(namespace))),
   ]
 }

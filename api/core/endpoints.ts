@@ -1,6 +1,6 @@
 /** Endpoints: the addresses behind a Service, in one object. Source: `ValidateEndpoints`, `printEndpoints`. */
 import { isIPv6 } from 'node:net'
-import { required } from '../../apimachinery/field-errors.ts'
+import { invalidValue, required } from '../../apimachinery/field-errors.ts'
 import {
   isDns1123Label,
   isDns1123Subdomain,
@@ -11,6 +11,7 @@ import {
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, each, invalidValues, oneOf, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
+import { ipWarnings } from '../meta/ip-warnings.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { validateSpecialIp } from './ip-rules.ts'
@@ -26,6 +27,7 @@ export const endpoints = defineResource<Endpoints>({
     object.subsets === undefined ? object : { ...object, subsets: object.subsets.map(defaultSubset) },
   validate: validateEndpoints,
   validateUpdate: validateEndpoints,
+  warnings: addressWarnings,
   columns: [nameColumn, text('Endpoints', formatEndpoints), ageColumn],
 })
 
@@ -47,12 +49,14 @@ function validateEndpoints({ subsets }: Endpoints): Causes {
 }
 
 function validateAddress({ ip, hostname = '', nodeName }: EndpointAddress, field: string): Causes {
-  const wrong = invalidValues(`${field}.ip`, ip, isIpAddress(ip))
+  const isAddress = isIpAddress(ip).length === 0
   return [
-    ...wrong,
+    ...invalidValues(`${field}.ip`, ip, isIpAddress(ip)),
     ...(hostname === '' ? [] : invalidValues(`${field}.hostname`, hostname, isDns1123Label(hostname))),
     ...(nodeName === undefined ? [] : invalidValues(`${field}.nodeName`, nodeName, isDns1123Subdomain(nodeName))),
-    ...(wrong.length > 0 ? [] : validateSpecialIp(ip, `${field}.ip`)),
+    ...(isAddress
+      ? validateSpecialIp(ip, `${field}.ip`)
+      : [invalidValue(`${field}.ip`, ip, 'must be a valid IP address')]),
   ]
 }
 
@@ -72,6 +76,16 @@ function validatePort(
       ? []
       : invalidValues(`${field}.appProtocol`, appProtocol, isQualifiedName(appProtocol))),
   ]
+}
+
+/** What the controller writes is well written. */
+function addressWarnings({ metadata, subsets }: Endpoints): readonly string[] {
+  if (metadata.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller') return []
+  return (subsets ?? []).flatMap((subset, index) =>
+    (['addresses', 'notReadyAddresses'] as const).flatMap((list) =>
+      (subset[list] ?? []).flatMap(({ ip }, at) => ipWarnings(ip, `subsets[${index}].${list}[${at}].ip`)),
+    ),
+  )
 }
 
 const shown = 3

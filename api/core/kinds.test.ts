@@ -50,7 +50,7 @@ const createTable: readonly (readonly [string, string, string, readonly string[]
     'one taint twice',
     '{ spec: { taints: [{ key: a, effect: NoSchedule }, { key: a, effect: NoSchedule }] } }',
     [
-      'spec.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair',
+      'metadata.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair',
     ],
   ],
   [
@@ -58,7 +58,7 @@ const createTable: readonly (readonly [string, string, string, readonly string[]
     'a taint of no effect',
     '{ spec: { taints: [{ key: a, effect: Maybe }] } }',
     [
-      'spec.taints[0].effect: Unsupported value: "Maybe": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
+      'metadata.taints[0].effect: Unsupported value: "Maybe": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
     ],
   ],
   [
@@ -89,6 +89,7 @@ const createTable: readonly (readonly [string, string, string, readonly string[]
     [
       'spec.accessModes: Required value',
       'spec.capacity: Required value',
+      'spec.capacity: Unsupported value: null: supported values: "storage"',
       'spec: Required value: must specify a volume type',
     ],
   ],
@@ -138,7 +139,7 @@ const updateTable: readonly (readonly [string, string, string, string, readonly 
     'another range of pods',
     '{ spec: { podCIDR: 10.244.0.0/24 } }',
     '{ spec: { podCIDR: 10.244.1.0/24 } }',
-    ['spec.podCIDRs[0]: Forbidden: node updates may not change podCIDR except from "" to valid'],
+    ['spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid'],
   ],
   ['Node', 'nothing when it is cordoned', '{ spec: {} }', '{ spec: { unschedulable: true } }', []],
   ['PersistentVolumeClaim', 'nothing when a volume is bound to it', claim('1Gi'), claim('1Gi', ', volumeName: v'), []],

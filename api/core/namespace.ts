@@ -2,7 +2,7 @@
 import { invalidValue } from '../../apimachinery/field-errors.ts'
 import { isQualifiedName } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, each, invalidValues, when } from '../meta/causes.ts'
+import { type Causes, invalidValues, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { keepSpec } from '../meta/prepare.ts'
 import { labelName, validateKubeFinalizer } from '../meta/validation.ts'
@@ -41,10 +41,10 @@ function labelWithName(namespace: Namespace): Namespace {
 
 /** What `PUT …/finalize` sends is checked as any spec. */
 function validateFinalizers({ spec }: Namespace): Causes {
-  return each('spec.finalizers', spec.finalizers, (finalizer) => {
-    const messages = invalidValues('spec.finalizers', finalizer, isQualifiedName(finalizer))
-    return messages.length > 0 ? messages : validateKubeFinalizer(finalizer, 'spec.finalizers')
-  })
+  return (spec.finalizers ?? []).flatMap((finalizer) => [
+    ...invalidValues('spec.finalizers', finalizer, isQualifiedName(finalizer)),
+    ...validateKubeFinalizer(finalizer, 'spec.finalizers'),
+  ])
 }
 
 function validatePhase({ metadata, status }: Namespace): Causes {

@@ -1,10 +1,11 @@
 /** Node: a machine that runs pods. Source: `ValidateNode`, `printNode`. */
 import { findCondition } from '../../apimachinery/conditions.ts'
-import { duplicate, forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts'
+import { duplicate, forbiddenField, internalError, invalidValue } from '../../apimachinery/field-errors.ts'
 import { isCidr, isLabelValue } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
-import { asInternal, type Causes, each, eachEntry, invalidValues, repeats, sameJson, when } from '../meta/causes.ts'
+import { asInternal, type Causes, each, invalidValues, repeats, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
+import { cidrWarnings } from '../meta/ip-warnings.ts'
 import { keepSpec } from '../meta/prepare.ts'
 import { subdomainName, validateLabelKey } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -20,9 +21,11 @@ export const nodes = defineResource<Node>({
   defaults: (node) => ({ ...node, spec: mirrorPodCidr(node.spec), status: defaultStatus(node.status) }),
   validate: validateNode,
   validateUpdate: (node, old) => [...validateNode(node), ...validateChange(node, old)],
-  validateStatusUpdate: validateNode,
+  validateStatusUpdate: (node, old) => [...validateNode(node), ...validateChange(node, old)],
   // A kubelet registers itself with its status in one request.
-  prepareForCreate: (node) => node,
+  prepareForCreate: (node) => withoutConfigSource(node),
+  prepareForUpdate: (node, old) => ({ ...withoutConfigSource(node, old), status: old.status }),
+  warnings: nodeWarnings,
   prepareForStatusUpdate: keepSpec,
   columns: [
     nameColumn,
@@ -52,19 +55,34 @@ function mirrorPodCidr(spec: NodeSpec): NodeSpec {
 }
 
 function validateNode({ spec, status }: Node): Causes {
-  const addresses = (status.addresses ?? []).map((address) => `${address.type}/${address.address}`)
   return [
-    ...validateTaints(spec.taints, 'spec.taints'),
+    // Taints were annotations once, and upstream still looks for them there.
+    ...validateTaints(spec.taints, 'metadata.taints'),
+    ...validateAmounts(status),
     ...each('spec.podCIDRs', spec.podCIDRs, (cidr, path) => invalidValues(path, cidr, isCidr(cidr))),
-    ...when(hasTwoOfOneFamily(spec.podCIDRs ?? []), () =>
-      invalidValue('spec.podCIDRs', spec.podCIDRs, 'may specify no more than one CIDR for each IP family'),
+    ...validatePair(spec.podCIDRs ?? []),
+  ]
+}
+
+function validateAmounts({ capacity, allocatable }: NodeStatus): Causes {
+  return Object.entries({ capacity, allocatable }).flatMap(([list, amounts]) =>
+    Object.entries(amounts ?? {}).flatMap(([name, amount]) => validateQuantity(name, amount, `status.${list}.${name}`)),
+  )
+}
+
+/** Two ranges are one of each family. */
+function validatePair(cidrs: readonly string[]): Causes {
+  if (cidrs.length < 2) return []
+  const wrong = cidrs.findIndex((cidr) => isCidr(cidr).length > 0)
+  return [
+    ...when(wrong >= 0, () =>
+      internalError(
+        'spec.podCIDRs',
+        `invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[${wrong}]: <nil> (invalid CIDR address: ${cidrs[wrong]})`,
+      ),
     ),
-    ...repeats(addresses).map((index) =>
-      duplicate(`status.addresses[${index}]`, asInternal(status.addresses?.[index] ?? {}, internalAddress)),
-    ),
-    ...eachEntry('status.capacity', status.capacity, (amount, path, name) => validateQuantity(name, amount, path)),
-    ...eachEntry('status.allocatable', status.allocatable, (amount, path, name) =>
-      validateQuantity(name, amount, path),
+    ...when(wrong >= 0 || hasTwoOfOneFamily(cidrs), () =>
+      invalidValue('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family'),
     ),
   ]
 }
@@ -91,7 +109,9 @@ export function validateTaints(taints: readonly Taint[] | undefined, field: stri
   const again = new Set(repeats((taints ?? []).map(({ key, effect }) => `${key}:${effect}`)))
   return each(field, taints, (taint, path, index) => [
     ...validateLabelKey(taint.key, `${path}.key`),
-    ...invalidValues(`${path}.value`, taint.value ?? '', isLabelValue(taint.value ?? '')),
+    ...when(isLabelValue(taint.value ?? '').length > 0, () =>
+      invalidValue(`${path}.value`, taint.value, isLabelValue(taint.value ?? '').join(';')),
+    ),
     ...validateTaintEffect(taint.effect, `${path}.effect`, false),
     ...(again.has(index)
       ? [withDetail(duplicate(path, asInternal(taint, internalTaint)), 'taints must be unique by key and effect pair')]
@@ -103,30 +123,45 @@ function withDetail<T extends { readonly message: string }>(cause: T, detail: st
   return { ...cause, message: `${cause.message}: ${detail}` }
 }
 
+/** What an update is held to besides; amounts and taints are looked at twice, as upstream does. */
 function validateChange(node: Node, old: Node): Causes {
-  const mayChange = ['podCIDR', 'podCIDRs', 'providerID', 'unschedulable', 'taints', 'configSource']
-  const rest = (spec: NodeSpec) => Object.entries(spec).filter(([key]) => !mayChange.includes(key))
+  const addresses = (node.status.addresses ?? []).map((address) => `${address.type}/${address.address}`)
   return [
+    ...validateAmounts(node.status),
+    ...repeats(addresses).map((index) =>
+      duplicate(`status.addresses[${index}]`, asInternal(node.status.addresses?.[index] ?? {}, internalAddress)),
+    ),
     ...podCidrChange(node.spec.podCIDRs ?? [], old.spec.podCIDRs ?? []),
     ...when(
       (old.spec.providerID ?? '') !== '' && old.spec.providerID !== node.spec.providerID,
       forbiddenField('spec.providerID', 'node updates may not change providerID except from "" to valid'),
     ),
-    ...when(
-      !sameJson(Object.fromEntries(rest(node.spec)), Object.fromEntries(rest(old.spec))),
-      forbiddenField(
-        '[]',
-        'node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)',
-      ),
-    ),
+    ...validateTaints(node.spec.taints, 'metadata.taints'),
+    ...when(node.spec.externalID !== old.spec.externalID, forbiddenField('spec.externalID', 'may not be updated')),
   ]
 }
 
 function podCidrChange(now: readonly string[], before: readonly string[]): Causes {
-  const message = 'node updates may not change podCIDR except from "" to valid'
+  const cause = forbiddenField('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid')
   if (before.length === 0) return []
-  if (now.length !== before.length) return [forbiddenField('spec.podCIDRs', message)]
-  return before.flatMap((cidr, index) => when(now[index] !== cidr, forbiddenField(`spec.podCIDRs[${index}]`, message)))
+  if (now.length !== before.length) return [cause]
+  return before.flatMap((cidr, index) => when(now[index] !== cidr, cause))
+}
+
+/** The kubelet's configuration once came from here; the feature is gone. Source: `nodeStrategy.PrepareForCreate`. */
+function withoutConfigSource(node: Node, old?: Node): Node {
+  const { configSource, ...spec } = node.spec
+  return configSource === undefined || old?.spec.configSource !== undefined ? node : { ...node, spec }
+}
+
+function nodeWarnings({ spec }: Node): readonly string[] {
+  return [
+    ...(spec.configSource === undefined ? [] : ['spec.configSource: the feature is removed']),
+    ...((spec.externalID ?? '') === ''
+      ? []
+      : ['spec.externalID: this field is deprecated, and is unused by Kubernetes']),
+    ...(spec.podCIDRs ?? []).flatMap((cidr, index) => cidrWarnings(cidr, `spec.podCIDRs[${index}]`)),
+  ]
 }
 
 function nodeStatus({ spec, status }: Node): string {

@@ -8,6 +8,7 @@ import { keepSpec } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { validateClaimSpec } from './claim-spec.ts'
+import { claimWarnings } from './claim-warnings.ts'
 import { quantityOf } from './pod-resources.ts'
 import { specDiff } from './spec-diff.ts'
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from './v1.ts'
@@ -25,6 +26,7 @@ export const persistentVolumeClaims = defineResource<PersistentVolumeClaim>({
   }),
   validate: ({ spec }) => validateClaimSpec(spec, 'spec'),
   validateUpdate: (claim, old) => [...validateClaimSpec(claim.spec, 'spec'), ...validateChange(claim, old)],
+  warnings: claimWarnings,
   prepareForCreate: (claim) => ({ ...claim, status: { phase: 'Pending' } }),
   prepareForStatusUpdate: keepSpec,
   columns: [

@@ -1,30 +1,42 @@
 /** PersistentVolume: storage of the cluster. Source: `ValidatePersistentVolume`, `printPersistentVolume`. */
+import { posix } from 'node:path'
 import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
+import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, immutable, oneOf, sameJson, when } from '../meta/causes.ts'
+import { type Causes, eachEntry, immutable, invalidValues, oneOf, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { keepSpec } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { validateAccessModes } from './claim-spec.ts'
+import { noBacksteps } from './local-path.ts'
 import { formatAccessModes, storageClassOf } from './persistent-volume-claim.ts'
 import { quantityOf } from './pod-resources.ts'
+import { nodeTermWarnings } from './pod-warnings.ts'
 import { validateNodeSelector } from './scheduling.ts'
 import { specDiff } from './spec-diff.ts'
-import type { PersistentVolume, PersistentVolumeSpec } from './v1.ts'
+import type { CSIPersistentVolumeSource, PersistentVolume, PersistentVolumeSpec, SecretReference } from './v1.ts'
+import {
+  needs,
+  rule,
+  type SourceRules,
+  validateAwsElasticBlockStore,
+  validateAzureDisk,
+  validateFc,
+  validateFlexVolume,
+  validateFlocker,
+  validateGcePersistentDisk,
+  validateHostPath,
+  validateIscsi,
+  validateNfs,
+  validateQuobyte,
+  validateSecretRef,
+  validateSources,
+  validateStorageOs,
+} from './volume-sources.ts'
+import { validateDriverName } from './volumes.ts'
 
-/** What is no source of a volume. */
-const plainFields = [
-  'capacity',
-  'accessModes',
-  'claimRef',
-  'persistentVolumeReclaimPolicy',
-  'storageClassName',
-  'mountOptions',
-  'volumeMode',
-  'nodeAffinity',
-  'volumeAttributesClassName',
-]
+const { normalize } = posix
 
 export const persistentVolumes = defineResource<PersistentVolume>({
   facts: factsOf('', 'persistentvolumes'),
@@ -43,8 +55,12 @@ export const persistentVolumes = defineResource<PersistentVolume>({
     },
     status: { ...volume.status, phase: volume.status?.phase || 'Pending' },
   }),
-  validate: ({ spec }) => validateSpec(spec),
-  validateUpdate: ({ spec }, old) => [...validateSpec(spec), ...validateChange(spec, old.spec)],
+  validate: ({ spec, metadata }) => validateSpec(spec, metadata.name),
+  validateUpdate: ({ spec, metadata }, old) => [
+    ...validateSpec(spec, metadata.name),
+    ...validateChange(spec, old.spec),
+  ],
+  warnings: volumeWarnings,
   prepareForCreate: (volume) => ({
     ...volume,
     status: { phase: 'Pending', lastPhaseTransitionTime: volume.metadata.creationTimestamp },
@@ -69,54 +85,147 @@ export const persistentVolumes = defineResource<PersistentVolume>({
   ],
 })
 
-function sourcesOf(spec: PersistentVolumeSpec): readonly (readonly [string, unknown])[] {
-  return Object.entries(spec).filter(([key, value]) => !plainFields.includes(key) && value !== undefined)
-}
-
-function validateSpec(spec: PersistentVolumeSpec): Causes {
-  const { capacity = {}, accessModes = [], nodeAffinity, hostPath, local } = spec
-  const [first, ...others] = sourcesOf(spec)
-  const resources = Object.keys(capacity)
-  const path = hostPath?.path ?? local?.path ?? '/'
+function validateSpec(spec: PersistentVolumeSpec, name: string): Causes {
+  const { accessModes = [], hostPath, storageClassName = '', volumeMode, nodeAffinity } = spec
+  const policy = spec.persistentVolumeReclaimPolicy
   return [
     ...when(accessModes.length === 0, required('spec.accessModes')),
     ...validateAccessModes(accessModes, 'spec.accessModes'),
-    ...when(resources.length === 0, required('spec.capacity')),
-    ...when(resources.length > 0 && (resources.length !== 1 || resources[0] !== 'storage'), () =>
-      notSupported('spec.capacity', capacity, ['storage']),
-    ),
-    ...when(capacity['storage'] !== undefined && quantityOf(capacity['storage']).nano <= 0n, () =>
-      invalidValue('spec.capacity[storage]', capacity['storage'], 'must be greater than zero'),
-    ),
-    ...oneOf('spec.persistentVolumeReclaimPolicy', spec.persistentVolumeReclaimPolicy, ['Delete', 'Recycle', 'Retain']),
-    ...(nodeAffinity?.required === undefined
+    ...validateCapacity(spec),
+    ...(policy === '' ? [] : oneOf('spec.persistentVolumeReclaimPolicy', policy, ['Delete', 'Recycle', 'Retain'])),
+    ...(nodeAffinity === undefined
       ? []
-      : validateNodeSelector(nodeAffinity.required, 'spec.nodeAffinity.required')),
+      : nodeAffinity.required === undefined
+        ? [required('spec.nodeAffinity.required', 'must specify required node constraints')]
+        : validateNodeSelector(nodeAffinity.required, 'spec.nodeAffinity.required')),
+    ...validateSources(spec, sourceRules(name), 'spec'),
     ...when(
-      nodeAffinity !== undefined && nodeAffinity.required === undefined,
-      required('spec.nodeAffinity.required', 'must specify required node constraints'),
-    ),
-    ...when(first === undefined, required('spec', 'must specify a volume type')),
-    ...others.map(([key]) => forbiddenField(`spec.${key}`, 'may not specify more than 1 volume type')),
-    ...when(path === '', required(`spec.${hostPath === undefined ? 'local' : 'hostPath'}.path`)),
-    ...when(path.split('/').includes('..'), () =>
-      invalidValue(`spec.${hostPath === undefined ? 'local' : 'hostPath'}.path`, path, "must not contain '..'"),
-    ),
-    ...when(
-      local !== undefined && nodeAffinity === undefined,
-      required('spec.nodeAffinity', 'Local volume requires node affinity'),
-    ),
-    ...when(
-      path === '/' && hostPath !== undefined && spec.persistentVolumeReclaimPolicy === 'Recycle',
+      hostPath !== undefined && normalize(hostPath.path) === '/' && policy === 'Recycle',
       forbiddenField('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'"),
     ),
-    ...(spec.volumeMode === undefined ? [] : oneOf('spec.volumeMode', spec.volumeMode, ['Block', 'Filesystem'])),
+    ...(storageClassName === ''
+      ? []
+      : invalidValues('spec.storageClassName', storageClassName, isDns1123Subdomain(storageClassName))),
+    ...(volumeMode === undefined ? [] : oneOf('spec.volumeMode', volumeMode, ['Block', 'Filesystem'])),
+    ...validateAttributesClass(spec),
   ]
 }
 
+/** Exactly one amount, of storage. */
+function validateCapacity({ capacity }: PersistentVolumeSpec): Causes {
+  const names = Object.keys(capacity ?? {})
+  return [
+    ...when(names.length === 0, required('spec.capacity')),
+    ...when(names.length !== 1 || names[0] !== 'storage', () =>
+      notSupported('spec.capacity', capacity ?? null, ['storage']),
+    ),
+    ...eachEntry('spec.capacity', capacity, (text, path) => [
+      ...when(quantityOf(text).nano < 0n, () =>
+        invalidValue(path, Math.ceil(Number(quantityOf(text).nano) / 1e9), 'must be a valid resource quantity'),
+      ),
+      ...when(quantityOf(text).nano <= 0n, () => invalidValue(path, text, 'must be greater than zero')),
+    ]),
+  ]
+}
+
+function validateAttributesClass({ volumeAttributesClassName: name, csi }: PersistentVolumeSpec): Causes {
+  if (name === undefined) return []
+  const field = 'spec.volumeAttributesClassName'
+  return [
+    ...(name === ''
+      ? [required(field, 'an empty string is disallowed')]
+      : invalidValues(field, name, isDns1123Subdomain(name))),
+    ...when(csi === undefined, required('spec.csi', 'has to be specified when using volumeAttributesClassName')),
+  ]
+}
+
+function sourceRules(name: string): SourceRules<PersistentVolumeSpec> {
+  return sources.map((one) =>
+    one.type === 'iscsi' ? rule('iscsi', (iscsi, field) => validateIscsi(iscsi, field, 'persistentVolume', name)) : one,
+  )
+}
+
+const sources: SourceRules<PersistentVolumeSpec> = [
+  rule('hostPath', validateHostPath),
+  rule('gcePersistentDisk', validateGcePersistentDisk, { field: 'persistentDisk' }),
+  rule('awsElasticBlockStore', validateAwsElasticBlockStore),
+  rule('glusterfs', (glusterfs, field) => [
+    ...needs<typeof glusterfs>('endpoints', 'path')(glusterfs, field),
+    ...validateEndpointsNamespace(glusterfs.endpointsNamespace, `${field}.endpointsNamespace`),
+  ]),
+  rule('flocker', validateFlocker),
+  rule('nfs', validateNfs),
+  rule('rbd', needs('monitors', 'image')),
+  rule('quobyte', validateQuobyte),
+  rule('cephfs', needs('monitors'), { otherField: 'cephFS' }),
+  rule('iscsi', (iscsi, field) => validateIscsi(iscsi, field, 'persistentVolume')),
+  rule('cinder', (cinder, field) => [
+    ...needs<typeof cinder>('volumeID')(cinder, field),
+    ...validateSecretRef(cinder.secretRef, field, ['name', 'namespace']),
+  ]),
+  rule('fc', validateFc),
+  rule('flexVolume', validateFlexVolume, { always: true }),
+  rule('azureFile', (azure, field) => [
+    ...needs<typeof azure>('secretName', 'shareName')(azure, field),
+    ...when(azure.secretNamespace === '', required(`${field}.secretNamespace`)),
+  ]),
+  rule('vsphereVolume', needs('volumePath')),
+  rule('photonPersistentDisk', needs('pdID')),
+  rule('portworxVolume', needs('volumeID')),
+  rule('azureDisk', validateAzureDisk),
+  rule('scaleIO', needs('gateway', 'system', 'volumeName')),
+  rule('local', ({ path }, field, { nodeAffinity }) => [
+    ...(path === '' ? [required(`${field}.path`)] : noBacksteps(path, `${field}.path`)),
+    ...when(nodeAffinity === undefined, required('spec.nodeAffinity', 'Local volume requires node affinity')),
+  ]),
+  rule('storageos', (storageos, field) => [
+    ...validateStorageOs(storageos, field),
+    ...validateSecretRef(storageos.secretRef, field, ['name', 'namespace']),
+  ]),
+  rule('csi', validateCsi),
+]
+
+function validateEndpointsNamespace(namespace: string | undefined, field: string): Causes {
+  if (namespace === undefined) return []
+  return namespace === ''
+    ? [invalidValue(field, namespace, 'if the endpointnamespace is set, it must be a valid namespace name')]
+    : invalidValues(field, namespace, isDns1123Label(namespace))
+}
+
+function validateCsi(csi: CSIPersistentVolumeSource, field: string): Causes {
+  const secrets = [
+    'controllerPublishSecretRef',
+    'controllerExpandSecretRef',
+    'nodePublishSecretRef',
+    'nodeExpandSecretRef',
+  ] as const
+  return [
+    ...validateDriverName(csi.driver, `${field}.driver`),
+    ...when(csi.volumeHandle === '', required(`${field}.volumeHandle`)),
+    ...secrets.flatMap((key) => validateSecretReference(csi[key], `${field}.${key}`)),
+  ]
+}
+
+/** Source: `validatePVSecretReference`. */
+function validateSecretReference(ref: SecretReference | undefined, field: string): Causes {
+  if (ref === undefined) return []
+  const { name = '', namespace = '' } = ref
+  return [
+    ...(name === '' ? [required(`${field}.name`)] : invalidValues(`${field}.name`, name, isDns1123Subdomain(name))),
+    ...(namespace === ''
+      ? [required(`${field}.namespace`)]
+      : invalidValues(`${field}.namespace`, namespace, isDns1123Label(namespace))),
+  ]
+}
+
+function sourcesOf(spec: PersistentVolumeSpec): Readonly<Record<string, unknown>> {
+  const types: readonly string[] = sources.map(({ type }) => type)
+  return Object.fromEntries(Object.entries(spec).filter(([key]) => types.includes(key)))
+}
+
 function validateChange(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): Causes {
-  const now = Object.fromEntries(sourcesOf(spec))
-  const before = Object.fromEntries(sourcesOf(old))
+  const now = sourcesOf(withoutNewExpandSecret(spec, old))
+  const before = sourcesOf(old)
   return [
     ...when(!sameJson(now, before), () =>
       forbiddenField(
@@ -124,7 +233,57 @@ function validateChange(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): 
         `spec.persistentvolumesource is immutable after creation\n${specDiff(now, before)}`,
       ),
     ),
-    ...immutable('spec.volumeMode', spec.volumeMode, old.volumeMode),
-    ...(old.nodeAffinity === undefined ? [] : immutable('spec.nodeAffinity', spec.nodeAffinity, old.nodeAffinity)),
+    ...immutable('volumeMode', spec.volumeMode, old.volumeMode),
+    ...when(old.nodeAffinity !== undefined && !sameJson(spec.nodeAffinity, old.nodeAffinity), () =>
+      invalidValue(
+        'nodeAffinity',
+        spec.nodeAffinity ?? null,
+        'field is immutable, except for updating from beta label to GA',
+      ),
+    ),
+    ...when(
+      old.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined,
+      forbiddenField('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'),
+    ),
+  ]
+}
+
+/** A secret for growing the volume may be added later. */
+function withoutNewExpandSecret(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): PersistentVolumeSpec {
+  if (spec.csi === undefined || old.csi === undefined || old.csi.controllerExpandSecretRef !== undefined) return spec
+  const { controllerExpandSecretRef: _, ...csi } = spec.csi
+  return { ...spec, csi }
+}
+
+/** Annotations and sources of the past, in upstream's order. Source: pkg/api/persistentvolume/util.go. */
+const oldAnnotations = [
+  ['volume.beta.kubernetes.io/storage-class', 'deprecated since v1.8; use "storageClassName" attribute instead'],
+  ['volume.beta.kubernetes.io/mount-options', 'deprecated since v1.31; use "mountOptions" attribute instead'],
+] as const
+const oldSources = [
+  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+  ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+  ['storageos', 'deprecated in v1.22, non-functional in v1.25+', 'storageOS'],
+  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+  ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+] as const
+
+function volumeWarnings({ metadata, spec }: PersistentVolume): readonly string[] {
+  return [
+    ...oldAnnotations
+      .filter(([key]) => metadata.annotations?.[key] !== undefined)
+      .map(([key, message]) => `metadata.annotations[${key}]: ${message}`),
+    ...(spec.persistentVolumeReclaimPolicy === 'Recycle'
+      ? [
+          'spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.',
+        ]
+      : []),
+    ...(spec.nodeAffinity?.required?.nodeSelectorTerms ?? []).flatMap((term, index) =>
+      nodeTermWarnings(term, false, `spec.nodeAffinity.required.nodeSelectorTerms[${index}]`),
+    ),
+    ...oldSources
+      .filter(([type]) => spec[type] !== undefined)
+      .map(([type, message, name = type]) => `spec.${name}: ${message}`),
   ]
 }

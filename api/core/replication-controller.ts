@@ -41,11 +41,18 @@ function applyDefaults(controller: ReplicationController): ReplicationController
     ...controller,
     metadata: { ...metadata, ...(labels !== undefined && isEmpty(metadata.labels) ? { labels } : {}) },
     spec: {
-      ...spec,
+      ...withoutZeroDelay(spec),
       ...(labels !== undefined && isEmpty(spec.selector) ? { selector: labels } : {}),
       ...(spec.template === undefined ? {} : { template: defaultPodTemplate(spec.template) }),
     },
   }
+}
+
+/** The schema has 0 as the default, and yet upstream never writes it. */
+function withoutZeroDelay(spec: ReplicationController['spec']): ReplicationController['spec'] {
+  const { minReadySeconds, ...rest } = spec
+  // The type says that a default is always there.
+  return minReadySeconds === 0 ? (rest as ReplicationController['spec']) : spec
 }
 
 function validateController({ spec }: ReplicationController): Causes {

@@ -46,7 +46,9 @@ export function defaultClaimSpec(spec: PersistentVolumeClaimSpec): PersistentVol
 /** `dataSource` and `dataSourceRef` fill in each other, where both can say the same. Source: `NormalizeDataSources`. */
 function mirrorDataSource(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
   const { dataSource, dataSourceRef } = spec
-  if (dataSource !== undefined && dataSourceRef === undefined) return { ...spec, dataSourceRef: dataSource }
+  if (dataSource !== undefined && dataSourceRef === undefined) {
+    return isAllowedSource(dataSource) ? { ...spec, dataSourceRef: dataSource } : withoutSource(spec)
+  }
   if (dataSourceRef === undefined || dataSource !== undefined || dataSourceRef.namespace !== undefined) return spec
   const { namespace: _, ...local } = dataSourceRef
   return { ...spec, dataSource: local }
@@ -77,4 +79,18 @@ function defaultItem(item: DownwardAPIVolumeFile): DownwardAPIVolumeFile {
       ? {}
       : { resourceFieldRef: { ...resourceFieldRef, divisor: resourceFieldRef.divisor ?? '0' } }),
   }
+}
+
+/** The old field takes claims and snapshots only. Source: `EnforceDataSourceBackwardsCompatibility`. */
+function isAllowedSource({ apiGroup = '', kind }: { readonly apiGroup?: string; readonly kind: string }): boolean {
+  return apiGroup === '' ? kind === 'PersistentVolumeClaim' : isSnapshot(apiGroup, kind)
+}
+
+function isSnapshot(apiGroup: string, kind: string): boolean {
+  return kind === 'VolumeSnapshot' && apiGroup === 'snapshot.storage.k8s.io'
+}
+
+/** Whatever else stands there is dropped without a word. */
+function withoutSource({ dataSource: _, ...spec }: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
+  return spec
 }

@@ -1349,7 +1349,7 @@ export const coreV1 = {
   'core.v1.ReplicationControllerSpec': {
     fields: {
       replicas: '1 int32 ptr =1',
-      minReadySeconds: '4 int32',
+      minReadySeconds: '4 int32 =0',
       selector: '2 map<string> map=atomic',
       template: '3 core.v1.PodTemplateSpec',
     },
