@@ -420,7 +420,11 @@ function createPipeline(
     keySet: access.keySet,
     openapi,
   })
-  const observe = createRequestMetrics(metrics, clock)
+  const observe = createRequestMetrics(
+    metrics,
+    clock,
+    ({ group, version, resource }) => handlers.resources.get(group, version, resource) !== undefined,
+  )
   access.registerMetrics(metrics)
   flow.register(metrics)
   return new Pipeline({

@@ -2,53 +2,64 @@
  * `apiserver_flowcontrol_*` under upstream's names, read from the controller when someone asks: counting costs requests
  * nothing but additions. Upstream's time-weighted ratio histograms are not here.
  */
-import { Counter, Gauge, Histogram as PrometheusHistogram, type Registry } from '../../component-base/metrics.ts'
+import type { Buckets } from '../../component-base/buckets.ts'
+import type { Registry } from '../../component-base/metrics.ts'
+import {
+  type Labels,
+  registerCounter,
+  registerGauge,
+  registerHistogram,
+  type Samples,
+} from '../../component-base/tallies.ts'
 import type { FlowController } from './flow-controller.ts'
-import type { Histogram } from './histogram.ts'
 import type { Level } from './level.ts'
 import { rejectReasons, type Traffic } from './traffic.ts'
 import { requestKinds } from './watermark.ts'
-
-type Labels = Readonly<Record<string, string>>
-type Sample = { readonly labels: Labels; readonly value: number }
-type Samples<T> = readonly { readonly labels: Labels; readonly value: T }[]
 
 /** Registers the metrics. */
 export function registerFlowMetrics(registry: Registry, controller: FlowController): void {
   const name = (suffix: string): string => `apiserver_flowcontrol_${suffix}`
   for (const [suffix, [help, value]] of Object.entries(levelGauges)) {
-    const sample = (): readonly Sample[] => perLevel(controller, value)
-    gauge(registry, name(suffix), staged(suffix, help), ['priority_level'], sample)
+    const sample = (): Samples<number> => perLevel(controller, value)
+    registerGauge(registry, { name: name(suffix), help: staged(suffix, help), labelNames: ['priority_level'] }, sample)
   }
   for (const [suffix, [help, value]] of Object.entries(trafficGauges)) {
-    gauge(registry, name(suffix), staged(suffix, help), bothLabels, () => perTraffic(controller, value))
+    registerGauge(registry, { name: name(suffix), help: staged(suffix, help), labelNames: bothLabels }, () =>
+      perTraffic(controller, value),
+    )
   }
   for (const [suffix, [help, value]] of Object.entries(trafficCounters)) {
-    counter(registry, name(suffix), staged(suffix, help), bothLabels, () => perTraffic(controller, value))
+    registerCounter(registry, { name: name(suffix), help: staged(suffix, help), labelNames: bothLabels }, () =>
+      perTraffic(controller, value),
+    )
   }
   for (const [suffix, [help, label, parts]] of Object.entries(histograms)) {
     const labels = label === '' ? bothLabels : [...bothLabels, label]
-    const samples = (): Samples<Histogram> =>
+    const samples = (): Samples<Buckets> =>
       Object.entries(parts).flatMap(([part, value]) =>
         perTraffic(controller, value, label === '' ? {} : { [label]: part }),
       )
-    registry.registerMetric(new ReadHistogram(name(suffix), staged(suffix, help), labels, samples))
+    registerHistogram(registry, { name: name(suffix), help: staged(suffix, help), labelNames: labels }, samples)
   }
-  counter(
+  registerCounter(
     registry,
-    name('rejected_requests_total'),
-    staged('rejected_requests_total', 'Number of requests rejected by API Priority and Fairness subsystem'),
-    [...bothLabels, 'reason'],
+    {
+      name: name('rejected_requests_total'),
+      help: staged('rejected_requests_total', 'Number of requests rejected by API Priority and Fairness subsystem'),
+      labelNames: [...bothLabels, 'reason'],
+    },
     () =>
       rejectReasons
         .flatMap((reason) => perTraffic(controller, ({ rejected }) => rejected[reason], { reason }))
         .filter(({ value }) => value > 0),
   )
-  gauge(
+  registerGauge(
     registry,
-    name('seat_fair_frac'),
-    staged('', "Fair fraction of server's concurrency to allocate to each priority level that can use it"),
-    [],
+    {
+      name: name('seat_fair_frac'),
+      help: staged('', "Fair fraction of server's concurrency to allocate to each priority level that can use it"),
+      labelNames: [],
+    },
     () => [{ labels: {}, value: controller.fairFraction }],
   )
   registerWatermarks(registry, controller)
@@ -69,7 +80,7 @@ function registerWatermarks(registry: Registry, controller: FlowController): voi
     ],
   ] as const
   for (const [name, help, watermark] of gauges) {
-    gauge(registry, name, help, ['request_kind'], () =>
+    registerGauge(registry, { name, help, labelNames: ['request_kind'] }, () =>
       requestKinds.map((kind) => ({ labels: { request_kind: kind }, value: watermark.highest(kind) })),
     )
   }
@@ -158,7 +169,7 @@ const trafficCounters: Readonly<Record<string, TrafficValue>> = {
 type HistogramValue = readonly [
   help: string,
   label: string,
-  parts: Readonly<Record<string, (traffic: Traffic) => Histogram>>,
+  parts: Readonly<Record<string, (traffic: Traffic) => Buckets>>,
 ]
 const histograms: Readonly<Record<string, HistogramValue>> = {
   request_wait_duration_seconds: [
@@ -188,7 +199,7 @@ const histograms: Readonly<Record<string, HistogramValue>> = {
   ],
 }
 
-function perLevel({ levels }: FlowController, value: (level: Level) => number): readonly Sample[] {
+function perLevel({ levels }: FlowController, value: (level: Level) => number): Samples<number> {
   return [...levels.values()].map((level) => ({ labels: { priority_level: level.name }, value: value(level) }))
 }
 
@@ -204,85 +215,4 @@ function perTraffic<T>({ levels }: FlowController, value: (traffic: Traffic) => 
 
 function isUsed({ seats }: Traffic): boolean {
   return seats.counts.some((count) => count > 0)
-}
-
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  samples: () => readonly Sample[],
-): void {
-  const metric: Gauge = new Gauge({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect: () => {
-      metric.reset()
-      for (const { labels, value } of samples()) metric.set(labels, value)
-    },
-  })
-}
-
-function counter(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  samples: () => readonly Sample[],
-): void {
-  const metric: Counter = new Counter({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect: () => {
-      metric.reset()
-      for (const { labels, value } of samples()) metric.inc(labels, value)
-    },
-  })
-}
-
-type PrometheusValues = Awaited<ReturnType<PrometheusHistogram['get']>>
-
-/** A histogram that is kept elsewhere. */
-class ReadHistogram extends PrometheusHistogram {
-  readonly #facts: { readonly name: string; readonly help: string; readonly samples: () => Samples<Histogram> }
-
-  constructor(name: string, help: string, labelNames: readonly string[], samples: () => Samples<Histogram>) {
-    super({ name, help, labelNames: [...labelNames], registers: [] })
-    this.#facts = { name, help, samples }
-  }
-
-  /** The library's own short cut for the text format. */
-  async getForPromString(): Promise<PrometheusValues> {
-    return await this.get()
-  }
-
-  override async get(): Promise<PrometheusValues> {
-    const { name, help, samples } = this.#facts
-    const values = samples().flatMap((sample) => lines(name, sample))
-    // The library's types name no histogram kept elsewhere; its text writer reads just these fields.
-    return { name, help, type: 'histogram', aggregator: 'sum', values } as unknown as PrometheusValues
-  }
-}
-
-function lines(
-  name: string,
-  { labels, value }: Samples<Histogram>[number],
-): readonly (Sample & { metricName: string })[] {
-  const { bounds, counts, sum } = value
-  let count = 0
-  const buckets = counts.map((inBucket, at) => {
-    count += inBucket
-    const le = at < bounds.length ? String(bounds[at]) : '+Inf'
-    return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count }
-  })
-  if (count === 0) return []
-  return [
-    ...buckets,
-    { metricName: `${name}_sum`, labels, value: sum },
-    { metricName: `${name}_count`, labels, value: count },
-  ]
 }

@@ -1,5 +1,5 @@
 /** What happened at one priority level to the requests of one FlowSchema: the counts behind the metrics. */
-import { Histogram } from './histogram.ts'
+import { Buckets } from '../../component-base/buckets.ts'
 
 export const rejectReasons = ['concurrency-limit', 'queue-full', 'time-out'] as const
 export type RejectReason = (typeof rejectReasons)[number]
@@ -20,13 +20,13 @@ export class Traffic {
     'queue-full': 0,
     'time-out': 0,
   }
-  readonly waitedAndRan = new Histogram(seconds)
-  readonly waitedInVain = new Histogram(seconds)
-  readonly ran = new Histogram(seconds)
-  readonly began = new Histogram(seconds)
-  readonly queueLength = new Histogram([0, 10, 25, 50, 100, 250, 500, 1000])
-  readonly seats = new Histogram([1, 2, 4, 8, 16, 32, 64, 100])
-  readonly watchers = new Histogram([0, 1, 10, 100, 1000, 10000])
+  readonly waitedAndRan = new Buckets(seconds)
+  readonly waitedInVain = new Buckets(seconds)
+  readonly ran = new Buckets(seconds)
+  readonly began = new Buckets(seconds)
+  readonly queueLength = new Buckets([0, 10, 25, 50, 100, 250, 500, 1000])
+  readonly seats = new Buckets([1, 2, 4, 8, 16, 32, 64, 100])
+  readonly watchers = new Buckets([0, 1, 10, 100, 1000, 10000])
   /** The hands of queues that flows were dealt, by distinguisher. */
   readonly hands = new Map<string, readonly number[]>()
 

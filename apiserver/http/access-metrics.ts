@@ -2,7 +2,8 @@
 
 import { StatusError } from '../../apimachinery/status.ts'
 import type { Clock } from '../../component-base/clock.ts'
-import { Counter, Histogram, type Registry } from '../../component-base/metrics.ts'
+import type { Registry } from '../../component-base/metrics.ts'
+import { bucketTallies, countTallies } from '../../component-base/tallies.ts'
 import type { Decision } from '../authz/authorizer.ts'
 import type { UserInfo } from './request-info.ts'
 
@@ -14,39 +15,38 @@ export type AccessMetrics = {
 
 /** Registers the metrics. */
 export function createAccessMetrics(registry: Registry, clock: Clock): AccessMetrics {
-  const registers = [registry]
-  const users = new Counter({
+  const users = countTallies(registry, {
     name: 'authenticated_user_requests',
     help: 'Counter of authenticated requests broken out by username.',
-    labelNames: ['username'] as const,
-    registers,
+    labelNames: ['username'],
   })
-  const attempts = new Counter({
+  const attempts = countTallies(registry, {
     name: 'authentication_attempts',
     help: 'Counter of authenticated attempts.',
-    labelNames: ['result'] as const,
-    registers,
+    labelNames: ['result'],
   })
-  const decisions = new Counter({
+  const decisions = countTallies(registry, {
     name: 'authorization_attempts_total',
     help: "Counter of authorization attempts broken down by result. It can be either 'allowed', 'denied', 'no-opinion' or 'error'.",
-    labelNames: ['result'] as const,
-    registers,
+    labelNames: ['result'],
   })
-  const [authenticationSeconds, authorizationSeconds] = ['authentication', 'authorization'].map(
-    (step) =>
-      new Histogram({
-        name: `${step}_duration_seconds`,
-        help: `${step === 'authentication' ? 'Authentication' : 'Authorization'} duration in seconds broken out by result.`,
-        labelNames: ['result'] as const,
-        buckets: durationBuckets,
-        registers,
-      }),
-  )
+  const seconds = (step: string) =>
+    bucketTallies(
+      registry,
+      {
+        name: `${step.toLowerCase()}_duration_seconds`,
+        help: `${step} duration in seconds broken out by result.`,
+        labelNames: ['result'],
+      },
+      durationBounds,
+    )
+  const authenticationSeconds = seconds('Authentication')
+  const authorizationSeconds = seconds('Authorization')
   const observeDecision = (decision: Decision, startedMs: number): Decision => {
     const result = resultOf(decision)
-    decisions.inc({ result })
-    authorizationSeconds?.observe({ result }, (clock.now() - startedMs) / 1000)
+    const labels = () => ({ result })
+    decisions.of(result, labels).add()
+    authorizationSeconds.of(result, labels).observe((clock.now() - startedMs) / 1000)
     return decision
   }
   return {
@@ -56,14 +56,16 @@ export function createAccessMetrics(registry: Registry, clock: Clock): AccessMet
       try {
         const user = await outcome
         result = 'success'
-        users.inc({ username: compressed(user.name) })
+        const username = compressed(user.name)
+        users.of(username, () => ({ username })).add()
         return user
       } catch (error) {
         if (error instanceof StatusError && error.code === 401) result = 'failure'
         throw error
       } finally {
-        attempts.inc({ result })
-        authenticationSeconds?.observe({ result }, (clock.now() - startedMs) / 1000)
+        const labels = () => ({ result })
+        attempts.of(result, labels).add()
+        authenticationSeconds.of(result, labels).observe((clock.now() - startedMs) / 1000)
       }
     },
     authorization: (outcome) => {
@@ -76,7 +78,7 @@ export function createAccessMetrics(registry: Registry, clock: Clock): AccessMet
 }
 
 /** Source: `metrics.ExponentialBuckets(0.001, 2, 15)`. */
-const durationBuckets = Array.from({ length: 15 }, (_, step) => 0.001 * 2 ** step)
+const durationBounds = Array.from({ length: 15 }, (_, step) => 0.001 * 2 ** step)
 
 function resultOf({ type, error }: Decision): string {
   if (type === 'allow') return 'allowed'

@@ -1,6 +1,7 @@
 /** Upstream's request metrics. */
 import type { Clock } from '../../component-base/clock.ts'
-import { Counter, Histogram, type Registry } from '../../component-base/metrics.ts'
+import type { Registry } from '../../component-base/metrics.ts'
+import { bucketTallies, countTallies } from '../../component-base/tallies.ts'
 import type { RequestInfo } from './request-info.ts'
 
 /** Upper bounds in seconds, for requests and what they ask of etcd. */
@@ -44,52 +45,70 @@ function dryRunOf(values: readonly string[]): string {
   return values.every((value) => knownDryRuns.has(value)) ? [...new Set(values)].join(',') : 'invalid'
 }
 
-/** Registers the metrics; the result is told of every finished request. */
-export function createRequestMetrics(registry: Registry, clock: Clock): (done: DoneRequest) => void {
-  const total = new Counter({
+/**
+ * Registers the metrics; the result is told of every finished request. What is not served gets no labels of its own, so that
+ * nobody can fill the memory with paths.
+ */
+export function createRequestMetrics(
+  registry: Registry,
+  clock: Clock,
+  isServed: (info: RequestInfo) => boolean,
+): (done: DoneRequest) => void {
+  const total = countTallies(registry, {
     name: 'apiserver_request_total',
     help: 'Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.',
     labelNames: [...whatLabels, 'dry_run', 'system_client', 'code'],
-    registers: [registry],
   })
-  const duration = new Histogram({
-    name: 'apiserver_request_duration_seconds',
-    help: 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
-    labelNames: [...whatLabels, 'dry_run'],
-    buckets: requestDurationBuckets,
-    registers: [registry],
-  })
-  const sizes = new Histogram({
-    name: 'apiserver_response_sizes',
-    help: 'Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.',
-    labelNames: [...whatLabels],
-    buckets: [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9],
-    registers: [registry],
-  })
-  const terminations = new Counter({
+  const duration = bucketTallies(
+    registry,
+    {
+      name: 'apiserver_request_duration_seconds',
+      help: 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
+      labelNames: [...whatLabels, 'dry_run'],
+    },
+    requestDurationBuckets,
+  )
+  const sizes = bucketTallies(
+    registry,
+    {
+      name: 'apiserver_response_sizes',
+      help: 'Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.',
+      labelNames: whatLabels,
+    },
+    [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9],
+  )
+  const terminations = countTallies(registry, {
     name: 'apiserver_request_terminations_total',
     help: 'Number of requests which apiserver terminated in self-defense.',
     labelNames: [...whatLabels, 'code'],
-    registers: [registry],
   })
   return ({ info, code, startedMs, bytes, userAgent, dryRun }) => {
-    const labels = {
-      verb: verbOf(info),
-      group: info.group,
-      version: info.version,
-      resource: info.resource,
-      subresource: info.subresource,
-      scope: scopeOf(info),
-      component: 'apiserver',
-    }
+    const isKnown = info.isResourceRequest && isServed(info)
+    const { group, version, resource, subresource } = isKnown ? info : nothing
+    const scope = isKnown ? scopeOf(info) : ''
+    const labels = () => ({ verb: verbOf(info), group, version, resource, subresource, scope, component: 'apiserver' })
+    const key = `${info.verb} ${group}/${version}/${resource}/${subresource} ${scope}`
     const dry_run = dryRunOf(dryRun)
-    total.inc({ ...labels, dry_run, system_client: systemClientOf(userAgent), code: String(code) })
-    if (selfDefence.has(code)) terminations.inc({ ...labels, code: String(code) })
-    if (info.verb !== 'watch') duration.observe({ ...labels, dry_run }, (clock.now() - startedMs) / 1000)
+    const system_client = systemClientOf(userAgent)
+    total
+      .of(`${code} ${dry_run} ${system_client} ${key}`, () => ({
+        ...labels(),
+        dry_run,
+        system_client,
+        code: String(code),
+      }))
+      .add()
+    if (selfDefence.has(code)) terminations.of(`${code} ${key}`, () => ({ ...labels(), code: String(code) })).add()
+    if (info.verb !== 'watch') {
+      const seconds = (clock.now() - startedMs) / 1000
+      duration.of(`${dry_run} ${key}`, () => ({ ...labels(), dry_run })).observe(seconds)
+    }
     // Only what was read, as upstream.
-    if (readVerbs.has(info.verb)) sizes.observe(labels, bytes)
+    if (readVerbs.has(info.verb)) sizes.of(key, labels).observe(bytes)
   }
 }
+
+const nothing = { group: '', version: '', resource: '', subresource: '' }
 
 const verbNames: Readonly<Record<string, string>> = {
   create: 'POST',

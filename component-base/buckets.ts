@@ -1,7 +1,6 @@
-/** Counting that costs a few nanoseconds: what a request touches is a number in an array, not a metric with labels. */
-
-/** Values counted by buckets. `bounds` are inclusive upper ends, as Prometheus has them. */
-export class Histogram {
+/** Values counted by buckets: a number in an array is all that is touched. */
+export class Buckets {
+  /** Inclusive upper ends, as Prometheus has them. */
   readonly bounds: readonly number[]
   /** Per bucket, not yet summed up; the last is what is above all bounds. */
   readonly counts: number[]
