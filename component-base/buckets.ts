@@ -19,3 +19,8 @@ export class Buckets {
     this.sum += value
   }
 }
+
+/** Upper bounds of upstream's histograms of requests, in seconds. */
+export const requestSeconds = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+]

@@ -1,13 +1,9 @@
 /** Upstream's request metrics. */
+import { requestSeconds } from '../../component-base/buckets.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Registry } from '../../component-base/metrics.ts'
 import { bucketTallies, countTallies } from '../../component-base/tallies.ts'
 import type { RequestInfo } from './request-info.ts'
-
-/** Upper bounds in seconds, for requests and what they ask of etcd. */
-export const requestDurationBuckets = [
-  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
-]
 
 /** A request that has been answered, or whose client has gone. */
 export type DoneRequest = {
@@ -66,7 +62,7 @@ export function createRequestMetrics(
       help: 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
       labelNames: [...whatLabels, 'dry_run'],
     },
-    requestDurationBuckets,
+    requestSeconds,
   )
   const sizes = bucketTallies(
     registry,

@@ -1,13 +1,15 @@
 /** A storage whose calls are timed, under the names of upstream's etcd metrics. */
+
+import { requestSeconds } from '../../component-base/buckets.ts'
 import type { Clock } from '../../component-base/clock.ts'
-import { Counter, Histogram, type Registry } from '../../component-base/metrics.ts'
-import { requestDurationBuckets } from '../http/request-metrics.ts'
+import type { Registry } from '../../component-base/metrics.ts'
+import { bucketTallies, countTallies } from '../../component-base/tallies.ts'
 import type { Storage } from './storage.ts'
 
 /** What a key is a key of; labels of the metrics. */
 export type KeyType = { readonly group: string; readonly resource: string }
 
-const labelNames = ['operation', 'group', 'resource'] as const
+const labelNames = ['operation', 'group', 'resource']
 
 /** Registers the metrics and measures every call of `storage` that one request makes. */
 export function createMeasuredStorage(
@@ -16,37 +18,38 @@ export function createMeasuredStorage(
   clock: Clock,
   typeOf: (key: string) => KeyType,
 ): Storage {
-  const registers = [registry]
-  const requests = new Counter({
+  const requests = countTallies(registry, {
     name: 'etcd_requests_total',
     help: 'Etcd request counts for each operation and object type.',
     labelNames,
-    registers,
   })
-  const errors = new Counter({
+  const errors = countTallies(registry, {
     name: 'etcd_request_errors_total',
     help: 'Etcd failed request counts for each operation and object type.',
     labelNames,
-    registers,
   })
-  const seconds = new Histogram({
-    name: 'etcd_request_duration_seconds',
-    help: 'Etcd request latency in seconds for each operation and object type.',
-    labelNames,
-    buckets: requestDurationBuckets,
-    registers,
-  })
+  const seconds = bucketTallies(
+    registry,
+    {
+      name: 'etcd_request_duration_seconds',
+      help: 'Etcd request latency in seconds for each operation and object type.',
+      labelNames,
+    },
+    requestSeconds,
+  )
   const measured = async <T>(operation: string, key: string, call: () => Promise<T>): Promise<T> => {
-    const labels = { operation, ...typeOf(key) }
+    const { group, resource } = typeOf(key)
+    const tally = `${operation} ${group}/${resource}`
+    const labels = () => ({ operation, group, resource })
     const startedMs = clock.now()
     try {
       return await call()
     } catch (error) {
-      errors.inc(labels)
+      errors.of(tally, labels).add()
       throw error
     } finally {
-      requests.inc(labels)
-      seconds.observe(labels, (clock.now() - startedMs) / 1000)
+      requests.of(tally, labels).add()
+      seconds.of(tally, labels).observe((clock.now() - startedMs) / 1000)
     }
   }
   return {
