@@ -167,7 +167,7 @@ export class Pipeline {
         startedMs,
         bytes: output.bytes(),
         userAgent: incoming.headers['user-agent'] ?? '',
-        dryRun: info.isResourceRequest ? parseQuery(incoming.url).getAll('dryRun') : [],
+        dryRun: incoming.url.includes('dryRun=') ? parseQuery(incoming.url).getAll('dryRun') : [],
       })
     })
     const fail = (error: unknown): void => {
