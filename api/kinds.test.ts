@@ -65,8 +65,9 @@ const createTable: readonly (readonly [string, string, string, readonly string[]
     'less than one pod',
     '{ spec: { maxReplicas: 0, scaleTargetRef: { kind: Deployment, name: d } } }',
     [
-      'spec.maxReplicas: Invalid value: 0: must be greater than 0',
+      'spec.maxReplicas: Required value: must be set and greater than 0',
       'spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`',
+      'spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group',
     ],
   ],
   [

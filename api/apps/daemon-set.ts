@@ -104,8 +104,8 @@ function validateSpec(spec: DaemonSetSpec): Causes {
 }
 
 const internalRollingUpdate = [
-  ['MaxUnavailable', 'maxUnavailable'],
-  ['MaxSurge', 'maxSurge'],
+  ['MaxUnavailable', 'maxUnavailable', 0],
+  ['MaxSurge', 'maxSurge', 0],
 ] as const
 
 function validateStrategy({ type, rollingUpdate }: DaemonSetUpdateStrategy): Causes {

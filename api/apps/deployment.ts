@@ -95,8 +95,8 @@ function validateSpec(spec: DeploymentSpec): Causes {
 }
 
 const internalRollingUpdate = [
-  ['MaxUnavailable', 'maxUnavailable'],
-  ['MaxSurge', 'maxSurge'],
+  ['MaxUnavailable', 'maxUnavailable', 0],
+  ['MaxSurge', 'maxSurge', 0],
 ] as const
 
 function validateStrategy({ type, rollingUpdate }: DeploymentStrategy): Causes {

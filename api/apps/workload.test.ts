@@ -174,7 +174,7 @@ const invalid: readonly (readonly [string, typeof deployments, string, readonly 
     deployments,
     workload('strategy: { type: Foo, rollingUpdate: { maxSurge: 1 } }'),
     [
-      'spec.strategy: Unsupported value: {"Type":"Foo","RollingUpdate":{"MaxUnavailable":null,"MaxSurge":1}}: supported values: "Recreate", "RollingUpdate"',
+      'spec.strategy: Unsupported value: {"Type":"Foo","RollingUpdate":{"MaxUnavailable":0,"MaxSurge":1}}: supported values: "Recreate", "RollingUpdate"',
     ],
   ],
   [

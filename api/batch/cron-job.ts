@@ -144,10 +144,11 @@ function validateTimeZone(timeZone: string): Causes {
   ]
 }
 
+/** Zones are files upstream, whose names have upper and lower case; aliases come back under another name altogether. */
 function isTimeZone(name: string): boolean {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name })
-    return !/^[+-]/.test(name)
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions()
+    return !/^[+-]/.test(name) && (timeZone === name || timeZone.toLowerCase() !== name.toLowerCase())
   } catch {
     return false
   }

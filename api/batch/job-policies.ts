@@ -86,7 +86,7 @@ function validateExitCodes(
         'must be one of the container or initContainer names in the pod template',
       ),
     ),
-    // An absent and an empty list are both shown as Go's nil.
+    // Absent shows as Go's nil; an empty list, which the decoder does not keep apart, would show as `[]`.
     ...when(values.length === 0, invalidValue(path, null, 'at least one value is required')),
     ...atMost(path, values, maxExitCodes),
     ...each(path, values, (value, item, index) => [
