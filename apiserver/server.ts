@@ -52,6 +52,7 @@ import { createStore, type Store } from './registry/store.ts'
 import { findSni, parseSniFlag, sniNames, tlsOptions } from './serving-certificates.ts'
 import { isRefused, refuse, serveUntil } from './shutdown.ts'
 import { runCompactor } from './storage/compactor.ts'
+import { prepareList } from './storage/conversion.ts'
 import { createEncryptedStorage, type EncryptionOptions } from './storage/encryption/encrypted-storage.ts'
 import { type EncryptionConfiguration, loadEncryptionConfiguration } from './storage/encryption/load.ts'
 import { createKeyReader } from './storage/encryption/resources.ts'
@@ -201,7 +202,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     },
   })
   const leave = async (): Promise<void> => await membership.leave()
-  const running = { tasks, lifetime, pipeline, transport, storage, clock, state, leave }
+  const running = { tasks, lifetime, pipeline, transport, storage, clock, state, leave, catchUp: fresh }
   const stopped = serveUntil(signal, running, shutdownOptions(config))
   await Promise.race([ready, stopped])
   signal.throwIfAborted()
@@ -361,6 +362,17 @@ function createReader(resources: ResourceRegistry, caches: WatchCache): ObjectRe
         .list(prefix)
         .filter(({ unreadable }) => unreadable === undefined)
         .map((entry) => entry.view(resource).object)
+    },
+    prepare: async (facts, namespace) => {
+      const resource = resourceOf(facts)
+      if (resource === undefined) return
+      const prefix = storageKey(resource, namespace, '')
+      const readable = () =>
+        caches
+          .cache(storagePrefix(resource))
+          .list(prefix)
+          .filter((one) => one.unreadable === undefined)
+      await prepareList(resource, readable)
     },
     revision: (facts) => {
       const resource = resourceOf(facts)

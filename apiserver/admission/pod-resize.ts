@@ -3,7 +3,7 @@
 import { aggregateRequests } from '../../api/core/pod-resources.ts'
 import type { Node, Pod } from '../../api/core/v1.ts'
 import { milliValue, wholeValue } from '../../apimachinery/quantity.ts'
-import { type CauseReason, StatusError } from '../../apimachinery/status.ts'
+import { type CauseReason, type StatusDetails, StatusError } from '../../apimachinery/status.ts'
 import type { ObjectReader } from '../registry/reader.ts'
 import { kinds, read } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
@@ -49,5 +49,6 @@ function checkCapacity(request: AdmissionRequest, pod: Pod, { status }: Node): v
 }
 
 function withCause({ message, details }: StatusError, reason: CauseReason): StatusError {
-  return new StatusError('Forbidden', message, { ...details, causes: [{ reason, message: '' }] })
+  // Upstream's cause has no message here.
+  return new StatusError('Forbidden', message, { ...details, causes: [{ reason }] } as unknown as StatusDetails)
 }

@@ -47,13 +47,17 @@ const templates: Readonly<Record<string, readonly string[]>> = {
   'cronjobs.batch': ['spec', 'jobTemplate', 'spec', 'template'],
 }
 
-type Subject = { readonly pod: PodLike; readonly isTemplate: boolean }
+type Subject = { readonly pod: PodLike; readonly isTemplate: boolean; readonly isSignificant: boolean }
+
+/** Those that bring a pod; the others bring something else or nothing that matters here. */
+const podWrites = ['', 'ephemeralcontainers', 'resize']
 
 function subjectOf(request: AdmissionRequest): Subject | undefined {
-  if (isAbout(request, kinds.pods) || isAbout(request, kinds.pods, 'ephemeralcontainers')) {
+  if (podWrites.some((subresource) => isAbout(request, kinds.pods, subresource))) {
     const pod = newObject(request, kinds.pods)
     const old = oldObject(request, kinds.pods)
-    return pod === undefined || (old !== undefined && !isSignificant(pod, old)) ? undefined : { pod, isTemplate: false }
+    if (pod === undefined) return undefined
+    return { pod, isTemplate: false, isSignificant: old === undefined || isSignificant(pod, old) }
   }
   if (request.subresource !== '') return undefined
   const { group, plural } = request.resource.facts
@@ -64,7 +68,7 @@ function subjectOf(request: AdmissionRequest): Subject | undefined {
   const template = current as PodLike | undefined
   return template?.spec === undefined
     ? undefined
-    : { pod: { spec: template.spec, metadata: template.metadata ?? {} }, isTemplate: true }
+    : { pod: { spec: template.spec, metadata: template.metadata ?? {} }, isTemplate: true, isSignificant: true }
 }
 
 /** Of a pod's spec only images and ephemeral containers can change in ways that matter here. */
@@ -94,7 +98,7 @@ function checkPod(
   request: AdmissionRequest,
   { defaults }: PodSecurityConfig,
   namespace: Namespace,
-  { pod, isTemplate }: Subject,
+  { pod, isTemplate, isSignificant }: Subject,
 ): void {
   const { policy, causes } = policyOf(namespace.metadata.labels, defaults)
   const { enforce, audit, warn } = policy
@@ -102,6 +106,10 @@ function checkPod(
   const wouldViolate = (mode: LevelVersion, found: readonly Violation[]): string =>
     `would violate PodSecurity "${formatLevel(mode)}": ${describeViolations(found)}`
   const annotate = (key: string, value: string): void => request.annotate?.(`${annotationPrefix}${key}`, value)
+  const isPrivileged = [enforce, audit, warn].every(({ level }) => level === 'privileged')
+  // Upstream decides this before it looks at what has changed.
+  if (!isTemplate && isPrivileged && causes.length === 0) annotate('enforce-policy', 'privileged:latest')
+  if (!isSignificant) return
   if (causes.length > 0) {
     const texts = causes.map(({ field, message }) => `${field ?? ''}: ${message}`)
     annotate('error', `Failed to parse policy: ${joinErrors(texts)}`)

@@ -25,7 +25,9 @@ export function subresourceBodies(
     const kind = kindOf(schemas, definition)
     const read = { ...request, body: async () => body }
     const parsed = await readObjectBody(read, { schemas, definition, kind }, fieldValidation)
-    return decode(schemas, definition, kind, { ...parsed, fieldValidation, warn: request.warn })
+    const object = decode(schemas, definition, kind, { ...parsed, fieldValidation, warn: request.warn })
+    request.audit?.requestObject(recorded(schemas, definition, object))
+    return object
   }
   return {
     decodeBody,
@@ -54,6 +56,12 @@ export function subresourceBodies(
       })
     },
   }
+}
+
+/** Upstream records what it has decoded, with its type. */
+function recorded({ structs }: Schemas, definition: string, object: JsonObject): JsonObject {
+  const { group, version, kind } = structs.get(definition)?.gvk ?? { group: '', version: '', kind: '' }
+  return { kind, apiVersion: group === '' ? version : `${group}/${version}`, metadata: {}, ...object }
 }
 
 function isApply({ incoming, info }: ApiRequest): boolean {

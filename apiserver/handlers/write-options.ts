@@ -187,6 +187,8 @@ function summarize(body: Buffer): string {
 export async function parseDeleteOptions(request: ApiRequest, schemas: Schemas): Promise<DeleteOptions> {
   const body = await request.body()
   const given = body.length === 0 ? fromQuery(request.query) : fromBody(body, request, schemas)
+  // Upstream records a body as its own type has it.
+  if (body.length > 0) request.audit?.requestObject({ ...given.raw, apiVersion: 'meta.k8s.io/__internal' })
   const dryRun = parseDryRun('DeleteOptions', [...given.dryRun, ...request.query.getAll('dryRun')])
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, raw } = given
   return {
@@ -289,8 +291,16 @@ function readDeleteOptions(value: JsonObject): GivenDeleteOptions {
     ...(typeof orphanDependents === 'boolean' ? { orphanDependents } : {}),
     ...(isJsonObject(preconditions) ? { preconditions: readPreconditions(preconditions) } : {}),
     dryRun: Array.isArray(dryRun) ? dryRun.map(String) : [],
-    raw: value,
+    raw: wireOptions(value),
   }
+}
+
+/** The options that a body gives, under the type that policies and webhooks see. */
+function wireOptions(value: JsonObject): JsonObject {
+  const known = Object.keys(deleteFields).flatMap((field) =>
+    value[field] === undefined || value[field] === null ? [] : [[field, value[field]]],
+  )
+  return { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...(Object.fromEntries(known) as JsonObject) }
 }
 
 function readPreconditions({ uid, resourceVersion }: JsonObject): { uid?: string; resourceVersion?: string } {

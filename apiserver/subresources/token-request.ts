@@ -62,10 +62,12 @@ async function createToken(
   if (causes.length > 0) throw invalid(tokenRequestKind, '', causes)
   await admission.validate(withReference(wanted))
   const bound = await boundObject(request, context, wanted, account)
-  const plan = planToken({ wanted, account, bound, issuer, nowMs: clock.now(), id: randomUUID() })
+  const id = randomUUID()
+  const plan = planToken({ wanted, account, bound, issuer, nowMs: clock.now(), id })
   const token = await new SignJWT(plan.claims)
     .setProtectedHeader({ alg: issuer.key.algorithm, kid: issuer.key.id })
     .sign(issuer.key.key)
+  request.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${id}`)
   return {
     code: 201,
     object: asJson({ ...withReference(wanted), status: { token, expirationTimestamp: plan.expirationTimestamp } }),

@@ -96,7 +96,12 @@ async function invocationsOf(
         const { binding } = hook
         await noting(failures, { policy, binding }, async () => {
           if (!(await bindingMatches(hook, request, options, signal))) return
-          const found = collectParams(options.lookup.reader, resource, binding.spec.paramRef, namespaceOf(request))
+          const found = await collectParams(
+            options.lookup.reader,
+            resource,
+            binding.spec.paramRef,
+            namespaceOf(request),
+          )
           invocations.push(...found.map((params) => ({ policy, binding, compiled, asked, params })))
         })
       }

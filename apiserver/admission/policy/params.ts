@@ -27,14 +27,16 @@ export function paramResource(kind: ParamKind | undefined, resourceOfKind: Resou
 }
 
 /** The parameters of one binding; one `undefined` where none are asked for. Throws `ConfigurationError`. */
-export function collectParams(
+export async function collectParams(
   reader: ObjectReader,
   resource: Resource | undefined,
   ref: ParamRef | undefined,
   requestNamespace: string,
-): readonly (ApiObject | undefined)[] {
+): Promise<readonly (ApiObject | undefined)[]> {
   if (resource === undefined || ref === undefined) return [undefined]
-  const found = find(reader, resource, ref, paramsNamespace(resource, ref, requestNamespace))
+  const namespace = paramsNamespace(resource, ref, requestNamespace)
+  await reader.prepare?.(resource.facts, namespace)
+  const found = find(reader, resource, ref, namespace)
   if (found.length === 0 && ref.parameterNotFoundAction === 'Deny') {
     throw new ConfigurationError('no params found for policy binding with `Deny` parameterNotFoundAction')
   }

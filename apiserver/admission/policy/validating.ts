@@ -125,7 +125,7 @@ async function askBinding(
   { matched, params, annotations }: Matched,
 ): Promise<void> {
   const { options, request, answers, signal } = round
-  const found = collectParams(options.lookup.reader, params, binding.spec.paramRef, namespaceOf(request))
+  const found = await collectParams(options.lookup.reader, params, binding.spec.paramRef, namespaceOf(request))
   if (found.length === 0) return
   const input = {
     request,
