@@ -1,8 +1,9 @@
 /**
  * How the server ends, as upstream's lifecycle signals have it:
  *
- *   readiness off, leave ─▶ delay (requests are served) ─▶ no new requests ─▶ watches end ─▶ drain ─▶ stop the tasks
+ *   readiness off, leave ─▶ delay (requests are served) ─▶ no new requests ─▶ drain ─▶ watches end ─▶ stop the tasks
  *
+ * Watches end last, so that they show what the last requests wrote.
  * Load balancers see the first step, and have the delay to send nobody here any more.
  */
 import type { ServerResponse } from 'node:http'
@@ -36,9 +37,13 @@ export type Stoppable = {
   readonly state: ShutdownState
   /** Takes this server out of the endpoints of the Service `kubernetes`. */
   readonly leave: () => Promise<void>
+  /** Resolves when watches have been told of every write so far. */
+  readonly catchUp: () => Promise<unknown>
 }
 
 const lookEveryMs = 20
+/** How long watches may lag behind the last write, and what was sent may take to leave. */
+const lastEventsMs = 1_000
 
 /** Resolves when the server has ended after `signal`; rejects when a task of it failed. */
 export async function serveUntil(signal: AbortSignal, running: Stoppable, options: ShutdownOptions): Promise<void> {
@@ -55,13 +60,19 @@ export async function serveUntil(signal: AbortSignal, running: Stoppable, option
   }
   state.refusing = options.sendRetryAfter
   if (!options.sendRetryAfter) transport.stopAccepting()
-  await endWatches(pipeline, clock, options.watchGraceMs)
-  const deadline = clock.now() + options.drainLimitMs
-  while (pipeline.inFlight > 0 && clock.now() < deadline) await clock.sleep(lookEveryMs, patient)
+  await Promise.all([
+    until(() => pipeline.inFlight === 0, clock, options.drainLimitMs),
+    endWatchesSlowly(pipeline, clock, options.watchGraceMs),
+  ])
+  // Without etcd nobody can be told anything more.
+  await Promise.race([running.catchUp().catch(() => {}), clock.sleep(lastEventsMs, patient)])
+  pipeline.endWatches()
   if (options.sendRetryAfter) transport.stopAccepting()
   pipeline.endRequests()
   lifetime.abort(new Error('the server has stopped'))
   await failed
+  transport.endConnections()
+  await until(() => transport.connections() === 0, clock, lastEventsMs)
   transport.closeConnections()
   storage.close()
   if (failure !== undefined) throw failure
@@ -69,14 +80,18 @@ export async function serveUntil(signal: AbortSignal, running: Stoppable, option
 
 const parts = 20
 
-/** All at once, or spread over the grace period, so that not all clients come to the next server at the same moment. */
-async function endWatches(pipeline: Pipeline, clock: Clock, graceMs: number): Promise<void> {
+/** Spread over the grace period, so that not all clients come to the next server at the same moment. */
+async function endWatchesSlowly(pipeline: Pipeline, clock: Clock, graceMs: number): Promise<void> {
   const share = Math.ceil(pipeline.lasting / parts)
   for (let part = 1; graceMs > 0 && part < parts && pipeline.lasting > 0; part++) {
     pipeline.endWatches(share)
     await clock.sleep(graceMs / parts, new AbortController().signal)
   }
-  pipeline.endWatches()
+}
+
+async function until(isDone: () => boolean, clock: Clock, limitMs: number): Promise<void> {
+  const deadline = clock.now() + limitMs
+  while (!isDone() && clock.now() < deadline) await clock.sleep(lookEveryMs, new AbortController().signal)
 }
 
 /** Probes and the server's own requests are answered to the end. Source: `isRequestExemptFromRetryAfter`. */

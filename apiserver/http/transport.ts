@@ -10,7 +10,7 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
   createSecureContext,
@@ -52,6 +52,10 @@ export type Transport = {
   readonly setSecure: (secure: SecureSettings) => void
   /** Stops accepting and tells HTTP/2 clients to go elsewhere. */
   readonly stopAccepting: () => void
+  /** Ends connections of HTTP/1.1 when what was written has left; those of HTTP/2 end with their last stream. */
+  readonly endConnections: () => void
+  /** How many there are. */
+  readonly connections: () => number
   /** Cuts every connection. */
   readonly closeConnections: () => void
 }
@@ -121,6 +125,11 @@ export async function startTransport(options: TransportOptions): Promise<Transpo
       server.close()
       for (const session of sessions) if (!session.closed) session.close()
     },
+    endConnections: () => {
+      // Sessions of HTTP/2 end by themselves when their last stream has.
+      for (const socket of sockets) if (socket.alpnProtocol !== 'h2') socket.destroySoon()
+    },
+    connections: () => sockets.size,
     closeConnections: () => {
       for (const socket of sockets) socket.destroy()
     },
@@ -206,8 +215,8 @@ export function hasUnreadBody(request: RawRequest): boolean {
   return !('stream' in request) && !request.complete
 }
 
-function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {
-  const sockets = new Set<Socket>()
+function trackSockets(server: Http2SecureServer): ReadonlySet<TLSSocket> {
+  const sockets = new Set<TLSSocket>()
   server.on('secureConnection', (socket: TLSSocket) => {
     socket.setNoDelay(true)
     sockets.add(socket)

@@ -108,7 +108,7 @@ function watchPath({ scope, state, bookmarks, timeoutSeconds }: WatcherPlan, { p
     query.set('sendInitialEvents', 'true')
     query.set('resourceVersionMatch', 'NotOlderThan')
   }
-  return `${pathOf(scope)}?${query}`
+  return `${pathOf(scope)}?${query.toString()}`
 }
 
 async function listState(
@@ -121,7 +121,7 @@ async function listState(
     const query = selectors(plan.scope)
     if (plan.state === 'pages') query.set('limit', String(pageSize))
     for (;;) {
-      const { code, json } = await connection.send({ method: 'GET', path: `${pathOf(plan.scope)}?${query}` })
+      const { code, json } = await connection.send({ method: 'GET', path: `${pathOf(plan.scope)}?${query.toString()}` })
       if (code !== 200) throw new Error(`list answered ${code}`)
       items.push(...json.items.map((object: object) => itemOf(plan.scope.resource, object)))
       const { resourceVersion, continue: more = '' } = json.metadata

@@ -232,7 +232,9 @@ async function list(client: Client, kind: Kind): Promise<void> {
   const { recorder, plan } = client
   const scope: Scope = { resource: kind.resource, ...(plan.random() < 0.5 ? { group: 'b' } : {}) }
   const started = recorder.tick()
-  const answer = await client.send({ method: 'GET', path: `${kind.path}?${selectors(scope)}` }).catch(() => undefined)
+  const answer = await client
+    .send({ method: 'GET', path: `${kind.path}?${selectors(scope).toString()}` })
+    .catch(() => undefined)
   if (answer?.code !== 200) return
   const { items, metadata } = answer.json
   recorder.read({
