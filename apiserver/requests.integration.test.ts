@@ -1,4 +1,7 @@
 /** What a client sees of requests that upstream answers in ways of its own. */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RawClient, rawClient } from '../test/fixtures/api-client.ts'
@@ -182,4 +185,113 @@ test('documents that say what there is come in protobuf too', async () => {
 test('the issuer’s document names the server’s own address', async () => {
   const { json } = await api.send('/.well-known/openid-configuration')
   expect(json.jwks_uri).toBe(`https://192.0.2.1:${plane.port}/openid/v1/jwks`)
+})
+
+/** Answers with what it was asked, and echoes over upgraded connections. */
+function echoServer(): Server {
+  const server = createServer((request, response) => {
+    if (request.url === '/moved') {
+      response.writeHead(302, { location: '/elsewhere' }).end()
+      return
+    }
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      response.writeHead(200, { 'content-type': 'text/plain', 'x-method': request.method })
+      response.end(`${request.method} ${request.url} ${Buffer.concat(chunks).toString()}`)
+    })
+  })
+  return server.on('upgrade', (_, socket, head: Buffer) => {
+    const echo = (chunk: Buffer): void => void socket.end(`echo ${chunk.toString()}`)
+    socket.on('error', () => {})
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
+    if (head.length > 0) echo(head)
+    else socket.once('data', echo)
+    socket.resume()
+  })
+}
+
+test('a service’s proxy passes every method on to its pods, and to nothing else', async () => {
+  const address = Object.values(networkInterfaces())
+    .flatMap((found) => found ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
+  // A machine without a network has no address that a pod could have.
+  if (address === undefined) return
+  const server = echoServer()
+  await new Promise<void>((resolve) => server.listen(0, address, resolve))
+  try {
+    const { port } = server.address() as AddressInfo
+    const core = '/api/v1/namespaces/default'
+    const post = async (path: string, body: object) => {
+      expect(await api.send(`${core}/${path}`, { method: 'POST', body })).toMatchObject({ code: 201 })
+    }
+    await post('pods', { metadata: { name: 'echo' }, spec: { containers: [{ name: 'c', image: 'x' }] } })
+    const status = { podIPs: [{ ip: address }], podIP: address }
+    const contentType = 'application/merge-patch+json'
+    await api.send(`${core}/pods/echo/status`, { method: 'PATCH', contentType, body: { status } })
+    for (const name of ['echo', 'trap']) {
+      await post('services', { metadata: { name }, spec: { ports: [{ name: 'http', port: 80 }] } })
+      const targetRef = { kind: 'Pod', namespace: 'default', name: name === 'echo' ? 'echo' : 'other' }
+      const subsets = [{ addresses: [{ ip: address, targetRef }], ports: [{ name: 'http', port }] }]
+      await post('endpoints', { metadata: { name }, subsets })
+    }
+    const proxy = `${core}/services/echo:80/proxy`
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      const body = method === 'GET' ? undefined : 'hello'
+      const answer = await api.send(`${proxy}/a%20b?x=1`, { method, contentType: 'text/plain', body })
+      expect(answer).toMatchObject({ code: 200, text: `${method} /a%20b?x=1 ${body ?? ''}` })
+    }
+    const head = await api.send(`${proxy}/a`, { method: 'HEAD' })
+    expect(head).toMatchObject({ code: 200, text: '' })
+    expect(head.headers['x-method']).toBe('HEAD')
+    const moved = await api.send(`${proxy}/moved`)
+    expect(moved).toMatchObject({ code: 302 })
+    expect(moved.headers.location).toBe(`${proxy}/elsewhere`)
+    expect(await api.send(proxy)).toMatchObject({ code: 301 })
+    expect((await api.send(`${core}/pods/echo:${port}/proxy/p`)).text).toBe('GET /p ')
+    expect(await api.send(`${core}/services/trap:http/proxy/`)).toMatchObject({
+      code: 503,
+      json: { message: 'no endpoints available for service "trap:http"' },
+    })
+    const upgraded = await raw(
+      `GET ${proxy}/up HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nping`,
+    )
+    expect(upgraded).toMatch(/^HTTP\/1.1 101 .*echo ping$/s)
+  } finally {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+})
+
+test('a proxy without a target says what is missing', async () => {
+  const core = '/api/v1/namespaces/default'
+  const asked: readonly (readonly [string, number, string])[] = [
+    [`${core}/services/none/proxy/`, 404, 'services "none" not found'],
+    [`${core}/services/ftp:x:80/proxy/`, 400, 'invalid service request "ftp:x:80"'],
+    [`${core}/pods/none/proxy/`, 404, 'pods "none" not found'],
+    ['/api/v1/nodes/none/proxy/', 404, 'nodes "none" not found'],
+  ]
+  for (const [path, code, message] of asked) {
+    expect(await api.send(path)).toMatchObject({ code, json: { message } })
+  }
+})
+
+test('streams and logs of a pod check what is asked before they look for its node', async () => {
+  const containers = ['a', 'b'].map((name) => ({ name, image: 'x' }))
+  const spec = { containers, nodeName: 'ghost', initContainers: [{ name: 'i', image: 'x' }] }
+  const path = '/api/v1/namespaces/default/pods'
+  await api.send(path, { method: 'POST', body: { metadata: { name: 'lost' }, spec } })
+  const ask = async (rest: string): Promise<string> => {
+    const { code, json } = await api.send(`${path}/lost/${rest}`)
+    return `${code} ${json.message}`
+  }
+  const choose = '400 a container name must be specified for pod lost, choose one of: [i a b]'
+  expect(await ask('log')).toBe(choose)
+  expect(await ask('exec?command=a&stdout=1')).toBe(choose)
+  expect(await ask('attach?stdout=1')).toBe(choose)
+  expect(await ask('log?container=z')).toBe('400 container z is not valid for pod lost')
+  expect(await ask('log?container=a')).toBe('404 pods "ghost" not found')
+  expect(await ask('portforward?ports=x')).toMatch(/^400 cannot convert to \[\]int32: .*invalid syntax$/)
+  expect(await ask('portforward?ports=80')).toBe('404 pods "ghost" not found')
+  expect(await ask('log?container=a&stream=Stdout')).toMatch(/^422 .*stream: Forbidden: may not be specified$/)
 })

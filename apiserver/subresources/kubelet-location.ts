@@ -33,11 +33,10 @@ export function chooseContainer(pod: Pod, wanted: string): string {
 }
 
 function containerRequired({ metadata, spec }: Pod): StatusError {
-  const { containers, initContainers = [] } = spec
+  const { containers, initContainers = [], ephemeralContainers = [] } = spec
   const start = `a container name must be specified for pod ${metadata.name}`
   if (containers.length === 0) return badRequest(start)
-  const init = initContainers.length === 0 ? '' : ` or one of the init containers: ${names(initContainers)}`
-  return badRequest(`${start}, choose one of: ${names(containers)}${init}`)
+  return badRequest(`${start}, choose one of: ${names([...initContainers, ...containers, ...ephemeralContainers])}`)
 }
 
 function names(containers: readonly { readonly name: string }[]): string {

@@ -8,7 +8,10 @@ import { kubeletAddress } from './kubelet-location.ts'
 
 /** The kubelet of the pod's node. */
 export function kubeletBackend(reader: ObjectReader, pod: Pod, kubelet: KubeletClientOptions): Backend {
-  return nodeBackend(reader, pod.spec.nodeName ?? '', kubelet)
+  const nodeName = pod.spec.nodeName ?? ''
+  // Upstream says that the pod is what was not found, by the name of its node.
+  if (read(reader, kinds.nodes, '', nodeName) === undefined) throw notFound(kinds.pods.facts, nodeName)
+  return nodeBackend(reader, nodeName, kubelet)
 }
 
 /** The kubelet of a node; throws when the node is unknown or has no usable address. */

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Pod } from '../../api/core/v1.ts'
 import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts'
+import { canonicalTime, timeProblem } from '../../apimachinery/schema/scalars.ts'
 import { badRequest, invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { served } from './answers.ts'
@@ -43,7 +44,7 @@ async function streamLog(
   const headers = { 'content-type': 'text/plain' }
   if ((pod.spec.nodeName ?? '') === '') {
     // Not scheduled: there is no log yet, which is not an error.
-    response.writeHead(200, headers)
+    response.writeHead(204, {})
     response.end()
     return
   }
@@ -99,24 +100,26 @@ function kubeletStatus(code: number, text: string): StatusError {
 /** What is wrong with the options, in upstream's words. */
 export function logOptionCauses(query: URLSearchParams): readonly StatusCause[] {
   const causes: StatusCause[] = []
+  const sinceTime = query.get('sinceTime')
+  if (sinceTime !== null && sinceTime !== '' && canonicalTime(sinceTime) === undefined) {
+    throw badRequest(timeProblem(sinceTime, '2006-01-02T15:04:05Z07:00'))
+  }
   const atLeast = (field: string, minimum: number, words: string): void => {
     const text = query.get(field)
     if (text === null) return
-    if (!/^-?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
+    if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
+    if (BigInt.asIntN(64, BigInt(text)) !== BigInt(text)) {
+      throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`)
+    }
     if (Number(text) < minimum) causes.push(invalidValue(field, Number(text), words))
   }
   atLeast('tailLines', 0, 'must be greater than or equal to 0')
   atLeast('limitBytes', 1, 'must be greater than 0')
   if (query.has('sinceSeconds') && query.has('sinceTime')) {
-    causes.push(forbiddenField('', 'at most one of `sinceTime` or `sinceSeconds` may be specified'))
+    causes.push(forbiddenField('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'))
   } else atLeast('sinceSeconds', 1, 'must be greater than 0')
-  const stream = query.get('stream') ?? ''
-  if (stream !== '' && !['All', 'Stdout', 'Stderr'].includes(stream)) {
-    const message = `Unsupported value: ${JSON.stringify(stream)}: supported values: "All", "Stderr", "Stdout"`
-    causes.push({ reason: 'FieldValueNotSupported', field: 'stream', message })
-  } else if (stream !== '' && stream !== 'All' && query.has('tailLines')) {
-    causes.push(forbiddenField('', '`tailLines` and specific `stream` are mutually exclusive for now'))
-  }
+  // Source: the feature PodLogsQuerySplitStreams, which is off.
+  if (query.has('stream')) causes.push(forbiddenField('stream', 'may not be specified'))
   return causes
 }
 
@@ -124,7 +127,7 @@ export function logOptionCauses(query: URLSearchParams): readonly StatusCause[] 
 export function kubeletLogQuery(query: URLSearchParams): string {
   const result = new URLSearchParams()
   for (const flag of ['follow', 'previous', 'timestamps']) if (isTrue(query.get(flag))) result.set(flag, 'true')
-  for (const field of ['limitBytes', 'sinceSeconds', 'sinceTime', 'stream', 'tailLines']) {
+  for (const field of ['limitBytes', 'sinceSeconds', 'sinceTime', 'tailLines']) {
     const value = query.get(field)
     if (value !== null && value !== '') result.set(field, value)
   }

@@ -67,7 +67,7 @@ async function locate(
 /** What the client asks for, as `PodExecOptions` and the like: for admission, which may change it. */
 export function streamOptions(kind: StreamKind, query: URLSearchParams): JsonObject {
   if (kind === 'portforward') {
-    const ports = query.getAll('ports').flatMap((list) => list.split(',').map(Number))
+    const ports = query.getAll('ports').flatMap((list) => list.split(',').map(portOf))
     return { kind: 'PodPortForwardOptions', apiVersion: 'v1', ...(ports.length === 0 ? {} : { ports }) }
   }
   const flags = Object.keys(kubeletFlags).filter((flag) => isTrue(query.get(flag)))
@@ -79,6 +79,14 @@ export function streamOptions(kind: StreamKind, query: URLSearchParams): JsonObj
     ...(container === '' ? {} : { container }),
     ...(kind === 'attach' || command.length === 0 ? {} : { command }),
   }
+}
+
+/** Source: `Convert_Slice_string_To_Slice_int32`. */
+function portOf(text: string): number {
+  const isNumber = /^\d+$/.test(text)
+  if (isNumber && Number(text) <= 65535) return Number(text)
+  const problem = isNumber ? 'value out of range' : 'invalid syntax'
+  throw badRequest(`cannot convert to []int32: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${problem}`)
 }
 
 const kubeletFlags = { stdin: 'input', stdout: 'output', stderr: 'error', tty: 'tty' } as const

@@ -1,5 +1,5 @@
 /** What a proxy path is about: `[scheme:]name[:port]`, and which address that is. Pure. */
-import type { Endpoints, Node, Pod, Service } from '../../api/core/v1.ts'
+import type { EndpointAddress, Endpoints, Node, Pod, Service } from '../../api/core/v1.ts'
 import { badRequest, StatusError } from '../../apimachinery/status.ts'
 
 /** A target as the URL names it. */
@@ -21,7 +21,7 @@ export type ProxyAddress = { readonly scheme: 'http' | 'https'; readonly host: s
 /** The pod's own address, at the wanted port or its first one. */
 export function podAddress(pod: Pod, { scheme, port }: ProxyName): ProxyAddress {
   const host = pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? ''
-  if (host === '') throw badRequest('address not allowed')
+  if (host === '' || isOwnLink(host)) throw badRequest('address not allowed')
   const declared = pod.spec.containers.flatMap(({ ports }) => ports ?? [])[0]?.containerPort
   const chosen = port === '' ? (declared ?? (scheme === 'https' ? 443 : 80)) : Number(port)
   if (!Number.isInteger(chosen) || chosen <= 0 || chosen > 65535)
@@ -29,36 +29,51 @@ export function podAddress(pod: Pod, { scheme, port }: ProxyName): ProxyAddress 
   return { scheme: scheme === '' ? 'http' : scheme, host, port: chosen }
 }
 
-/** One ready endpoint of the service's port; `pick` chooses among them. */
+/** What only this machine, or its link, can reach is nobody else's. Source: `proxyutil.IsProxyableIP`. */
+function isOwnLink(host: string): boolean {
+  return /^(?:127\.|169\.254\.|::1$|fe[89ab][0-9a-f]:)/i.test(host)
+}
+
+/** The port's name where the URL gives its number. Throws ServiceUnavailable. */
+export function portName({ metadata, spec }: Service, port: string): string {
+  const found = (spec.ports ?? []).find((one) => one.port === Number(port))
+  if (found !== undefined) return found.name ?? ''
+  const message = `no service port ${Number(port)} found for service ${JSON.stringify(metadata.name)}`
+  throw new StatusError('ServiceUnavailable', message)
+}
+
+/**
+ * One endpoint of the port with this name; `isPod` says whether an address is that of the pod it refers to: who may write
+ * endpoints must not send the server anywhere. `pick` chooses where to begin among them.
+ */
 export function serviceAddress(
-  service: Service,
-  endpoints: Endpoints | undefined,
-  { scheme, port }: ProxyName,
+  id: string,
+  endpoints: Endpoints,
+  { scheme, name, port }: ProxyName,
+  isPod: (address: EndpointAddress) => boolean,
   pick: (count: number) => number,
 ): ProxyAddress {
-  const { name } = service.metadata
-  const ports = service.spec.ports ?? []
-  const wanted =
-    port === ''
-      ? ports.length === 1
-        ? ports[0]
-        : undefined
-      : ports.find((one) => one.name === port || String(one.port) === port)
-  if (port !== '' && wanted === undefined) {
-    throw new StatusError(
-      'ServiceUnavailable',
-      `no service port ${JSON.stringify(port)} found for service ${JSON.stringify(name)}`,
-    )
-  }
-  if (endpoints === undefined) throw noEndpoints(name)
-  const portName = wanted?.name ?? ''
-  const candidates = (endpoints.subsets ?? []).flatMap((subset) => {
-    const found = (subset.ports ?? []).find((one) => (one.name ?? '') === portName)
-    return found === undefined ? [] : (subset.addresses ?? []).map(({ ip }) => ({ host: ip, port: found.port }))
+  const subsets = endpoints.subsets ?? []
+  if (subsets.length === 0) throw noEndpoints(name)
+  const candidates = subsets.flatMap((subset) => {
+    const found = (subset.ports ?? []).find((one) => (one.name ?? '') === port)
+    return found === undefined ? [] : (subset.addresses ?? []).map((address) => ({ address, port: found.port }))
   })
-  const chosen = candidates[pick(candidates.length)]
-  if (chosen === undefined) throw noEndpoints(name)
-  return { scheme: scheme === '' ? 'http' : scheme, ...chosen }
+  const first = pick(candidates.length)
+  const inTurn = [...candidates.slice(first), ...candidates.slice(0, first)]
+  const chosen = inTurn.find(({ address }) => isPod(address))
+  if (chosen === undefined) throw noEndpoints(id)
+  return { scheme: scheme === '' ? 'http' : scheme, host: chosen.address.ip, port: chosen.port }
+}
+
+/** Whether an address is one of its pod's, and the pod is in the namespace of the request. */
+export function isPodAddress(
+  { ip, targetRef }: EndpointAddress,
+  namespace: string,
+  podNamed: (name: string) => Pod | undefined,
+): boolean {
+  if (targetRef?.name === undefined || targetRef.namespace !== namespace) return false
+  return (podNamed(targetRef.name)?.status?.podIPs ?? []).some((one) => one.ip === ip)
 }
 
 function noEndpoints(name: string): StatusError {

@@ -2,8 +2,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Endpoints, Pod, Service } from '../../api/core/v1.ts'
-import { badRequest } from '../../apimachinery/status.ts'
+import type { EndpointAddress, Endpoints, Pod, Service } from '../../api/core/v1.ts'
+import { badRequest, notFound } from '../../apimachinery/status.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { kinds, read } from '../registry/typed-reader.ts'
 import { served } from './answers.ts'
@@ -13,11 +13,13 @@ import { admissionOfConnection } from './own-kind.ts'
 import { nodeBackend } from './pod-backend.ts'
 import { isHidden, tunnel } from './pod-streams.ts'
 import {
+  isPodAddress,
   nodePortAddress,
   type ProxyAddress,
   type ProxyName,
   parseProxyName,
   podAddress,
+  portName,
   serviceAddress,
 } from './proxy-target.ts'
 import { relay } from './relay.ts'
@@ -79,21 +81,30 @@ async function locate(request: ApiRequest, context: SubresourceContext, options:
     throw badRequest(`invalid ${info.resource.slice(0, -1)} request ${JSON.stringify(info.name)}`)
   }
   const key = { namespace: resource.facts.namespaced ? info.namespace : '', name: target.name }
+  if (info.resource === 'services') return plain(await endpointOf(request, target, context, options))
   const object = await context.store.get(resource, key, request.signal)
   if (info.resource === 'pods') return plain(podAddress(object as unknown as Pod, target))
-  if (info.resource === 'services') return plain(endpointOf(object as unknown as Service, target, context, options))
   return nodeTarget(target, context, options)
 }
 
-function endpointOf(
-  service: Service,
+/** Source: `ResourceLocation` of services. */
+async function endpointOf(
+  { info, signal }: ApiRequest,
   target: ProxyName,
-  { reader }: SubresourceContext,
+  { store, reader }: SubresourceContext,
   { random }: Options,
-): ProxyAddress {
-  const { namespace = '', name } = service.metadata
+): Promise<ProxyAddress> {
+  const { namespace } = info
+  const { name, port } = target
+  const services = served(store, '', 'services')
+  const isNumber = /^[+-]?\d+$/.test(port)
+  const service = isNumber ? await store.get(services, { namespace, name }, signal) : undefined
+  const wanted = service === undefined ? target : { ...target, port: portName(service as unknown as Service, port) }
   const endpoints: Endpoints | undefined = read(reader, kinds.endpoints, namespace, name)
-  return serviceAddress(service, endpoints, target, (count) => Math.floor(random() * count))
+  if (endpoints === undefined) throw notFound(services.facts, name)
+  const isPod = (address: EndpointAddress): boolean =>
+    isPodAddress(address, namespace, (pod) => read(reader, kinds.pods, namespace, pod))
+  return serviceAddress(info.name, endpoints, wanted, isPod, (count) => Math.floor(random() * count))
 }
 
 /** Without a port, or with the kubelet's own, the kubelet is meant, and it gets our certificate. */

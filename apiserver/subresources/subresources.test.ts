@@ -10,7 +10,7 @@ import { resized, withApproval, withEphemeralContainers } from './partial-update
 import { kubeletLogQuery, logOptionCauses } from './pod-log.ts'
 import { kubeletPath, requestHead, streamOptions } from './pod-streams.ts'
 import { backendPath, rootRedirect } from './proxy.ts'
-import { parseProxyName, podAddress, serviceAddress } from './proxy-target.ts'
+import { isPodAddress, parseProxyName, podAddress, portName, serviceAddress } from './proxy-target.ts'
 import { askedRequest, questionCauses } from './review-question.ts'
 import { scaleOf, withScale } from './scale.ts'
 import { tokenRequestCauses } from './token-request.ts'
@@ -189,7 +189,7 @@ describe('chooseContainer()', () => {
     [
       pod({ containers: [{ name: 'a' }, { name: 'b' }], initContainers: [{ name: 'i' }] }),
       '',
-      'a container name must be specified for pod web, choose one of: [a b] or one of the init containers: [i]',
+      'a container name must be specified for pod web, choose one of: [i a b]',
     ],
     [pod(), 'z', 'container z is not valid for pod web'],
   ])('refuses %#', (given, wanted, message) => {
@@ -230,14 +230,23 @@ describe('pods/log', () => {
     ['sinceSeconds=0', ['sinceSeconds: Invalid value: 0: must be greater than 0']],
     [
       'sinceSeconds=1&sinceTime=2026-01-01T00:00:00Z',
-      [': Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified'],
+      ['[]: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified'],
     ],
+    ['stream=Stdout', ['stream: Forbidden: may not be specified']],
     ['tailLines=0&limitBytes=1', []],
   ])('checks %s', (query, expected) => {
     expect(logOptionCauses(new URLSearchParams(query)).map(({ field, message }) => `${field}: ${message}`)).toEqual(
       expected,
     )
   })
+})
+
+it.each([
+  ['sinceTime=bogus', 'parsing time "bogus" as "2006-01-02T15:04:05Z07:00": cannot parse "bogus" as "2006"'],
+  ['tailLines=x', 'strconv.ParseInt: parsing "x": invalid syntax'],
+  ['sinceSeconds=99999999999999999999', 'strconv.ParseInt: parsing "99999999999999999999": value out of range'],
+])('logOptionCauses() refuses %s', (query, message) => {
+  expect(refusal(() => logOptionCauses(new URLSearchParams(query)))).toBe(`400 ${message}`)
 })
 
 describe('kubeletPath()', () => {
@@ -320,26 +329,58 @@ describe('proxy targets', () => {
     })
   })
 
-  it('serviceAddress() picks an endpoint of the named port, or says that there is none', () => {
-    const service = {
-      metadata: { name: 's' },
-      spec: {
-        ports: [
-          { name: 'http', port: 80 },
-          { name: 'x', port: 81 },
-        ],
-      },
-    } as unknown as Service
+  it('podAddress() stays away from the loopback and the link', () => {
+    for (const podIP of ['127.0.0.1', '169.254.169.254', '::1', 'fe80::1']) {
+      const address = () => podAddress(pod({}, { status: { podIP } }), { scheme: '', name: 'web', port: '80' })
+      expect(refusal(address)).toBe('400 address not allowed')
+    }
+  })
+
+  it('portName() finds the name of a number', () => {
+    const service = { metadata: { name: 's' }, spec: { ports: [{ name: 'http', port: 80 }, { port: 81 }] } }
+    expect(portName(service as unknown as Service, '80')).toBe('http')
+    expect(portName(service as unknown as Service, '81')).toBe('')
+    expect(refusal(() => portName(service as unknown as Service, '99'))).toBe(
+      '503 no service port 99 found for service "s"',
+    )
+  })
+
+  it('serviceAddress() picks an endpoint of the named port that is a pod, or says that there is none', () => {
     const endpoints = {
-      subsets: [{ addresses: [{ ip: '10.1.1.1' }, { ip: '10.1.1.2' }], ports: [{ name: 'http', port: 8080 }] }],
+      subsets: [
+        {
+          addresses: [{ ip: '10.1.1.1' }, { ip: '10.1.1.2' }, { ip: '10.1.1.3' }],
+          ports: [{ name: 'http', port: 8080 }],
+        },
+      ],
     } as unknown as Endpoints
-    const ask = (port: string, given: Endpoints | undefined = endpoints) =>
-      serviceAddress(service, given, { scheme: '', name: 's', port }, () => 1)
-    expect(ask('80')).toEqual({ scheme: 'http', host: '10.1.1.2', port: 8080 })
-    expect(refusal(() => ask('nope'))).toBe('503 no service port "nope" found for service "s"')
+    const ask = (port: string, given = endpoints, pods = ['10.1.1.1', '10.1.1.2']) =>
+      serviceAddress(
+        `s:${port}`,
+        given,
+        { scheme: '', name: 's', port },
+        ({ ip }) => pods.includes(ip),
+        () => 1,
+      )
+    expect(ask('http')).toEqual({ scheme: 'http', host: '10.1.1.2', port: 8080 })
+    expect(ask('http', endpoints, ['10.1.1.1'])).toMatchObject({ host: '10.1.1.1' })
+    expect(refusal(() => ask('http', endpoints, []))).toBe('503 no endpoints available for service "s:http"')
+    expect(refusal(() => ask('nope'))).toBe('503 no endpoints available for service "s:nope"')
     expect(refusal(() => ask('http', { subsets: [] } as unknown as Endpoints))).toBe(
       '503 no endpoints available for service "s"',
     )
+  })
+
+  it('isPodAddress() wants the pod of the same namespace, with that address', () => {
+    const podNamed = (name: string) =>
+      name === 'p' ? pod({}, { status: { podIPs: [{ ip: '10.1.1.1' }] } }) : undefined
+    const ask = (ip: string, targetRef?: object) =>
+      isPodAddress({ ip, ...(targetRef === undefined ? {} : { targetRef }) }, 'n', podNamed)
+    expect(ask('10.1.1.1', { namespace: 'n', name: 'p' })).toBe(true)
+    expect(ask('10.1.1.1', { namespace: 'other', name: 'p' })).toBe(false)
+    expect(ask('10.1.1.9', { namespace: 'n', name: 'p' })).toBe(false)
+    expect(ask('10.1.1.1', { namespace: 'n', name: 'q' })).toBe(false)
+    expect(ask('10.1.1.1')).toBe(false)
   })
 })
 
