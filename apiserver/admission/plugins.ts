@@ -26,6 +26,7 @@ import { limitRanger } from './limit-ranger.ts'
 import { offByDefault } from './names.ts'
 import { namespaceAutoProvision, namespaceExists } from './namespace-exists.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
+import { nodeDeclaredFeatures } from './node-declared-features.ts'
 import { nodeRestriction } from './node-restriction.ts'
 import { ownerReferencesPermissionEnforcement } from './owner-references.ts'
 import { limitPodHardAntiAffinityTopology } from './pod-anti-affinity.ts'
@@ -104,6 +105,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     defaultIngressClass(reader),
     denyServiceExternalIps,
     podTopologyLabels(reader),
+    nodeDeclaredFeatures(reader),
     podResizeValidator(reader),
     mutatingPolicies(policies),
     mutatingWebhooks({ ...webhooks, schemas }),
