@@ -175,7 +175,7 @@ const updateTable: readonly (readonly [string, string, string, string, readonly 
     'another provisioner',
     '{ provisioner: a.b/c }',
     '{ provisioner: a.b/d }',
-    ['provisioner: Forbidden: updates to provisioner are forbidden.'],
+    ['provisioner: Invalid value: "a.b/d": field is immutable'],
   ],
 ]
 for (const [kind, name, before, after, want] of updateTable) {

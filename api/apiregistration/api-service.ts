@@ -12,6 +12,8 @@ import type { APIService } from './v1.ts'
 const maxGroupPriority = 20000
 const maxVersionPriority = 1000
 
+const defaultPort = 443
+
 export const apiServices = defineResource<APIService>({
   facts: factsOf('apiregistration.k8s.io', 'apiservices'),
   definition: 'apiregistration.v1.APIService',
@@ -59,6 +61,10 @@ function validateApiService({ metadata, spec }: APIService): Causes {
       metadata.name !== wanted && metadata.name !== `${version}.`,
       invalidValue('metadata.name', metadata.name, `must be \`spec.version+"."+spec.group\`: "${wanted}"`),
     ),
+    ...when(
+      group === '' && version !== 'v1',
+      required('spec.group', 'only v1 may have an empty group and it better be legacy kube'),
+    ),
     ...(group === '' ? [] : invalidValues('spec.group', group, isDns1123Subdomain(group))),
     ...invalidValues('spec.version', version, isDns1035Label(version)),
     ...inRange('spec.groupPriorityMinimum', spec.groupPriorityMinimum, 1, maxGroupPriority).map(
@@ -85,6 +91,10 @@ function validateApiService({ metadata, spec }: APIService): Causes {
       : [
           ...when((service.namespace ?? '') === '', required('spec.service.namespace')),
           ...when((service.name ?? '') === '', required('spec.service.name')),
+          ...inRange('spec.service.port', service.port ?? defaultPort, 1, 65535).map((cause) => ({
+            ...cause,
+            message: cause.message.replace('must be', 'port is not valid: must be'),
+          })),
           ...when(
             insecureSkipTLSVerify === true && caBundle !== '',
             invalidValue('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present'),

@@ -1,9 +1,10 @@
 /** RuntimeClass: how containers are run. Source: pkg/apis/node/validation, `printRuntimeClass`. */
-import { invalidValue } from '../../apimachinery/field-errors.ts'
+import { duplicate, required } from '../../apimachinery/field-errors.ts'
 import { isDns1123Label } from '../../apimachinery/names.ts'
+import { validateResources } from '../core/resource-requirements.ts'
 import { validateTolerations } from '../core/scheduling.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, immutable, invalidValues, when } from '../meta/causes.ts'
+import { asInternal, type Causes, immutable, invalidValues, repeats } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName, validateLabels } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -24,13 +25,33 @@ export const runtimeClasses = defineResource<RuntimeClass>({
 })
 
 function validateClass({ handler, scheduling, overhead }: RuntimeClass): Causes {
-  const negative = Object.entries(overhead?.podFixed ?? {}).filter(([, amount]) => amount.startsWith('-'))
   return [
-    ...invalidValues('handler', handler, isDns1123Label(handler)),
-    ...negative.flatMap(([name, amount]) =>
-      when(true, invalidValue(`overhead.podFixed[${name}]`, amount, 'must be greater than or equal to 0')),
-    ),
+    ...(handler === '' ? [required('handler')] : invalidValues('handler', handler, isDns1123Label(handler))),
+    // Judged as the limits of a container, and told of as such.
+    ...(overhead?.podFixed === undefined ? [] : validateResources({ limits: overhead.podFixed }, 'overhead', [])),
     ...validateLabels(scheduling?.nodeSelector, 'scheduling.nodeSelector'),
-    ...validateTolerations(scheduling?.tolerations, 'scheduling.tolerations'),
+    ...validateDistinctTolerations(scheduling?.tolerations ?? [], 'scheduling.tolerations'),
+  ]
+}
+
+type Tolerations = NonNullable<NonNullable<RuntimeClass['scheduling']>['tolerations']>
+
+function validateDistinctTolerations(tolerations: Tolerations, field: string): Causes {
+  const shown = tolerations.map((toleration) =>
+    asInternal(toleration, [
+      ['Key', 'key', ''],
+      ['Operator', 'operator', ''],
+      ['Value', 'value', ''],
+      ['Effect', 'effect', ''],
+      ['TolerationSeconds', 'tolerationSeconds'],
+    ]),
+  )
+  // Source: `validateTolerations` in pkg/apis/node/validation, which leaves the seconds aside.
+  const again = repeats(
+    tolerations.map(({ key, operator, value, effect }) => [key, operator, value, effect].join('\n')),
+  )
+  return [
+    ...validateTolerations(tolerations, field),
+    ...again.map((index) => duplicate(`${field}[${index}]`, shown[index])),
   ]
 }

@@ -1,7 +1,7 @@
 /** PriorityClass: who goes first. Source: pkg/apis/scheduling/validation, `printPriorityClass`. */
 import { forbiddenField } from '../../apimachinery/field-errors.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, immutable, oneOf, when } from '../meta/causes.ts'
+import { type Causes, immutable, oneOfInOrder, when } from '../meta/causes.ts'
 import { ageColumn, integer, nameColumn, text, yesNo } from '../meta/columns.ts'
 import { firstGeneration } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'
@@ -18,6 +18,7 @@ const systemClasses: Readonly<Record<string, number>> = {
 export const priorityClasses = defineResource<PriorityClass>({
   facts: factsOf('scheduling.k8s.io', 'priorityclasses'),
   definition: 'scheduling.v1.PriorityClass',
+  hasGeneration: true,
   validateName: subdomainName,
   defaults: (priorityClass) => ({
     ...priorityClass,
@@ -41,7 +42,7 @@ export const priorityClasses = defineResource<PriorityClass>({
 
 function validateClass({ metadata, value, preemptionPolicy }: PriorityClass): Causes {
   const { name } = metadata
-  const policy = oneOf('preemptionPolicy', preemptionPolicy, ['Never', 'PreemptLowerPriority'])
+  const policy = oneOfInOrder('preemptionPolicy', preemptionPolicy, ['PreemptLowerPriority', 'Never'])
   if (name.startsWith('system-')) return [...systemError(name, value), ...policy]
   return [
     ...when(

@@ -1,14 +1,18 @@
 /** VolumeAttachment: a volume at a node. Source: pkg/apis/storage/validation, `printVolumeAttachment`. */
-import { invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { invalidValue, required, tooLong } from '../../apimachinery/field-errors.ts'
+import type { Json } from '../../apimachinery/json.ts'
 import { isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { validateDriverName } from '../core/volumes.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, immutable, invalidValues, when } from '../meta/causes.ts'
+import { type Causes, invalidValues, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text, yesNo } from '../meta/columns.ts'
 import { keepSpec } from '../meta/prepare.ts'
-import { subdomainName } from '../meta/validation.ts'
+import { byteLength, subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import type { VolumeAttachment } from './v1.ts'
+
+const maxMetadataBytes = 256 * 1024
+const maxErrorBytes = 1024
 
 export const volumeAttachments = defineResource<VolumeAttachment>({
   facts: factsOf('storage.k8s.io', 'volumeattachments'),
@@ -16,8 +20,14 @@ export const volumeAttachments = defineResource<VolumeAttachment>({
   hasGeneration: false,
   requiresResourceVersion: true,
   validateName: subdomainName,
-  validate: ({ spec }) => validateSpec(spec),
-  validateUpdate: ({ spec }, old) => [...validateSpec(spec), ...immutable('spec', spec, old.spec)],
+  validate: validateAttachment,
+  validateUpdate: (attachment, old) => [
+    ...validateAttachment(attachment),
+    ...when(!sameJson(attachment.spec, old.spec), () =>
+      invalidValue('spec', internalSpec(attachment.spec), 'field is immutable'),
+    ),
+  ],
+  validateStatusUpdate: validateAttachment,
   prepareForStatusUpdate: keepSpec,
   columns: [
     nameColumn,
@@ -28,6 +38,10 @@ export const volumeAttachments = defineResource<VolumeAttachment>({
     ageColumn,
   ],
 })
+
+function validateAttachment({ spec, status }: VolumeAttachment): Causes {
+  return [...validateSpec(spec), ...validateStatus(status), ...validateVolumeName(spec)]
+}
 
 function validateSpec({ attacher, source, nodeName }: VolumeAttachment['spec']): Causes {
   const { inlineVolumeSpec: inline, persistentVolumeName: name } = source
@@ -43,9 +57,52 @@ function validateSpec({ attacher, source, nodeName }: VolumeAttachment['spec']):
       field: 'spec.source',
     }),
     ...when(
-      name === '',
-      invalidValue('spec.source.persistentVolumeName', name, 'must specify non empty persistentVolumeName'),
+      name === '' && inline === undefined,
+      required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName'),
     ),
     ...invalidValues('spec.nodeName', nodeName, isDns1123Subdomain(nodeName)),
   ]
+}
+
+/** Upstream checks the name of the volume last, after the status. */
+function validateVolumeName({ source }: VolumeAttachment['spec']): Causes {
+  const { persistentVolumeName: name } = source
+  return name === undefined ? [] : invalidValues('spec.source.persistentVolumeName', name, isDns1123Subdomain(name))
+}
+
+function validateStatus(status: VolumeAttachment['status'] | undefined): Causes {
+  const { attachmentMetadata = {}, attachError, detachError } = status ?? {}
+  const bytes = Object.entries(attachmentMetadata).reduce(
+    (sum, [key, value]) => sum + byteLength(key) + byteLength(value),
+    0,
+  )
+  return [
+    ...when(bytes > maxMetadataBytes, tooLong('status.attachmentMetadata', maxMetadataBytes)),
+    ...validateError(attachError, 'status.attachError'),
+    ...validateError(detachError, 'status.detachError'),
+  ]
+}
+
+type VolumeError = NonNullable<VolumeAttachment['status']['attachError']>
+
+function validateError(error: VolumeError | undefined, field: string): Causes {
+  const { message = '', errorCode = 0 } = error ?? {}
+  return [
+    // The limit that is told is that of the metadata, upstream too.
+    ...when(byteLength(message) > maxErrorBytes, tooLong(`${field}.message`, maxMetadataBytes)),
+    ...when(
+      errorCode < 0,
+      invalidValue(`${field}.errorCode`, errorCode, 'must be between 0 and 2147483647, inclusive'),
+    ),
+  ]
+}
+
+/** The spec as Go shows it; volumes that are written inline are shown with our names. */
+function internalSpec({ attacher, source, nodeName }: VolumeAttachment['spec']): Json {
+  const { persistentVolumeName = null, inlineVolumeSpec = null } = source
+  return {
+    Attacher: attacher,
+    Source: { PersistentVolumeName: persistentVolumeName, InlineVolumeSpec: inlineVolumeSpec },
+    NodeName: nodeName,
+  }
 }
