@@ -7,10 +7,10 @@ import { type Causes, each, repeats, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { pathSegmentName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
+import { validateCsrStatus, withDecisionsKept } from './csr-status.ts'
 import type { CertificateSigningRequest } from './v1.ts'
 
 type Csr = CertificateSigningRequest
-type Conditions = NonNullable<Csr['status']['conditions']>
 
 const minSeconds = 600
 const legacySigner = 'kubernetes.io/legacy-unknown'
@@ -46,16 +46,14 @@ export const certificateSigningRequests = defineResource<Csr>({
   hasGeneration: false,
   validateName: pathSegmentName,
   validate: validateRequest,
-  validateUpdate: ({ status }, old) => validateDecisions(status.conditions ?? [], old.status.conditions ?? []),
-  validateStatusUpdate: ({ status }, old) => validateDecisions(status.conditions ?? [], old.status.conditions ?? []),
+  validateUpdate: ({ status }, old) => validateCsrStatus(status, old.status, 'main'),
+  validateStatusUpdate: ({ status }, old) => validateCsrStatus(status, old.status, 'status'),
   // Who asks is filled in by the server from the request's user before this.
   prepareForCreate: (csr) => ({ ...csr, status: {} }),
   prepareForUpdate: (csr, old) => ({ ...csr, spec: old.spec, status: old.status }),
   // Approving is another permission than signing: this path keeps the decision as it is.
   prepareForStatusUpdate: (csr, old) => {
-    const decided = (conditions: Conditions | undefined) => (conditions ?? []).filter(({ type }) => isDecision(type))
-    const others = (csr.status.conditions ?? []).filter(({ type }) => !isDecision(type))
-    const conditions = [...decided(old.status.conditions), ...others]
+    const conditions = withDecisionsKept(csr.status.conditions ?? [], old.status.conditions ?? [])
     const { conditions: _, ...status } = csr.status
     return { ...csr, spec: old.spec, status: { ...status, ...(conditions.length === 0 ? {} : { conditions }) } }
   },
@@ -71,10 +69,6 @@ export const certificateSigningRequests = defineResource<Csr>({
   ],
   selectableFields: { 'spec.signerName': ({ spec }) => spec.signerName },
 })
-
-function isDecision(type: string): boolean {
-  return type === 'Approved' || type === 'Denied'
-}
 
 function condition({ status }: Csr): string {
   const has = (type: string) => status.conditions?.some((one) => one.type === type) === true
@@ -141,29 +135,5 @@ export function validateSignerName(name: string, field: string): Causes {
     ...isDns1123Subdomain(path[0] ?? '').map((message) =>
       invalidValue(field, path[0] ?? '', `validating label "${path[0]}": ${message}`),
     ),
-  ]
-}
-
-/** A decision, once made, stands; and there is only one. */
-function validateDecisions(now: Conditions, before: Conditions): Causes {
-  const field = 'status.conditions'
-  const names = ['Approved', 'Denied']
-  const lost = before
-    .filter(({ type }) => names.includes(type) || type === 'Failed')
-    .filter(({ type }) => !now.some((one) => one.type === type))
-  return [
-    ...when(
-      names.every((name) => now.some(({ type }) => type === name)),
-      invalidValue(
-        `${field}[${now.findLastIndex(({ type }) => isDecision(type))}].type`,
-        now.findLast(({ type }) => isDecision(type))?.type,
-        'Approved and Denied conditions are mutually exclusive',
-      ),
-    ),
-    ...lost.map(({ type }) => ({
-      reason: 'FieldValueForbidden' as const,
-      message: `Forbidden: updates may not remove a condition of type "${type}"`,
-      field,
-    })),
   ]
 }

@@ -1,5 +1,6 @@
 /** Subresources that are the object itself, of which a write changes one part only. */
 
+import { validateCsrStatus } from '../../api/certificates/csr-status.ts'
 import type { CertificateSigningRequest } from '../../api/certificates/v1.ts'
 import { defaultPodSpec } from '../../api/core/pod-defaults.ts'
 import { validatePodResize, withResizedContainers } from '../../api/core/pod-resize.ts'
@@ -7,7 +8,7 @@ import { validatePod } from '../../api/core/pod-validation.ts'
 import type { Namespace, Pod } from '../../api/core/v1.ts'
 import { sameJson } from '../../api/meta/causes.ts'
 import type { ApiObject } from '../../api/resource.ts'
-import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts'
+import { forbiddenField } from '../../apimachinery/field-errors.ts'
 import { invalid, type StatusCause } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import type { ApiRequest } from '../http/api-request.ts'
@@ -176,16 +177,6 @@ export function withApproval(
   const before = current.status?.conditions ?? []
   const given = wanted.status?.conditions ?? []
   const kind = { group: 'certificates.k8s.io', kind: 'CertificateSigningRequest' }
-  const types = new Set(given.map(({ type }) => type))
-  const lost = before.find(({ type }) => (type === 'Approved' || type === 'Denied') && !types.has(type))
-  if (lost !== undefined) {
-    const message = `updates may not remove a condition of type ${JSON.stringify(lost.type)}`
-    throw invalid(kind, current.metadata.name, [forbiddenField('status.conditions', message)])
-  }
-  if (types.has('Approved') && types.has('Denied')) {
-    const words = 'Approved and Denied conditions are mutually exclusive'
-    throw invalid(kind, current.metadata.name, [invalidValue('status.conditions', asJson(given), words)])
-  }
   const conditions = given.map((condition) => {
     const old = before.find(({ type }) => type === condition.type)
     const isSame = old !== undefined && old.status === condition.status
@@ -195,7 +186,10 @@ export function withApproval(
       lastTransitionTime: condition.lastTransitionTime ?? (isSame ? old.lastTransitionTime : undefined) ?? time,
     }
   })
-  return { ...current, metadata: wanted.metadata, status: { ...current.status, conditions } }
+  const status = { ...current.status, conditions }
+  const causes = validateCsrStatus(status, current.status ?? {}, 'approval')
+  if (causes.length > 0) throw invalid(kind, current.metadata.name, causes)
+  return { ...current, metadata: wanted.metadata, status }
 }
 
 /** Takes `spec.finalizers` over; a namespace that is going away and has none left is gone. */
