@@ -1,4 +1,11 @@
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type Settings,
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../component-base/clock.ts'
@@ -14,9 +21,14 @@ afterEach(() => {
 type Answerer = (stream: ServerHttp2Stream, message: Buffer, session: ServerHttp2Session) => void
 
 /** A gRPC server of one method, on Node's own HTTP/2. */
-async function serve(answer: Answerer): Promise<{ readonly channel: UnaryChannel; readonly server: Http2Server }> {
+async function serve(
+  answer: Answerer,
+  settings: Settings = {},
+  // Long, so that a busy machine is not taken for a broken server.
+  timeoutMs = 30_000,
+): Promise<{ readonly channel: UnaryChannel; readonly server: Http2Server }> {
   const sessions = new Set<ServerHttp2Session>()
-  const server = createServer()
+  const server = createServer({ settings })
   server.on('session', (session) => {
     sessions.add(session)
     session.on('error', () => {})
@@ -33,7 +45,7 @@ async function serve(answer: Answerer): Promise<{ readonly channel: UnaryChannel
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const channel = new UnaryChannel({ servers: [`127.0.0.1:${port}`], tls: {}, clock: systemClock, timeoutMs: 2_000 })
+  const channel = new UnaryChannel({ servers: [`127.0.0.1:${port}`], tls: {}, clock: systemClock, timeoutMs })
   closers.push(() => {
     channel.close()
     for (const session of sessions) session.destroy()
@@ -121,7 +133,7 @@ test('UnaryChannel ends the calls of a connection that goes away, and makes a ne
 })
 
 test('UnaryChannel takes a connection on which nothing comes back for broken', async () => {
-  const { channel } = await serve(() => {})
+  const { channel } = await serve(() => {}, {}, 1_000)
   await expect(call(channel, Buffer.from('x'))).rejects.toThrow('etcd does not answer')
 })
 
@@ -129,4 +141,70 @@ test('UnaryChannel says that nobody answers', async () => {
   const channel = new UnaryChannel({ servers: ['127.0.0.1:1'], tls: {}, clock: systemClock, timeoutMs: 200 })
   closers.push(() => channel.close())
   await expect(call(channel, Buffer.from('x'))).rejects.toThrow('etcd does not answer')
+})
+
+test('UnaryChannel keeps to the number of calls that the server takes at once', async () => {
+  let open = 0
+  let most = 0
+  const { channel } = await serve(
+    (stream, message) => {
+      open += 1
+      most = Math.max(most, open)
+      setTimeout(() => {
+        open -= 1
+        reply(stream, message)
+      }, 5)
+    },
+    { maxConcurrentStreams: 3 },
+  )
+  await call(channel, Buffer.from('the settings come with the first answer'))
+  const sent = Array.from({ length: 20 }, (_, at) => Buffer.from(`message ${at}`))
+  const answers = await Promise.all(sent.map(async (message) => await call(channel, message)))
+  expect(answers.map(String)).toEqual(sent.map(String))
+  expect(most).toBeLessThanOrEqual(3)
+})
+
+test('UnaryChannel sends again what the server has refused unseen, whatever it is', async () => {
+  let calls = 0
+  const { channel } = await serve((stream, message) => {
+    calls += 1
+    if (calls === 1) stream.close(constants.NGHTTP2_REFUSED_STREAM)
+    else reply(stream, message)
+  })
+  expect(String(await call(channel, Buffer.from('again')))).toBe('again')
+  expect(calls).toBe(2)
+})
+
+test('UnaryChannel gives up calls that wait for their turn, and refuses what was given up before', async () => {
+  const { channel } = await serve(
+    (stream, message) => {
+      if (message.toString() !== 'forever') reply(stream, message)
+    },
+    { maxConcurrentStreams: 1 },
+  )
+  await call(channel, Buffer.from('settings'))
+  const [first, second] = [new AbortController(), new AbortController()]
+  const blocking = call(channel, Buffer.from('forever'), first.signal)
+  const waiting = call(channel, Buffer.from('waits'), second.signal)
+  const last = call(channel, Buffer.from('last'))
+  setTimeout(() => second.abort(new Error('gave up waiting')), 20)
+  await expect(waiting).rejects.toThrow('gave up waiting')
+  first.abort(new Error('gave up'))
+  await expect(blocking).rejects.toThrow('gave up')
+  expect(String(await last)).toBe('last')
+  await expect(call(channel, Buffer.from('x'), second.signal)).rejects.toThrow('gave up waiting')
+})
+
+test('UnaryChannel does not repeat a write that was under way when the server vanished', async () => {
+  let calls = 0
+  const { channel } = await serve((_stream, _message, session) => {
+    calls += 1
+    session.destroy()
+  })
+  const writes = await Promise.allSettled(
+    Array.from({ length: 50 }, async () => await call(channel, Buffer.alloc(100_000))),
+  )
+  expect(writes.every(({ status }) => status === 'rejected')).toBe(true)
+  // Calls that waited for the connection go over a new one; none goes twice.
+  expect(calls).toBeLessThanOrEqual(50)
 })
