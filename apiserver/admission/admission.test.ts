@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { factsOf } from '../../api/facts/resources.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { StatusError } from '../../apimachinery/status.ts'
+import type { Authorizer } from '../authz/authorizer.ts'
 import { createAuthorizer } from '../authz/chain.ts'
 import { createRbacPlugin } from '../authz/rbac.ts'
 import { readerOf } from '../registry/plain-reader.ts'
@@ -514,7 +515,8 @@ describe('podSecurity()', () => {
 
 describe('nodeRestriction()', () => {
   const user = { name: 'system:node:one', groups: ['system:nodes'] }
-  const plugin = (objects: readonly object[] = []) => nodeRestriction(lookup(objects))
+  const nobody: Authorizer = () => ({ type: 'noOpinion', reason: '' })
+  const plugin = (objects: readonly object[] = [], authorizer = nobody) => nodeRestriction(lookup(objects), authorizer)
   const node = (name: string, rest: object = {}, labels: object = {}) => ({
     ...stored('v1', 'Node', name, rest),
     metadata: { name, labels },
@@ -595,7 +597,8 @@ describe('nodeRestriction()', () => {
       object: { metadata: { name: 'robot' }, spec: { boundObjectRef: bound } },
       user,
     })
-    expect(typeof (await run(plugin([pod({ nodeName: 'one' })]), asked))).toBe('object')
+    const volumes = [{ name: 'v', projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }]
+    expect(typeof (await run(plugin([pod({ nodeName: 'one', volumes })]), asked))).toBe('object')
     expect(await run(plugin([pod({ nodeName: 'two' })]), asked)).toContain(
       'bound to a pod scheduled on a different node',
     )

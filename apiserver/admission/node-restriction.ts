@@ -7,28 +7,41 @@ import { Pkcs10CertificateRequest } from '@peculiar/x509'
 import type { Node, Pod } from '../../api/core/v1.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { notFound } from '../../apimachinery/status.ts'
+import type { Authorizer } from '../authz/authorizer.ts'
 import { nodeNameOf } from '../authz/node.ts'
 import { podReferences } from '../authz/pod-references.ts'
 import { find, kinds, type Lookup } from '../registry/typed-reader.ts'
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
-import { isAbout, newObject, oldObject, refuse } from './request.ts'
+import { audienceRefusal } from './node-audience.ts'
+import { isAbout, newObject, oldObject, refuse, unchanged } from './request.ts'
 
 const mirrorPodAnnotation = 'kubernetes.io/config.mirror'
 const leaseNamespace = 'kube-node-lease'
 
 /** The plugin. */
-export function nodeRestriction(lookup: Lookup): AdmissionPlugin {
+export function nodeRestriction(lookup: Lookup, authorizer: Authorizer): AdmissionPlugin {
+  const guard = async (request: AdmissionRequest, then: (node: string) => Promise<void>): Promise<void> => {
+    const node = nodeNameOf(request.user)
+    if (node === undefined || request.operation === 'CONNECT') return
+    if (node === '') throw refuse(request, `could not determine node from user ${JSON.stringify(request.user.name)}`)
+    await then(node)
+  }
   return {
     name: 'NodeRestriction',
-    validate: async (request, signal) => {
-      const node = nodeNameOf(request.user)
-      if (node === undefined) return
-      if (node === '') {
-        throw refuse(request, `could not determine node from user ${JSON.stringify(request.user.name)}`)
-      }
-      await check(lookup, request, node, signal)
+    // What a node asks for is looked at before the server fills in its own audiences.
+    mutate: async (request, signal) => {
+      await guard(request, async (node) => {
+        if (isTokenRequest(request)) await checkToken({ lookup, authorizer }, request, node, signal)
+      })
+      return unchanged(request)
     },
+    validate: async (request, signal) =>
+      await guard(request, async (node) => await check(lookup, request, node, signal)),
   }
+}
+
+function isTokenRequest(request: AdmissionRequest): boolean {
+  return request.operation === 'CREATE' && isAbout(request, kinds.serviceAccounts, 'token')
 }
 
 async function check(lookup: Lookup, request: AdmissionRequest, node: string, signal: AbortSignal): Promise<void> {
@@ -40,9 +53,6 @@ async function check(lookup: Lookup, request: AdmissionRequest, node: string, si
       return checkNode(request, node)
     case 'persistentvolumeclaims':
       return checkClaim(request)
-    case 'serviceaccounts':
-      if (request.subresource === 'token') await checkToken(lookup, request, node, signal)
-      return
     case 'leases.coordination.k8s.io':
       return checkLease(request, node)
     case 'csinodes.storage.k8s.io':
@@ -254,23 +264,30 @@ function checkClaim(request: AdmissionRequest): void {
 
 type TokenRequest = {
   readonly spec: {
+    readonly audiences?: readonly string[] | null
     readonly boundObjectRef?: {
       readonly apiVersion?: string
       readonly kind?: string
       readonly name?: string
       readonly uid?: string
-    }
+    } | null
   }
 }
 
 /** A node asks for tokens for its own pods only. */
-async function checkToken(lookup: Lookup, request: AdmissionRequest, node: string, signal: AbortSignal): Promise<void> {
-  const { boundObjectRef: bound } = (request.object as unknown as TokenRequest).spec
+async function checkToken(
+  options: { readonly lookup: Lookup; readonly authorizer: Authorizer },
+  request: AdmissionRequest,
+  node: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { boundObjectRef, audiences = [] } = (request.object as unknown as TokenRequest).spec
+  const bound = boundObjectRef ?? undefined
   if (bound?.apiVersion !== 'v1' || bound.kind !== 'Pod' || (bound.name ?? '') === '') {
     throw refuse(request, `node requested token not bound to a pod`)
   }
   if ((bound.uid ?? '') === '') throw refuse(request, `node requested token with a pod binding without a uid`)
-  const pod = await find(lookup, kinds.pods, request.namespace, bound.name ?? '', signal)
+  const pod = await find(options.lookup, kinds.pods, request.namespace, bound.name ?? '', signal)
   if (pod === undefined) throw notFound(kinds.pods.facts, bound.name ?? '')
   if (pod.metadata.uid !== bound.uid) {
     throw refuse(
@@ -281,6 +298,8 @@ async function checkToken(lookup: Lookup, request: AdmissionRequest, node: strin
   if (pod.spec.nodeName !== node) {
     throw refuse(request, `node requested token bound to a pod scheduled on a different node`)
   }
+  const refusal = await audienceRefusal(options, request, pod, audiences ?? [], signal)
+  if (refusal !== undefined) throw refuse(request, refusal)
 }
 
 function checkLease(request: AdmissionRequest, node: string): void {

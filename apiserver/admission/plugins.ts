@@ -86,7 +86,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     limitPodHardAntiAffinityTopology,
     limitRanger(reader),
     serviceAccountAdmission({ lookup, clock, random }),
-    nodeRestriction(lookup),
+    nodeRestriction(lookup, authorizer),
     taintNodesByCondition,
     alwaysPullImages,
     podSecurity(lookup, options.podSecurity),

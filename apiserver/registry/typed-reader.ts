@@ -27,6 +27,7 @@ export const kinds = {
   limitRanges: builtIn('core.v1.LimitRange', '', 'limitranges'),
   resourceQuotas: builtIn('core.v1.ResourceQuota', '', 'resourcequotas'),
   persistentVolumeClaims: builtIn('core.v1.PersistentVolumeClaim', '', 'persistentvolumeclaims'),
+  csiDrivers: builtIn('storage.v1.CSIDriver', 'storage.k8s.io', 'csidrivers'),
   persistentVolumes: builtIn('core.v1.PersistentVolume', '', 'persistentvolumes'),
   priorityClasses: builtIn('scheduling.v1.PriorityClass', 'scheduling.k8s.io', 'priorityclasses'),
   runtimeClasses: builtIn('node.v1.RuntimeClass', 'node.k8s.io', 'runtimeclasses'),
