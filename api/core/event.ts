@@ -18,8 +18,8 @@ export const events = defineResource<Event>({
   allowCreateOnUpdate: true,
   ttlSeconds: eventTtlSeconds,
   validateName: subdomainName,
-  validate: (event) => [...validateNamespace(event), ...validateNewStyle(event)],
-  validateUpdate: (event) => [...validateNamespace(event), ...validateNewStyle(event)],
+  validate: (event) => validateEvent(event, 'reportingComponent'),
+  validateUpdate: (event) => validateEvent(event, 'reportingComponent'),
   columns: eventColumns(),
   selectableFields: {
     'involvedObject.kind': (event) => event.involvedObject?.kind ?? '',
@@ -73,16 +73,22 @@ function source({ source: from, reportingComponent, reportingInstance }: Event):
   return host === '' ? component : `${component}, ${host}`
 }
 
-/** Events about cluster-scoped objects live in `default`. Source: `legacyValidateEvent`. */
+/**
+ * What both kinds of events are held to; `controllerField` is what the kind calls the reporting controller.
+ * Source: `legacyValidateEvent`.
+ */
+export function validateEvent(event: Event, controllerField: string): Causes {
+  return event.eventTime === undefined ? validateNamespace(event) : validateNewStyle(event, controllerField)
+}
+
+const noMatch = 'does not match event.namespace'
+
+/** Events about cluster-scoped objects live in `default`. */
 function validateNamespace({ involvedObject, metadata }: Event): Causes {
   const about = involvedObject?.namespace ?? ''
   const mine = metadata.namespace ?? ''
-  if (about === '') {
-    return when(mine !== 'default' && mine !== 'kube-system' && mine !== '', () =>
-      invalidValue('involvedObject.namespace', about, 'does not match event.namespace'),
-    )
-  }
-  return when(about !== mine, () => invalidValue('involvedObject.namespace', about, 'does not match event.namespace'))
+  const fits = about === '' ? mine === '' || mine === 'default' : about === mine
+  return when(!fits, () => invalidValue('involvedObject.namespace', about, noMatch))
 }
 
 const maxReason = 128
@@ -90,27 +96,21 @@ const maxAction = 128
 const maxNote = 1024
 const maxInstance = 128
 
-/** Events with `eventTime` follow the stricter rules of events.k8s.io. Source: `ValidateEventCreate`. */
-export function validateNewStyle(event: Event): Causes {
-  const {
-    eventTime,
-    reportingComponent = '',
-    reportingInstance = '',
-    action = '',
-    reason = '',
-    message = '',
-    type = '',
-  } = event
-  if (eventTime === undefined) return []
+/** Events with `eventTime` say who saw what. */
+function validateNewStyle(event: Event, controllerField: string): Causes {
+  const { reportingComponent = '', reportingInstance = '', action = '', reason = '', message = '' } = event
+  const { involvedObject, metadata } = event
+  const mine = metadata.namespace ?? ''
   return [
-    ...(reportingComponent === ''
-      ? [required('reportingController')]
-      : invalidValues('reportingController', reportingComponent, isQualifiedName(reportingComponent))),
+    ...when((involvedObject?.namespace ?? '') === '' && mine !== 'default' && mine !== 'kube-system', () =>
+      invalidValue('involvedObject.namespace', '', noMatch),
+    ),
+    ...when(reportingComponent === '', required(controllerField)),
+    ...invalidValues(controllerField, reportingComponent, isQualifiedName(reportingComponent)),
     ...bounded('reportingInstance', reportingInstance, maxInstance),
     ...bounded('action', action, maxAction),
     ...bounded('reason', reason, maxReason),
     ...when(byteLength(message) > maxNote, () => invalidValue('message', '', `can have at most ${maxNote} characters`)),
-    ...when(type !== 'Normal' && type !== 'Warning', () => invalidValue('type', '', `has invalid value: ${type}`)),
   ]
 }
 

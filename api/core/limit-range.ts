@@ -8,7 +8,7 @@ import { nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { quantityOf } from './pod-resources.ts'
-import { validateQuantity } from './resource-requirements.ts'
+import { validateContainerResourceName } from './resource-requirements.ts'
 import type { LimitRange, LimitRangeItem } from './v1.ts'
 
 export const limitRanges = defineResource<LimitRange>({
@@ -39,7 +39,7 @@ const lists = ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'
 function validateRange({ spec }: LimitRange): Causes {
   const again = new Set(repeats(spec.limits.map(({ type }) => type)))
   return each('spec.limits', spec.limits, (item, path, index) => [
-    ...invalidValues(`${path}.type`, item.type, isQualifiedName(item.type)),
+    ...validateType(item.type, `${path}.type`),
     ...when(again.has(index), () => duplicate(`${path}.type`, item.type)),
     ...when(
       item.type === 'Pod' && Object.keys(item.default ?? {}).length > 0,
@@ -56,10 +56,45 @@ function validateRange({ spec }: LimitRange): Causes {
       required(`${path}.limits`, 'either minimum or maximum storage value is required, but neither was provided'),
     ),
     ...lists.flatMap((list) =>
-      eachEntry(`${path}.${list}`, item[list], (text, entry, name) => validateQuantity(name, text, entry)),
+      eachEntry(`${path}.${list}`, item[list], (_text, entry, name) =>
+        item.type === 'Pod' || item.type === 'Container'
+          ? validateContainerResourceName(name, entry)
+          : invalidValues(entry, name, isQualifiedName(name)),
+      ),
     ),
     ...validateOrder(item, path),
+    ...validateRatios(item, path),
   ])
+}
+
+const limitTypes = ['Container', 'PersistentVolumeClaim', 'Pod']
+const maxRatio = 'maxLimitRequestRatio'
+
+function validateType(type: string, field: string): Causes {
+  const messages = isQualifiedName(type)
+  if (messages.length > 0) return invalidValues(field, type, messages)
+  return when(!type.includes('/') && !limitTypes.includes(type), () =>
+    invalidValue(field, type, 'must be a standard limit type or fully qualified'),
+  )
+}
+
+/** How far limits may exceed requests: at least not at all, and no further than the range allows. */
+function validateRatios(item: LimitRangeItem, field: string): Causes {
+  return eachEntry(`${field}.${maxRatio}`, item[maxRatio], (text, path, name) => {
+    const ratio = amount(text)
+    const [least, most] = [item.min?.[name], item.max?.[name]]
+    const range = least === undefined || most === undefined ? undefined : amount(most) / amount(least)
+    return [
+      ...when(ratio < 1, () => invalidValue(path, text, `ratio ${text} is less than 1`)),
+      ...when(range !== undefined && ratio > range, () =>
+        invalidValue(path, text, `ratio ${text} is greater than max/min = ${range?.toFixed(6)}`),
+      ),
+    ]
+  })
+}
+
+function amount(text: string): number {
+  return Number(quantityOf(text).nano) / 1e9
 }
 
 /** min ≤ defaultRequest ≤ default ≤ max. */
@@ -76,7 +111,8 @@ function validateOrder(item: LimitRangeItem, field: string): Causes {
     Object.entries(item[low] ?? {}).flatMap(([name, less]) => {
       const more = item[high]?.[name]
       if (more === undefined || compareQuantities(quantityOf(less), quantityOf(more)) <= 0) return []
-      const shown = item[blamed]?.[name]
+      // Where a default is to blame, upstream shows what it was held against.
+      const shown = blamed === 'default' ? (low === 'min' ? less : more) : item[blamed]?.[name]
       return [invalidValue(`${field}.${blamed}[${name}]`, shown, words.replace('%a', less).replace('%b', more))]
     }),
   )

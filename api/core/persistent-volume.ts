@@ -36,8 +36,6 @@ import {
 } from './volume-sources.ts'
 import { validateDriverName } from './volumes.ts'
 
-const { normalize } = posix
-
 export const persistentVolumes = defineResource<PersistentVolume>({
   facts: factsOf('', 'persistentvolumes'),
   definition: 'core.v1.PersistentVolume',
@@ -100,7 +98,7 @@ function validateSpec(spec: PersistentVolumeSpec, name: string): Causes {
         : validateNodeSelector(nodeAffinity.required, 'spec.nodeAffinity.required')),
     ...validateSources(spec, sourceRules(name), 'spec'),
     ...when(
-      hostPath !== undefined && normalize(hostPath.path) === '/' && policy === 'Recycle',
+      hostPath !== undefined && posix.normalize(hostPath.path) === '/' && policy === 'Recycle',
       forbiddenField('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'"),
     ),
     ...(storageClassName === ''

@@ -13,6 +13,7 @@ import type { PodTemplate } from './v1.ts'
 export const podTemplates = defineResource<PodTemplate>({
   facts: factsOf('', 'podtemplates'),
   definition: 'core.v1.PodTemplate',
+  hasGeneration: true,
   validateName: subdomainName,
   defaults: (object) => ({ ...object, template: defaultPodTemplate(object.template) }),
   validate: ({ template }) => validatePodTemplate(template, 'template'),

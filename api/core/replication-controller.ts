@@ -4,7 +4,7 @@ import { validateReplicaStatus } from '../apps/replica-set.ts'
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, nonNegative, sortedMap, when } from '../meta/causes.ts'
 import { ageColumn, containerImages, containerNames, formatLabels, integer, nameColumn, text } from '../meta/columns.ts'
-import { subdomainName, validateLabels } from '../meta/validation.ts'
+import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { defaultPodTemplate } from './pod-defaults.ts'
 import { validateAlwaysRestart, validatePodTemplate } from './pod-spec.ts'
@@ -62,7 +62,6 @@ function validateController({ spec }: ReplicationController): Causes {
   return [
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...when(entries.length === 0, required('spec.selector')),
-    ...validateLabels(selector, 'spec.selector'),
     ...nonNegative('spec.replicas', spec.replicas),
     ...(template === undefined
       ? [required('spec.template')]
@@ -72,7 +71,7 @@ function validateController({ spec }: ReplicationController): Causes {
             () =>
               invalidValue(
                 'spec.template.metadata.labels',
-                sortedMap(labels),
+                template.metadata.labels === undefined ? null : sortedMap(labels),
                 '`selector` does not match template `labels`',
               ),
           ),

@@ -26,7 +26,8 @@ export function validateAffinity(affinity: Affinity | undefined, field: string):
       : validateNodeSelector(requiredTerms, `${field}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution`)),
     ...each(`${field}.nodeAffinity.${preferred}`, nodeAffinity?.[preferred], ({ weight, preference }, path) => [
       ...validateWeight(weight, path),
-      ...validateTerm(preference, `${path}.preference`),
+      // Wrong values of a wish are warned about, not refused.
+      ...validateTerm(preference, `${path}.preference`, false),
     ]),
     ...validatePodAffinity(podAffinity, `${field}.podAffinity`),
     ...validatePodAffinity(podAntiAffinity, `${field}.podAntiAffinity`),
@@ -42,21 +43,29 @@ export function validateNodeSelector(selector: NodeSelector, field: string): Cau
   const terms = selector.nodeSelectorTerms ?? []
   const path = `${field}.nodeSelectorTerms`
   if (terms.length === 0) return [required(path, 'must have at least one node selector term')]
-  return each(path, terms, validateTerm)
+  return each(path, terms, (term, termPath) => validateTerm(term, termPath, true))
 }
 
-function validateTerm(term: NodeSelectorTerm, field: string): Causes {
+function validateTerm(term: NodeSelectorTerm, field: string, checkValues: boolean): Causes {
   return [
-    ...each(`${field}.matchExpressions`, term?.matchExpressions, validateNodeRequirement),
+    ...each(`${field}.matchExpressions`, term?.matchExpressions, (requirement, path) =>
+      validateNodeRequirement(requirement, path, checkValues),
+    ),
     ...each(`${field}.matchFields`, term?.matchFields, validateNodeField),
   ]
 }
 
-function validateNodeRequirement({ key, operator, values = [] }: NodeSelectorRequirement, field: string): Causes {
+function validateNodeRequirement(
+  { key, operator, values = [] }: NodeSelectorRequirement,
+  field: string,
+  checkValues: boolean,
+): Causes {
   return [
     ...nodeOperator(operator, values, field),
     ...validateLabelKey(key, `${field}.key`),
-    ...each(`${field}.values`, values, (value, path) => invalidValues(path, value, isLabelValue(value))),
+    ...(checkValues
+      ? each(`${field}.values`, values, (value, path) => invalidValues(path, value, isLabelValue(value)))
+      : []),
   ]
 }
 
@@ -216,9 +225,7 @@ export function validateTopologySpread(
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, nodeAffinityPolicy, nodeTaintsPolicy } = constraint
     return [
       ...when(maxSkew <= 0, () => invalidValue(`${path}.maxSkew`, maxSkew, 'must be greater than zero')),
-      ...(topologyKey === ''
-        ? [required(`${path}.topologyKey`, 'can not be empty')]
-        : validateLabelKey(topologyKey, `${path}.topologyKey`)),
+      ...(topologyKey === '' ? [required(`${path}.topologyKey`, 'can not be empty')] : []),
       ...oneOf(`${path}.whenUnsatisfiable`, whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway']),
       ...when(again.has(index), () => duplicate(`${path}.{topologyKey, whenUnsatisfiable}`, keys[index])),
       ...when(minDomains !== undefined && minDomains <= 0, () =>

@@ -69,13 +69,19 @@ function validateType({ type = '', metadata }: Secret, data: Readonly<Record<str
       required('data[username]'),
       required('data[password]'),
     ),
-    ...keys.filter((key) => !(key in data)).map((key) => required(`data[${key}]`)),
+    ...keys.filter((key) => !(key in data) || isEmptyKey(key, data)).map((key) => required(`data[${key}]`)),
     ...keys.filter((key) => key.startsWith('.') && key in data).flatMap((key) => validateJson(key, data[key] ?? '')),
   ]
 }
 
+/** A key for SSH may not be empty; the others only have to be there. */
+function isEmptyKey(key: string, data: Readonly<Record<string, string>>): boolean {
+  return key === 'ssh-privatekey' && data[key] === ''
+}
+
 function validateJson(key: string, base64: string): Causes {
   const field = `data[${key}]`
+  if (base64 === '') return [invalidValue(field, '<secret contents redacted>', 'unexpected end of JSON input')]
   try {
     const value: unknown = JSON.parse(Buffer.from(base64, 'base64').toString())
     return when(!isJsonObject(value), () => invalidValue(field, '<secret contents redacted>', 'must be a JSON object'))

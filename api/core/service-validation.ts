@@ -8,7 +8,7 @@ import {
   isPortNumber,
   isQualifiedName,
 } from '../../apimachinery/names.ts'
-import { type Causes, each, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
+import { type Causes, each, invalidValues, oneOf, oneOfInOrder, repeats, when } from '../meta/causes.ts'
 import { validateLabels } from '../meta/validation.ts'
 import { validateSpecialIp } from './ip-rules.ts'
 import { validatePort as validateTarget } from './probes.ts'
@@ -205,10 +205,10 @@ function validateTrafficPolicies(spec: ServiceSpec): Causes {
       : oneOf('spec.internalTrafficPolicy', internalTrafficPolicy, policies)),
     ...(spec.trafficDistribution === undefined
       ? []
-      : oneOf('spec.trafficDistribution', spec.trafficDistribution, [
+      : oneOfInOrder('spec.trafficDistribution', spec.trafficDistribution, [
           'PreferClose',
-          'PreferSameNode',
           'PreferSameZone',
+          'PreferSameNode',
         ])),
   ]
 }

@@ -2,7 +2,7 @@
 import { factsOf } from '../facts/resources.ts'
 import { ageColumn, formatLabels, nameColumn, orNone, text } from '../meta/columns.ts'
 import { keepSpec } from '../meta/prepare.ts'
-import { serviceName } from '../meta/validation.ts'
+import { labelName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { keepAllocated, mirrorClusterIp } from './service-allocated.ts'
 import { validateService, validateServiceStatus, validateServiceUpdate } from './service-validation.ts'
@@ -16,7 +16,8 @@ export const services = defineResource<Service>({
   facts: factsOf('', 'services'),
   definition: 'core.v1.Service',
   hasGeneration: false,
-  validateName: serviceName,
+  // Names may begin with a digit since 1.34 (RelaxedServiceNameValidation).
+  validateName: labelName,
   defaults: (service) => ({ ...service, spec: defaultServiceSpec(service.spec), status: defaultStatus(service) }),
   validate: validateService,
   validateUpdate: validateServiceUpdate,

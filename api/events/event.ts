@@ -1,9 +1,9 @@
 /** Event of events.k8s.io: the same objects as core events, with newer names. Source: pkg/apis/events/v1/conversion.go. */
 import { invalidValue, required } from '../../apimachinery/field-errors.ts'
-import { eventColumns, eventTtlSeconds, validateNewStyle } from '../core/event.ts'
+import { eventColumns, eventTtlSeconds, validateEvent } from '../core/event.ts'
 import type { Event as CoreEvent } from '../core/v1.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, immutable, when } from '../meta/causes.ts'
+import { type Causes, immutable, sameJson, when } from '../meta/causes.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { type ApiObject, defineResource } from '../resource.ts'
 import type { Event } from './v1.ts'
@@ -16,12 +16,17 @@ export const events = defineResource<Event>({
   ttlSeconds: eventTtlSeconds,
   validateName: subdomainName,
   validate: (event) => [
+    ...validateEvent(toCore(event), 'reportingController'),
+    ...validateSeries(event),
     ...when(event.eventTime === undefined, required('eventTime')),
-    ...validateNewStyle(toCore(event)),
+    ...when(event.type !== 'Normal' && event.type !== 'Warning', () =>
+      invalidValue('type', '', `has invalid value: ${event.type ?? ''}`),
+    ),
     ...validateOldFields(event),
   ],
   validateUpdate: (event, old) => [
-    ...validateNewStyle(toCore(event)),
+    ...validateEvent(toCore(event), 'reportingController'),
+    ...(sameJson(event.series, old.series) ? [] : validateSeries(event)),
     ...fixed.flatMap(([field, key]) => immutable(field, event[key], old[key])),
   ],
   columns: eventColumns().map((column) => ({ ...column, cell: (event, nowMs) => column.cell(toCore(event), nowMs) })),
@@ -53,6 +58,15 @@ const fixed = [
   ['eventTime', 'eventTime'],
 ] as const
 
+/** One that was seen once is no series. Source: `validateV1EventSeries`. */
+function validateSeries({ series }: Event): Causes {
+  if (series === undefined) return []
+  return [
+    ...when(series.count < 2, invalidValue('series.count', '', 'should be at least 2')),
+    ...when(series.lastObservedTime === undefined, required('series.lastObservedTime')),
+  ]
+}
+
 /** Fields of the old kind are for reading only. Source: `ValidateEventCreate`. */
 function validateOldFields(event: Event): Causes {
   const { deprecatedSource, deprecatedFirstTimestamp, deprecatedLastTimestamp, deprecatedCount } = event
@@ -62,8 +76,8 @@ function validateOldFields(event: Event): Causes {
   ] as const
   return [
     ...when(Object.keys(deprecatedSource ?? {}).length > 0, invalidValue('source', '', 'needs to be unset')),
-    ...times.flatMap(([field, time]) => when(time !== undefined, invalidValue(field, time, 'needs to be unset'))),
-    ...when(deprecatedCount !== undefined, invalidValue('count', deprecatedCount, 'needs to be unset')),
+    ...times.flatMap(([field, time]) => when(time !== undefined, invalidValue(field, '', 'needs to be unset'))),
+    ...when(deprecatedCount !== undefined, invalidValue('count', '', 'needs to be unset')),
   ]
 }
 

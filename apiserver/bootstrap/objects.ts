@@ -1,4 +1,5 @@
 /** The objects that every cluster has from its first moment, as drafts. Pure. */
+import { formatTime } from '../../apimachinery/time.ts'
 
 /** Upstream's system namespaces. */
 export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
@@ -113,5 +114,21 @@ export function authenticationConfigMap(data: Readonly<Record<string, string>>):
     plural: 'configmaps',
     namespace: 'kube-system',
     draft: { metadata: { name: 'extension-apiserver-authentication' }, data },
+  } as BootstrapObject
+}
+
+/**
+ * Since when this cluster marks tokens from Secrets as used: a controller removes what nobody used after that day.
+ * Source: `legacytokentracking`, KEP-2799.
+ */
+export function tokenTrackingConfigMap(nowMs: number): BootstrapObject {
+  return {
+    group: '',
+    plural: 'configmaps',
+    namespace: 'kube-system',
+    draft: {
+      metadata: { name: 'kube-apiserver-legacy-service-account-token-tracking' },
+      data: { since: formatTime(nowMs).slice(0, 'YYYY-MM-DD'.length) },
+    },
   } as BootstrapObject
 }

@@ -20,6 +20,7 @@ import {
   priorityClasses,
   serviceCidr,
   systemNamespaces,
+  tokenTrackingConfigMap,
 } from './objects.ts'
 import { ensureRbac } from './rbac.ts'
 
@@ -75,6 +76,7 @@ async function writeAlways(
   await ensureAll(store, systemNamespaces.map(namespaceObject), signal)
   await ensureAll(store, [kubernetesService(access.kubernetesServiceIp, port)], signal)
   await markReady(config.flags['service-cluster-ip-range'], store, clock.now(), signal)
+  await ensureAll(store, [tokenTrackingConfigMap(clock.now())], signal)
   const trusted = access.authenticationData()
   if (Object.keys(trusted).length > 0) await writeTrusted(trusted, store, clock.now(), signal)
 }
