@@ -1,8 +1,9 @@
 /** Reading request bodies: at most 3 MiB. */
 
 import type { Readable } from 'node:stream'
-import { isNode, isScalar, LineCounter, parseDocument, parse as parseYaml, visit } from 'yaml'
+import { isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { badRequest, StatusError } from '../../apimachinery/status.ts'
+import { parseGoYaml } from './yaml.ts'
 
 /** Source: upstream's `MaxRequestBodyBytes`. */
 export const maxBodyBytes = 3 * 1024 * 1024
@@ -49,9 +50,9 @@ export function unsupportedMediaType(supported: readonly string[]): StatusError 
 /** A YAML text as a value. Throws BadRequest. */
 export function parseYamlText(text: string): unknown {
   try {
-    return parseYaml(text, { maxAliasCount: 100, uniqueKeys: false, logLevel: 'error' })
+    return parseGoYaml(text)
   } catch (error) {
-    throw badRequest(`error converting YAML to JSON: yaml: ${error instanceof Error ? error.message : ''}`)
+    throw badRequest(`error converting YAML to JSON: ${error instanceof Error ? error.message : ''}`)
   }
 }
 
