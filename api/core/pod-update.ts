@@ -99,7 +99,7 @@ function validateGatedScheduling(spec: PodSpec, old: PodSpec): Causes {
     invalidValue(
       'spec.nodeSelector',
       now,
-      'only additions are allowed to spec.nodeSelector (no mutations or deletions)',
+      'only additions to spec.nodeSelector are allowed (no mutations or deletions)',
     ),
   )
 }
