@@ -101,6 +101,7 @@ export async function startTransport(options: TransportOptions): Promise<Transpo
   })
   limitHttp1(server)
   server.on('clientError' as 'tlsClientError', refuseMalformed as never)
+  const lastAnswers = trackAnswers(server)
   server.on('request', options.onRequest)
   // With HTTP/1.1 allowed the server also tells of upgrades, as `https` does; Node's types do not know.
   server.on('upgrade' as 'request', options.onUpgrade as never)
@@ -123,6 +124,7 @@ export async function startTransport(options: TransportOptions): Promise<Transpo
     },
     stopAccepting: () => {
       server.close()
+      lastAnswers()
       for (const session of sessions) if (!session.closed) session.close()
     },
     endConnections: () => {
@@ -213,6 +215,24 @@ export function endConnection(request: RawRequest): void {
 /** Whether a body is still arriving over a connection of HTTP/1.1, which is of no use after an answer without it. */
 export function hasUnreadBody(request: RawRequest): boolean {
   return !('stream' in request) && !request.complete
+}
+
+/** Returns how to make every answer of HTTP/1.1 the last of its connection, as Go's `Shutdown` does. */
+function trackAnswers(server: Http2SecureServer): () => void {
+  const open = new Set<ServerResponse>()
+  let isLast = false
+  server.on('request', (request, response) => {
+    if ('stream' in request) return
+    // Of HTTP/1.1: the two classes are told apart by their requests.
+    const answer = response as unknown as ServerResponse
+    if (isLast) answer.shouldKeepAlive = false
+    open.add(answer)
+    answer.once('close', () => open.delete(answer))
+  })
+  return () => {
+    isLast = true
+    for (const answer of open) answer.shouldKeepAlive = false
+  }
 }
 
 function trackSockets(server: Http2SecureServer): ReadonlySet<TLSSocket> {
