@@ -1,5 +1,4 @@
 /** PersistentVolume: storage of the cluster. Source: `ValidatePersistentVolume`, `printPersistentVolume`. */
-import { posix } from 'node:path'
 import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
@@ -98,7 +97,7 @@ function validateSpec(spec: PersistentVolumeSpec, name: string): Causes {
         : validateNodeSelector(nodeAffinity.required, 'spec.nodeAffinity.required')),
     ...validateSources(spec, sourceRules(name), 'spec'),
     ...when(
-      hostPath !== undefined && posix.normalize(hostPath.path) === '/' && policy === 'Recycle',
+      hostPath !== undefined && isRoot(hostPath.path) && policy === 'Recycle',
       forbiddenField('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'"),
     ),
     ...(storageClassName === ''
@@ -284,4 +283,14 @@ function volumeWarnings({ metadata, spec }: PersistentVolume): readonly string[]
       .filter(([type]) => spec[type] !== undefined)
       .map(([type, message, name = type]) => `spec.${name}: ${message}`),
   ]
+}
+
+/** Whether a path leads to `/` when it is cleaned, such as `/a/..`. */
+function isRoot(path: string): boolean {
+  if (!path.startsWith('/')) return false
+  const depth = path.split('/').reduce((deep, part) => {
+    if (part === '..') return Math.max(0, deep - 1)
+    return part === '' || part === '.' ? deep : deep + 1
+  }, 0)
+  return depth === 0
 }
