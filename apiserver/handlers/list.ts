@@ -167,7 +167,7 @@ async function fromStorage(scan: Scan, revision: number, signal: AbortSignal): P
       .catch((error: unknown) => {
         throw asExpired(error, after)
       })
-    const found = page.items.map(CacheEntry.of)
+    const found = page.items.map((stored) => CacheEntry.of(stored))
     refuseUnreadable(found)
     await prepareViews(scan.resource, found)
     for (const entry of found) {
