@@ -108,7 +108,7 @@ const createTable: readonly (readonly [string, string, string, readonly string[]
     'an address of another family',
     '{ addressType: IPv4, endpoints: [{ addresses: ["2001:db8::1"] }, { addresses: [] }], ports: [] }',
     [
-      'endpoints[0].addresses[0]: Invalid value: "2001:db8::1": must be an IPv4 address',
+      'endpoints[0].addresses: Invalid value: "2001:db8::1": must be an IPv4 address',
       'endpoints[1].addresses: Required value: must contain at least 1 address',
     ],
   ],

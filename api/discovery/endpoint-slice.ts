@@ -1,28 +1,28 @@
 /** EndpointSlice: some of the addresses behind a Service. Source: `ValidateEndpointSlice`, `printEndpointSlice`. */
-import { isIP } from 'node:net'
 import { duplicate, invalidValue, required } from '../../apimachinery/field-errors.ts'
-import {
-  isDns1123Label,
-  isDns1123Subdomain,
-  isLabelValue,
-  isPortNumber,
-  isQualifiedName,
-} from '../../apimachinery/names.ts'
+import { isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../apimachinery/names.ts'
 import { validateSpecialIp } from '../core/ip-rules.ts'
 import { factsOf } from '../facts/resources.ts'
-import { atMost, type Causes, each, immutable, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
+import { atMost, type Causes, each, immutable, invalidValues, oneOf, repeats, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
-import { bumpOnAnyChange, firstGeneration } from '../meta/prepare.ts'
+import { validateFullyQualifiedName } from '../meta/domain-name.ts'
+import { validateIp, validateLegacyIp } from '../meta/ip-validation.ts'
+import { ipWarnings } from '../meta/ip-warnings.ts'
+import { firstGeneration } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
+import { dropTopology } from './topology.ts'
 import type { Endpoint, EndpointPort, EndpointSlice } from './v1.ts'
 
 const addressTypes = ['FQDN', 'IPv4', 'IPv6']
 const maxEndpoints = 1000
 const maxAddresses = 100
 const maxPorts = 20000
-const maxZoneHints = 8
+const maxHints = 8
 const shown = 3
+const managedBy = 'endpointslice.kubernetes.io/managed-by'
+/** Their addresses are read and written anew, so that there is nothing to warn of. */
+const controllers = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io']
 
 export const endpointSlices = defineResource<EndpointSlice>({
   facts: factsOf('discovery.k8s.io', 'endpointslices'),
@@ -35,13 +35,18 @@ export const endpointSlices = defineResource<EndpointSlice>({
           ...slice,
           ports: slice.ports.map((port) => ({ ...port, name: port.name ?? '', protocol: port.protocol ?? 'TCP' })),
         },
-  validate: validateSlice,
+  validate: (slice) => [...validateHead(slice), ...validateEndpoints(slice)],
   validateUpdate: (slice, old) => [
-    ...validateSlice(slice),
+    ...validateHead(slice),
+    ...(sameJson(slice.endpoints, old.endpoints) ? [] : validateEndpoints(slice)),
     ...immutable('addressType', slice.addressType, old.addressType),
   ],
-  prepareForCreate: firstGeneration,
-  prepareForUpdate: bumpOnAnyChange,
+  prepareForCreate: (slice) => dropTopology(firstGeneration(slice)),
+  prepareForUpdate: (slice, old) => dropTopology(bumpGeneration(slice, old), old),
+  warnings: (slice, old) => [
+    ...(old === undefined && slice.addressType === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : []),
+    ...(controllers.includes(slice.metadata.labels?.[managedBy] ?? '') ? [] : addressWarnings(slice)),
+  ],
   columns: [
     nameColumn,
     text('AddressType', (slice) => slice.addressType),
@@ -51,66 +56,97 @@ export const endpointSlices = defineResource<EndpointSlice>({
   ],
 })
 
-function validateSlice({ addressType = '', endpoints = [], ports = [] }: EndpointSlice): Causes {
-  const again = new Set(repeats((ports ?? []).map((port) => port.name ?? '')))
+/** Labels count as well: controllers and proxies find a slice's service by them. */
+function bumpGeneration(slice: EndpointSlice, old: EndpointSlice): EndpointSlice {
+  const { generation = 0, labels } = old.metadata
+  const { metadata, ...body } = slice
+  const { metadata: _, ...oldBody } = old
+  const changed = !sameJson(body, oldBody) || !sameJson(metadata.labels, labels)
+  return { ...slice, metadata: { ...metadata, generation: changed ? generation + 1 : generation } }
+}
+
+function addressWarnings({ endpoints }: EndpointSlice): readonly string[] {
+  return (endpoints ?? []).flatMap(({ addresses }, i) =>
+    (addresses ?? []).flatMap((address, j) => ipWarnings(address, `endpoints[${i}].addresses[${j}]`)),
+  )
+}
+
+function validateHead({ addressType = '', ports }: EndpointSlice): Causes {
   return [
     ...(addressType === '' ? [required('addressType')] : oneOf('addressType', addressType, addressTypes)),
-    ...atMost('endpoints', endpoints ?? [], maxEndpoints),
-    ...each('endpoints', endpoints ?? [], (endpoint, path) => validateEndpoint(endpoint, addressType, path)),
-    ...atMost('ports', ports ?? [], maxPorts),
-    ...each('ports', ports ?? [], (port, path, index) => validatePort(port, again.has(index), path)),
+    ...validatePorts(ports ?? []),
   ]
 }
 
-function validateEndpoint(endpoint: Endpoint, type: string, field: string): Causes {
-  const { addresses = [], nodeName, hostname, hints } = endpoint
+function validatePorts(ports: readonly EndpointPort[]): Causes {
+  const tooMany = atMost('ports', ports, maxPorts)
+  if (tooMany.length > 0) return tooMany
+  const again = new Set(repeats(ports.map((port) => port.name ?? '')))
+  return each('ports', ports, (port, path, index) => validatePort(port, again.has(index), path))
+}
+
+function validateEndpoints({ addressType = '', endpoints }: EndpointSlice): Causes {
+  const tooMany = atMost('endpoints', endpoints ?? [], maxEndpoints)
+  if (tooMany.length > 0) return tooMany
+  return each('endpoints', endpoints ?? [], (endpoint, path) => validateEndpoint(endpoint, addressType, path))
+}
+
+function validateEndpoint({ addresses, nodeName, hostname, hints }: Endpoint, type: string, field: string): Causes {
+  const list = addresses ?? []
+  const path = `${field}.addresses`
   return [
-    ...when(addresses.length === 0, required(`${field}.addresses`, 'must contain at least 1 address')),
-    ...atMost(`${field}.addresses`, addresses, maxAddresses),
-    ...each(`${field}.addresses`, addresses, (address, path) => validateAddress(address, type, path)),
+    ...when(list.length === 0, required(path, 'must contain at least 1 address')),
+    ...atMost(path, list, maxAddresses),
+    ...each(path, list, (address, addressPath) => validateAddress(address, type, addressPath, path)),
     ...(nodeName === undefined ? [] : invalidValues(`${field}.nodeName`, nodeName, isDns1123Subdomain(nodeName))),
-    ...Object.entries(endpoint.deprecatedTopology ?? {}).flatMap(([key, value]) => [
-      ...invalidValues(`${field}.deprecatedTopology[${key}]`, value, isLabelValue(value)),
-    ]),
     ...(hostname === undefined ? [] : invalidValues(`${field}.hostname`, hostname, isDns1123Label(hostname))),
-    ...atMost(`${field}.hints.forZones`, hints?.forZones, maxZoneHints),
-    ...each(`${field}.hints.forZones`, hints?.forZones, ({ name }, path) =>
-      name === '' ? [required(`${path}.name`)] : invalidValues(`${path}.name`, name, isLabelValue(name)),
-    ),
-    ...atMost(`${field}.hints.forNodes`, hints?.forNodes, maxZoneHints),
+    ...(hints === undefined ? [] : validateHints(hints, `${field}.hints`)),
   ]
 }
 
-function validateAddress(address: string, type: string, field: string): Causes {
-  const family = isIP(address)
-  switch (type) {
-    case 'IPv4':
-      return family === 4
-        ? validateSpecialIp(address, field)
-        : [invalidValue(field, address, 'must be an IPv4 address')]
-    case 'IPv6':
-      return family === 6
-        ? validateSpecialIp(address, field)
-        : [invalidValue(field, address, 'must be an IPv6 address')]
-    case 'FQDN':
-      return invalidValues(field, address, isDns1123Subdomain(address))
-    default:
-      return []
-  }
+function validateHints({ forZones = [], forNodes = [] }: NonNullable<Endpoint['hints']>, field: string): Causes {
+  const tooMany = atMost(`${field}.forZones`, forZones, maxHints)
+  if (tooMany.length > 0) return tooMany
+  return [
+    ...validateHintNames(`${field}.forZones`, forZones, isLabelValue),
+    ...(forNodes.length > maxHints
+      ? atMost(`${field}.forNodes`, forNodes, maxHints)
+      : validateHintNames(`${field}.forNodes`, forNodes, isDns1123Subdomain)),
+  ]
 }
 
-function validatePort(
-  { name = '', port, protocol = '', appProtocol }: EndpointPort,
-  again: boolean,
+function validateHintNames(
   field: string,
+  hints: readonly { readonly name: string }[],
+  rule: (name: string) => readonly string[],
 ): Causes {
+  const again = new Set(repeats(hints.map(({ name }) => name)))
+  return each(field, hints, ({ name }, path, index) => [
+    ...when(again.has(index), duplicate(`${path}.name`, name)),
+    ...invalidValues(`${path}.name`, name, rule(name)),
+  ])
+}
+
+/** An address of the other family is told at the list, `listField`, not at its place in it. */
+function validateAddress(address: string, type: string, field: string, listField: string): Causes {
+  if (type === 'FQDN') return validateFullyQualifiedName(field, address)
+  if (type !== 'IPv4' && type !== 'IPv6') return []
+  const causes = type === 'IPv4' ? validateLegacyIp(field, address) : validateIp(field, address)
+  if (causes.length > 0) return causes
+  return [
+    ...when(
+      address.includes(':') !== (type === 'IPv6'),
+      invalidValue(listField, address, `must be an ${type} address`),
+    ),
+    ...validateSpecialIp(address, field),
+  ]
+}
+
+function validatePort({ name = '', protocol = '', appProtocol }: EndpointPort, again: boolean, field: string): Causes {
   return [
     ...(name === '' ? [] : invalidValues(`${field}.name`, name, isDns1123Label(name))),
     ...when(again, duplicate(`${field}.name`, name)),
-    ...(protocol === ''
-      ? [required(`${field}.protocol`)]
-      : oneOf(`${field}.protocol`, protocol, ['SCTP', 'TCP', 'UDP'])),
-    ...(port === undefined ? [] : invalidValues(`${field}.port`, port, isPortNumber(port))),
+    ...oneOf(`${field}.protocol`, protocol, ['SCTP', 'TCP', 'UDP']),
     ...(appProtocol === undefined
       ? []
       : invalidValues(`${field}.appProtocol`, appProtocol, isQualifiedName(appProtocol))),
