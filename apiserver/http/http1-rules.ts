@@ -9,13 +9,20 @@ export function http1Problem({
   httpVersion,
   rawHeaders,
 }: Pick<RawRequest, 'httpVersion' | 'rawHeaders'>): string | undefined {
-  const [major = 1, minor = 0] = httpVersion.split('.').map(Number)
-  if (major > 1) return '505 HTTP Version Not Supported: unsupported protocol version'
-  if (major < 1) return '400 Bad Request'
-  const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'host')
-  const [host] = hosts
-  if (host === undefined) return minor === 0 ? undefined : '400 Bad Request: missing required Host header'
-  if (hosts.length > 1) return '400 Bad Request'
+  // What nearly all requests are.
+  if (httpVersion !== '1.1') {
+    const [major = 1] = httpVersion.split('.').map(Number)
+    if (major > 1) return '505 HTTP Version Not Supported: unsupported protocol version'
+    if (major < 1) return '400 Bad Request'
+  }
+  let host: string | undefined
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length !== 4 || name.toLowerCase() !== 'host') continue
+    if (host !== undefined) return '400 Bad Request'
+    host = rawHeaders[at + 1] ?? ''
+  }
+  if (host === undefined) return httpVersion === '1.0' ? undefined : '400 Bad Request: missing required Host header'
   return hostCharacters.test(host) ? undefined : '400 Bad Request: malformed Host header'
 }
 
@@ -43,6 +50,7 @@ function isVersion(packet: Buffer | undefined): boolean {
 
 /** The path of a request that names the server too. */
 export function withoutOrigin(url: string): string {
+  if (url.startsWith('/')) return url
   const rest = /^https?:\/\/[^/?#]*(.*)$/i.exec(url)?.[1]
   if (rest === undefined) return url
   return rest.startsWith('/') ? rest : `/${rest}`
