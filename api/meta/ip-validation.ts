@@ -13,50 +13,58 @@ import {
   parsePrefix,
   sameAddress,
 } from '../../apimachinery/cel/library/address.ts'
-import { goQuote, invalidValue } from '../../apimachinery/field-errors.ts'
-import { type Causes, when } from './causes.ts'
+import { goQuote } from '../../apimachinery/field-errors.ts'
+import { type Causes, invalidValues } from './causes.ts'
 
 /** An address in a field from before strict validation: any spelling of IPv6, but nothing that readers take for two addresses. */
 export function validateLegacyIp(field: string, value: string): Causes {
-  const address = lenientAddress(value)
-  if (address === undefined) {
-    return [invalidValue(field, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
-  }
-  if (!isParsed(() => parseAddress(value))) return [invalidValue(field, value, 'must not have leading 0s')]
-  return when(isIpv4Mapped(address.bytes), () => invalidValue(field, value, 'must not be an IPv4-mapped IPv6 address'))
+  return invalidValues(field, value, legacyIpMessages(value))
 }
 
-/** An address in its one spelling. Source: `IsValidIP`. */
+/** An address in its one spelling. */
 export function validateIp(field: string, value: string): Causes {
-  return canonically(field, value, validateLegacyIp(field, value), () => formatAddress(parseAddress(value)))
+  return invalidValues(field, value, isCanonicalIp(value))
 }
 
 /** A range in a field from before strict validation. Source: `IsValidCIDRForLegacyField`. */
 export function validateLegacyCidr(field: string, value: string): Causes {
-  const prefix = lenientPrefix(value)
-  if (prefix === undefined) {
-    return [invalidValue(field, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')]
-  }
-  if (!isParsed(() => parsePrefix(value))) {
-    return [invalidValue(field, value, 'must not have leading 0s in IP or prefix length')]
-  }
-  if (isIpv4Mapped(prefix.address.bytes)) {
-    return [invalidValue(field, value, 'must not have an IPv4-mapped IPv6 address')]
-  }
-  return when(!sameAddress(prefix.address, maskAddress(prefix.address, prefix.bits)), () =>
-    invalidValue(field, value, 'must not have bits set beyond the prefix length'),
-  )
+  return invalidValues(field, value, legacyCidrMessages(value))
 }
 
 /** A range in its one spelling. Source: `IsValidCIDR`. */
 export function validateCidr(field: string, value: string): Causes {
-  return canonically(field, value, validateLegacyCidr(field, value), () => formatPrefix(parsePrefix(value)))
+  return invalidValues(
+    field,
+    value,
+    canonically(value, legacyCidrMessages(value), () => formatPrefix(parsePrefix(value))),
+  )
 }
 
-function canonically(field: string, value: string, causes: Causes, format: () => string): Causes {
-  if (causes.length > 0) return causes
+/** The messages of `validateIp`, for names. Source: `IsValidIP`. */
+export function isCanonicalIp(value: string): readonly string[] {
+  return canonically(value, legacyIpMessages(value), () => formatAddress(parseAddress(value)))
+}
+
+function legacyIpMessages(value: string): readonly string[] {
+  const address = lenientAddress(value)
+  if (address === undefined) return ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']
+  if (!isParsed(() => parseAddress(value))) return ['must not have leading 0s']
+  return isIpv4Mapped(address.bytes) ? ['must not be an IPv4-mapped IPv6 address'] : []
+}
+
+function legacyCidrMessages(value: string): readonly string[] {
+  const prefix = lenientPrefix(value)
+  if (prefix === undefined) return ['must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']
+  if (!isParsed(() => parsePrefix(value))) return ['must not have leading 0s in IP or prefix length']
+  const { address, bits } = prefix
+  if (isIpv4Mapped(address.bytes)) return ['must not have an IPv4-mapped IPv6 address']
+  return sameAddress(address, maskAddress(address, bits)) ? [] : ['must not have bits set beyond the prefix length']
+}
+
+function canonically(value: string, messages: readonly string[], format: () => string): readonly string[] {
+  if (messages.length > 0) return messages
   const standard = format()
-  return when(standard !== value, () => invalidValue(field, value, `must be in canonical form (${goQuote(standard)})`))
+  return standard === value ? [] : [`must be in canonical form (${goQuote(standard)})`]
 }
 
 /** An address with zeros in front of its octets, perhaps; zones are not read. */

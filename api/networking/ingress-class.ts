@@ -1,16 +1,13 @@
 /** IngressClass: which controller serves an Ingress. Source: pkg/apis/networking/validation, `printIngressClass`. */
-import { forbiddenField, invalidValue, required, tooLong } from '../../apimachinery/field-errors.ts'
-import {
-  isDns1123Label,
-  isDns1123Subdomain,
-  isDomainPrefixedPath,
-  isPathSegmentName,
-} from '../../apimachinery/names.ts'
+import { forbiddenField, required, tooLong } from '../../apimachinery/field-errors.ts'
+import { isDns1123Label } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, immutable, invalidValues, oneOf, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
+import { validateDomainPrefixedPath } from '../meta/domain-path.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
+import { validateReference } from './ingress-paths.ts'
 import type { IngressClass } from './v1.ts'
 
 const maxController = 250
@@ -27,8 +24,8 @@ export const ingressClasses = defineResource<IngressClass>({
   },
   validate: validateClass,
   validateUpdate: (ingressClass, old) => [
+    ...immutable('spec.controller', ingressClass.spec.controller ?? '', old.spec.controller ?? ''),
     ...validateClass(ingressClass),
-    ...immutable('spec.controller', ingressClass.spec.controller, old.spec.controller),
   ],
   columns: [
     nameColumn,
@@ -45,33 +42,29 @@ export const ingressClasses = defineResource<IngressClass>({
 function validateClass({ spec }: IngressClass): Causes {
   const { controller = '', parameters } = spec ?? {}
   return [
-    ...(controller.length > maxController
-      ? [tooLong('spec.controller', maxController)]
-      : controller === ''
-        ? [required('spec.controller')]
-        : invalidValues('spec.controller', controller, isDomainPrefixedPath(controller))),
+    ...when(controller.length > maxController, tooLong('spec.controller', maxController)),
+    ...validateDomainPrefixedPath('spec.controller', controller),
     ...(parameters === undefined ? [] : validateParameters(parameters, 'spec.parameters')),
   ]
 }
 
 type Parameters = NonNullable<IngressClass['spec']['parameters']>
 
-function validateParameters({ apiGroup, kind, name, scope, namespace = '' }: Parameters, field: string): Causes {
+function validateParameters(parameters: Parameters, field: string): Causes {
+  const { scope } = parameters
   return [
-    ...(apiGroup === undefined ? [] : invalidValues(`${field}.apiGroup`, apiGroup, isDns1123Subdomain(apiGroup))),
-    ...(kind === '' ? [required(`${field}.kind`)] : invalidValues(`${field}.kind`, kind, isPathSegmentName(kind))),
-    ...(name === '' ? [required(`${field}.name`)] : invalidValues(`${field}.name`, name, isPathSegmentName(name))),
+    ...validateReference(parameters, field),
     ...(scope === undefined ? [required(`${field}.scope`)] : oneOf(`${field}.scope`, scope, ['Cluster', 'Namespace'])),
-    ...when(
-      scope === 'Namespace' && namespace === '',
-      required(`${field}.namespace`, "`parameters.scope` is set to 'Namespace'"),
-    ),
-    ...when(
-      scope === 'Cluster' && namespace !== '',
-      forbiddenField(`${field}.namespace`, "`parameters.scope` is set to 'Cluster'"),
-    ),
-    ...(scope === 'Namespace' && namespace !== ''
-      ? isDns1123Label(namespace).map((message) => invalidValue(`${field}.namespace`, namespace, message))
-      : []),
+    ...validateNamespace(parameters, `${field}.namespace`),
   ]
+}
+
+function validateNamespace({ scope, namespace }: Parameters, field: string): Causes {
+  if (scope === 'Cluster') {
+    return when(namespace !== undefined, forbiddenField(field, "`parameters.scope` is set to 'Cluster'"))
+  }
+  if (scope !== 'Namespace') return []
+  return namespace === undefined
+    ? [required(field, "`parameters.scope` is set to 'Namespace'")]
+    : invalidValues(field, namespace, isDns1123Label(namespace))
 }

@@ -1,19 +1,15 @@
 /** Ingress: HTTP from outside. Source: pkg/apis/networking/validation, `printIngress`. */
-import { isIP } from 'node:net'
-import { invalidValue, required } from '../../apimachinery/field-errors.ts'
-import {
-  isDns1035Label,
-  isDns1123Subdomain,
-  isPortName,
-  isPortNumber,
-  isWildcardDns1123Subdomain,
-} from '../../apimachinery/names.ts'
+import { invalidValue } from '../../apimachinery/field-errors.ts'
+import { isDns1123Subdomain, isWildcardDns1123Subdomain } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
-import { asInternal, type Causes, each, invalidValues, oneOf, when } from '../meta/causes.ts'
+import { type Causes, each, invalidValues, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
+import { lenientAddress, validateLegacyIp } from '../meta/ip-validation.ts'
+import { ipWarnings } from '../meta/ip-warnings.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
-import type { HTTPIngressPath, Ingress, IngressBackend, IngressSpec } from './v1.ts'
+import { validateBackend, validatePaths } from './ingress-paths.ts'
+import type { Ingress, IngressLoadBalancerIngress, IngressSpec, IngressTLS } from './v1.ts'
 
 const classAnnotation = 'kubernetes.io/ingress.class'
 const shownHosts = 3
@@ -22,16 +18,16 @@ export const ingresses = defineResource<Ingress>({
   facts: factsOf('networking.k8s.io', 'ingresses'),
   definition: 'networking.v1.Ingress',
   validateName: subdomainName,
-  validate: (ingress) => [...validateSpec(ingress.spec), ...validateClassTwice(ingress)],
-  validateUpdate: ({ spec }) => validateSpec(spec),
-  validateStatusUpdate: ({ status }) =>
-    each('status.loadBalancer.ingress', status.loadBalancer?.ingress, ({ ip = '', hostname = '' }, path) => [
-      ...when(
-        ip !== '' && isIP(ip) === 0,
-        invalidValue(`${path}.ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
-      ),
-      ...(hostname === '' ? [] : invalidValues(`${path}.hostname`, hostname, isDns1123Subdomain(hostname))),
-    ]),
+  validate: (ingress) => [...validateSpec(ingress.spec, strict), ...validateClassTwice(ingress)],
+  validateUpdate: ({ spec }, old) => validateSpec(spec, leniencyFor(old.spec)),
+  validateStatusUpdate: ({ status }, old, warn) => {
+    const before = old.status.loadBalancer?.ingress
+    const points = status.loadBalancer?.ingress ?? []
+    for (const [index, { ip = '' }] of points.entries()) {
+      for (const warning of ipWarnings(ip, `status.loadBalancer.ingress[${index}]`)) warn?.(warning)
+    }
+    return each('status.loadBalancer.ingress', points, (point, path) => validatePoint(point, before, path))
+  },
   columns: [
     nameColumn,
     text('Class', ({ metadata, spec }) => spec.ingressClassName ?? metadata.annotations?.[classAnnotation] ?? '<none>'),
@@ -44,8 +40,8 @@ export const ingresses = defineResource<Ingress>({
     text('Ports', ({ spec }) => ((spec.tls ?? []).length > 0 ? '80, 443' : '80')),
     ageColumn,
   ],
-  warnings: ({ metadata }, old) =>
-    old === undefined && metadata.annotations?.[classAnnotation] !== undefined
+  warnings: ({ metadata, spec }, old) =>
+    old === undefined && metadata.annotations?.[classAnnotation] !== undefined && spec.ingressClassName === undefined
       ? [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`]
       : [],
 })
@@ -57,98 +53,84 @@ function hosts({ rules = [] }: IngressSpec): string {
   return all.length > shownHosts ? `${list} + ${all.length - shownHosts} more...` : list
 }
 
-const internalSpec = [
-  ['IngressClassName', 'ingressClassName'],
-  ['DefaultBackend', 'defaultBackend'],
-  ['TLS', 'tls'],
-  ['Rules', 'rules'],
-] as const
+/** Mistakes that a stored object may keep, since they were allowed when it was written. */
+type Leniency = { readonly secretNames: boolean; readonly wildcardPaths: boolean }
+const strict: Leniency = { secretNames: false, wildcardPaths: false }
+
+function leniencyFor({ tls, rules }: IngressSpec): Leniency {
+  return {
+    secretNames: (tls ?? []).some(({ secretName = '' }) => validateSecretName(secretName, '').length > 0),
+    wildcardPaths: (rules ?? []).some(
+      ({ host = '', http }) => host.includes('*') && http !== undefined && validatePaths(http.paths, '').length > 0,
+    ),
+  }
+}
 
 function validateClassTwice({ metadata, spec }: Ingress): Causes {
   const old = metadata.annotations?.[classAnnotation]
-  return when(
-    old !== undefined && spec.ingressClassName !== undefined,
-    invalidValue(`annotations[${classAnnotation}]`, old, 'can not be set when the class field is also set'),
+  return when(old !== undefined && spec.ingressClassName !== undefined && spec.ingressClassName !== old, () =>
+    invalidValue(`annotations.${classAnnotation}`, old, 'must match `ingressClassName` when both are specified'),
   )
 }
 
-function validateSpec(spec: IngressSpec): Causes {
+function validateSpec(spec: IngressSpec, leniency: Leniency): Causes {
   const { rules = [], defaultBackend, tls, ingressClassName } = spec
   return [
     ...when(rules.length === 0 && defaultBackend === undefined, () =>
-      invalidValue('spec', asInternal(spec, internalSpec), 'either `defaultBackend` or `rules` must be specified'),
+      invalidValue('spec', null, 'either `defaultBackend` or `rules` must be specified'),
     ),
     ...(defaultBackend === undefined ? [] : validateBackend(defaultBackend, 'spec.defaultBackend')),
     ...each('spec.rules', rules, ({ host = '', http }, path) => [
       ...(host === '' ? [] : validateHost(host, `${path}.host`)),
-      ...(http === undefined ? [] : validatePaths(http.paths, `${path}.http.paths`)),
+      ...(http === undefined || (leniency.wildcardPaths && host.includes('*'))
+        ? []
+        : validatePaths(http.paths, `${path}.http.paths`)),
     ]),
-    ...each('spec.tls', tls, ({ hosts: names }, path) =>
-      each(`${path}.hosts`, names, (name, hostPath) =>
-        invalidValues(hostPath, name, name.includes('*') ? isWildcardDns1123Subdomain(name) : isDns1123Subdomain(name)),
-      ),
-    ),
+    ...each('spec.tls', tls, (one, path) => validateTls(one, leniency, path)),
     ...(ingressClassName === undefined
       ? []
       : invalidValues('spec.ingressClassName', ingressClassName, isDns1123Subdomain(ingressClassName))),
   ]
 }
 
-function validateHost(host: string, field: string): Causes {
-  if (isIP(host) !== 0) return [invalidValue(field, host, 'must be a DNS name, not an IP address')]
-  return invalidValues(field, host, host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host))
-}
-
-function validatePaths(paths: readonly HTTPIngressPath[] | undefined, field: string): Causes {
-  if ((paths ?? []).length === 0) return [required(field)]
-  return each(field, paths, (one, path) => [
-    ...validatePath(one, path),
-    ...validateBackend(one.backend, `${path}.backend`),
-  ])
-}
-
-const badParts = ['//', '/./', '/../', '%2f', '%2F']
-const badEnds = ['/..', '/.']
-
-function validatePath({ path = '', pathType }: HTTPIngressPath, field: string): Causes {
-  if (pathType === undefined) return [required(`${field}.pathType`, 'pathType must be specified')]
-  if (pathType === 'ImplementationSpecific') {
-    return when(path !== '' && !path.startsWith('/'), invalidValue(`${field}.path`, path, 'must be an absolute path'))
-  }
-  if (pathType !== 'Exact' && pathType !== 'Prefix') {
-    return oneOf(`${field}.pathType`, pathType, ['Exact', 'ImplementationSpecific', 'Prefix'])
-  }
+function validateTls({ hosts: names, secretName = '' }: IngressTLS, leniency: Leniency, field: string): Causes {
   return [
-    ...when(!path.startsWith('/'), invalidValue(`${field}.path`, path, 'must be an absolute path')),
-    ...badParts
-      .filter((part) => path.includes(part))
-      .map((part) => invalidValue(`${field}.path`, path, `must not contain '${part}'`)),
-    ...badEnds
-      .filter((end) => path.endsWith(end))
-      .map((end) => invalidValue(`${field}.path`, path, `cannot end with '${end}'`)),
+    ...each(`${field}.hosts`, names, (name, path) => validateHostName(name, path)),
+    ...(leniency.secretNames ? [] : validateSecretName(secretName, `${field}.secretName`)),
   ]
 }
 
-function validateBackend({ service, resource }: IngressBackend, field: string): Causes {
-  if (resource !== undefined && service !== undefined) {
-    return [invalidValue(field, '', 'cannot set both resource and service backends')]
-  }
-  if (resource !== undefined) {
-    return [
-      ...when(resource.kind === '', required(`${field}.resource.kind`)),
-      ...when(resource.name === '', required(`${field}.resource.name`)),
-    ]
-  }
-  if (service === undefined) return [required(field, 'resource or service backend is required')]
-  const { name = '', number = 0 } = service.port ?? {}
-  const path = `${field}.service`
+function validateSecretName(name: string, field: string): Causes {
+  return name === '' ? [] : invalidValues(field, name, isDns1123Subdomain(name))
+}
+
+function validateHost(host: string, field: string): Causes {
+  return [...validateNoAddress(host, field), ...validateHostName(host, field)]
+}
+
+function validateHostName(host: string, field: string): Causes {
+  return invalidValues(field, host, host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host))
+}
+
+function validateNoAddress(host: string, field: string): Causes {
+  return when(lenientAddress(host) !== undefined, () =>
+    invalidValue(field, host, 'must be a DNS name, not an IP address'),
+  )
+}
+
+function validatePoint(
+  { ip = '', hostname = '' }: IngressLoadBalancerIngress,
+  before: readonly IngressLoadBalancerIngress[] | undefined,
+  field: string,
+): Causes {
+  const isKept = before?.some((point) => point.ip === ip) === true
   return [
-    ...(service.name === ''
-      ? [required(`${path}.name`)]
-      : invalidValues(`${path}.name`, service.name, isDns1035Label(service.name))),
-    ...(name !== '' && number !== 0 ? [invalidValue(path, '', 'cannot set both port name & port number')] : []),
-    ...(name !== '' && number === 0 ? invalidValues(`${path}.port.name`, name, isPortName(name)) : []),
-    ...(name === '' && number !== 0 ? invalidValues(`${path}.port.number`, number, isPortNumber(number)) : []),
-    ...when(name === '' && number === 0, required(path, 'port name or number is required')),
+    ...(ip === '' || isKept ? [] : validateLegacyIp(`${field}.ip`, ip)),
+    ...(hostname === ''
+      ? []
+      : [
+          ...invalidValues(`${field}.hostname`, hostname, isDns1123Subdomain(hostname)),
+          ...validateNoAddress(hostname, `${field}.hostname`),
+        ]),
   ]
 }
