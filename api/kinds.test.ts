@@ -17,9 +17,7 @@ const createTable: readonly (readonly [string, string, string, readonly string[]
     'Ingress.networking.k8s.io',
     'an Ingress to nowhere',
     '{ spec: {} }',
-    [
-      'spec: Invalid value: {"IngressClassName":null,"DefaultBackend":null,"TLS":null,"Rules":null}: either `defaultBackend` or `rules` must be specified',
-    ],
+    ['spec: Invalid value: null: either `defaultBackend` or `rules` must be specified'],
   ],
   [
     'Ingress.networking.k8s.io',
@@ -213,7 +211,7 @@ const rows: readonly (readonly [string, string, readonly string[], readonly unkn
     'RoleBinding.rbac.authorization.k8s.io',
     '{ roleRef: { kind: Role, name: r }, subjects: [{ kind: User, name: u }, { kind: Group, name: g }, { kind: ServiceAccount, name: s }] }',
     ['Name', 'Role', 'Age', '[Users]', '[Groups]', '[ServiceAccounts]'],
-    ['a', 'Role/r', '5m', 'u', 'g', 'default/s'],
+    ['a', 'Role/r', '5m', 'u', 'g', '/s'],
   ],
   ['ClusterRole.rbac.authorization.k8s.io', '{}', ['Name', 'Created At'], ['a', '2026-01-02T03:04:05Z']],
   [

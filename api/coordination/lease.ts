@@ -13,10 +13,27 @@ export const leases = defineResource<Lease>({
   allowCreateOnUpdate: true,
   requiresResourceVersion: true,
   validateName: subdomainName,
+  prepareForCreate: withoutCandidates,
+  prepareForUpdate: withoutCandidates,
   validate: validateLease,
   validateUpdate: validateLease,
   columns: [nameColumn, text('Holder', ({ spec }) => spec.holderIdentity ?? ''), ageColumn],
 })
+
+/** Coordinated leader election is off unless a feature gate turns it on, so that its fields are not stored. Source: KEP-4355. */
+function withoutCandidates(lease: Lease, old?: Lease): Lease {
+  if (lease.spec === undefined) return lease
+  const { strategy, preferredHolder, ...spec } = lease.spec
+  const { strategy: oldStrategy, preferredHolder: oldHolder } = old?.spec ?? {}
+  return {
+    ...lease,
+    spec: {
+      ...spec,
+      ...(strategy === undefined || oldStrategy === undefined ? {} : { strategy }),
+      ...(preferredHolder === undefined || oldHolder === undefined ? {} : { preferredHolder }),
+    },
+  }
+}
 
 function validateLease({ spec }: Lease): Causes {
   const { leaseDurationSeconds, leaseTransitions } = spec ?? {}

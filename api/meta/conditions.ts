@@ -21,14 +21,12 @@ function validateCondition(
   field: string,
 ): Causes {
   return [
-    ...(type === ''
-      ? [required(`${field}.type`, 'must be set')]
-      : invalidValues(`${field}.type`, type, isQualifiedName(type))),
+    ...invalidValues(`${field}.type`, type, isQualifiedName(type)),
     ...oneOf(`${field}.status`, status, ['False', 'True', 'Unknown']),
     ...nonNegative(`${field}.observedGeneration`, observedGeneration),
-    ...when((lastTransitionTime ?? '') === '', required(`${field}.lastTransitionTime`, 'must be set')),
+    ...when((lastTransitionTime ?? '') === '', required(`${field}.lastTransitionTime`)),
     ...(reason === ''
-      ? [required(`${field}.reason`, 'must be set')]
+      ? [required(`${field}.reason`)]
       : when(!reasonRegExp.test(reason), () =>
           invalidValue(
             `${field}.reason`,

@@ -1,8 +1,9 @@
 /** ClusterRole: what may be done everywhere. */
-import { required } from '../../apimachinery/field-errors.ts'
+import { invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, each, when } from '../meta/causes.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
+import type { LabelSelector } from '../meta/v1.ts'
 import { pathSegmentName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { roleColumns, validateRules } from './rules.ts'
@@ -28,6 +29,12 @@ function validateClusterRole({ rules, aggregationRule }: ClusterRole): Causes {
       aggregationRule !== undefined && selectors.length === 0,
       required(field, 'at least one clusterRoleSelector required if aggregationRule is non-nil'),
     ),
-    ...each(field, selectors, validateLabelSelector),
+    ...each(field, selectors, validateSelector),
   ]
+}
+
+/** What is wrong is told in detail and once more in sum, as upstream reads selectors twice. */
+function validateSelector(selector: LabelSelector, field: string): Causes {
+  const causes = validateLabelSelector(selector, field)
+  return [...causes, ...when(causes.length > 0, invalidValue(field, null, 'invalid label selector.'))]
 }

@@ -13,15 +13,7 @@ export const roleBindings = defineResource<RoleBinding>({
   hasGeneration: false,
   allowCreateOnUpdate: true,
   validateName: pathSegmentName,
-  defaults: (binding) => {
-    const { namespace = '' } = binding.metadata
-    const filled = defaultBinding(binding)
-    if (filled.subjects === undefined || namespace === '') return filled
-    const subjects = filled.subjects.map((subject) =>
-      subject.kind === 'ServiceAccount' && (subject.namespace ?? '') === '' ? { ...subject, namespace } : subject,
-    )
-    return { ...filled, subjects }
-  },
+  defaults: defaultBinding,
   validate: (binding) => validateBinding(binding, kinds, true),
   validateUpdate: (binding, old) => [...validateBinding(binding, kinds, true), ...validateRoleRefChange(binding, old)],
   columns: bindingColumns,

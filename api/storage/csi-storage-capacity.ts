@@ -1,8 +1,8 @@
 /** CSIStorageCapacity: how much room there is where. Source: pkg/apis/storage/validation, `printCSIStorageCapacity`. */
-import { required } from '../../apimachinery/field-errors.ts'
+import { isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { validateQuantity } from '../core/resource-requirements.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, immutable, when } from '../meta/causes.ts'
+import { type Causes, immutable, invalidValues } from '../meta/causes.ts'
 import { nameColumn, text } from '../meta/columns.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
 import { subdomainName } from '../meta/validation.ts'
@@ -28,11 +28,10 @@ export const csiStorageCapacities = defineResource<CSIStorageCapacity>({
   ],
 })
 
-function validateCapacity({ nodeTopology, storageClassName, capacity, maximumVolumeSize }: CSIStorageCapacity): Causes {
+function validateCapacity({ nodeTopology, storageClassName, capacity }: CSIStorageCapacity): Causes {
   return [
     ...validateLabelSelector(nodeTopology, 'nodeTopology'),
-    ...when(storageClassName === '', required('storageClassName')),
+    ...invalidValues('storageClassName', storageClassName, isDns1123Subdomain(storageClassName)),
     ...(capacity === undefined ? [] : validateQuantity('storage', capacity, 'capacity')),
-    ...(maximumVolumeSize === undefined ? [] : validateQuantity('storage', maximumVolumeSize, 'maximumVolumeSize')),
   ]
 }

@@ -86,3 +86,12 @@ test('csiDrivers advise to hand over tokens in secrets, once', () => {
   ])
   expect(kinds.driver.warnings?.(driver, driver)).toEqual([])
 })
+
+const capacities = resourceOf('CSIStorageCapacity.storage.k8s.io')
+
+test('CSIStorageCapacity wants the name of a class and judges no largest volume', () => {
+  expect(createCauses(capacities, '{ storageClassName: a.b, capacity: "1", maximumVolumeSize: "-1" }')).toEqual([])
+  expect(createCauses(capacities, '{ storageClassName: A_ }')[0]).toContain(
+    'storageClassName: Invalid value: "A_": a lowercase RFC 1123 subdomain',
+  )
+})

@@ -30,7 +30,7 @@ async function evict(request: ApiRequest, context: SubresourceContext): Promise<
   const [resource, definition] = [served(store, '', 'pods'), 'policy.v1.Eviction'] as const
   const admission = admissionOfCreated(request, context, { resource, subresource: 'eviction', definition })
   const eviction = await admission.mutate(await requiredBody(context, request, definition))
-  if ((eviction.metadata.name ?? name) !== name) throw badRequest('name in URL does not match name in Eviction object')
+  if ((eviction.metadata.name ?? '') !== name) throw badRequest('name in URL does not match name in Eviction object')
   await admission.validate(eviction)
   const key = { namespace, name }
   const pod = (await store.get(resource, key, request.signal)) as unknown as Pod
