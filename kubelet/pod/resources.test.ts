@@ -13,8 +13,8 @@ test('cpuShares() and cpuQuota() follow the kernel, with its least values', () =
   expect([0, 1, 100, 2500].map(cpuQuota)).toEqual([0, 1000, 10_000, 250_000])
 })
 
-test('containerResources() takes the limit for a missing request', () => {
-  const limited = withResources({ limits: full })
+test('containerResources() spares a pod that asks for just what it may have', () => {
+  const limited = withResources({ requests: full, limits: full })
   const [one = container('c')] = limited.spec.containers
   expect(containerResources(limited, one, { memoryBytes: gib })).toEqual({
     cpuShares: 512,
@@ -43,5 +43,6 @@ test('podCgroupResources() counts sidecars with the app and init containers by t
 
 test('podCgroup() names the tier of the pod', () => {
   expect(podCgroup('/node-1', pod())).toBe('/node-1/kubepods/besteffort/podu1')
-  expect(podCgroup('/', withResources({ limits: full }))).toBe('/kubepods/podu1')
+  expect(podCgroup('/', withResources({ requests: full, limits: full }))).toBe('/kubepods/podu1')
+  expect(podCgroup('/', withResources({ requests: full }))).toBe('/kubepods/burstable/podu1')
 })
