@@ -1,11 +1,21 @@
 /** What claims and claim templates have in common. Source: pkg/apis/resource/validation, pkg/apis/resource/v1/defaults.go. */
-import { duplicate, invalidValue, required } from '../../apimachinery/field-errors.ts'
-import { isDns1123Label } from '../../apimachinery/names.ts'
-import { atMost, type Causes, each, invalidValues, oneOf, repeats, when } from '../meta/causes.ts'
+import { invalidValue, required } from '../../apimachinery/field-errors.ts'
+import { isDns1123Subdomain } from '../../apimachinery/names.ts'
+import { type Causes, each, invalidValues, oneOf, when } from '../meta/causes.ts'
 import { validateSelectors } from './device-selector.ts'
-import type { DeviceRequest, ExactDeviceRequest, ResourceClaimSpec } from './v1.ts'
+import {
+  validateConfiguration,
+  validateFullAttributeName,
+  validateLabelName,
+  validateToleration,
+} from './field-rules.ts'
+import { eachAtMost, eachDistinct } from './lists.ts'
+import type { DeviceConstraint, DeviceRequest, ExactDeviceRequest, ResourceClaimSpec } from './v1.ts'
 
 const maxRequests = 32
+const maxConstraints = 32
+const maxConfigurations = 32
+const maxAlternatives = 8
 type Amount = Pick<ExactDeviceRequest, 'allocationMode' | 'count' | 'selectors'>
 
 /** Defaults of a claim's spec: one device, exactly. */
@@ -25,47 +35,119 @@ function defaultRequest(request: DeviceRequest): DeviceRequest {
   }
 }
 
-function defaultAmount<T extends Amount>(request: T): T {
+type Tolerant = Pick<ExactDeviceRequest, 'tolerations'>
+
+function defaultAmount<T extends Amount & Tolerant>(request: T): T {
+  const { tolerations } = request
   const allocationMode = request.allocationMode || 'ExactCount'
-  return { ...request, allocationMode, ...(allocationMode === 'ExactCount' ? { count: request.count || 1 } : {}) }
+  return {
+    ...request,
+    allocationMode,
+    ...(allocationMode === 'ExactCount' ? { count: request.count || 1 } : {}),
+    ...(tolerations === undefined
+      ? {}
+      : { tolerations: tolerations.map((item) => ({ ...item, operator: item.operator || 'Equal' })) }),
+  }
 }
 
 /** Rules of a claim's spec. */
 export function validateClaim(spec: ResourceClaimSpec, field: string): Causes {
-  const requests = spec.devices?.requests ?? []
-  const again = new Set(repeats(requests.map(({ name }) => name)))
-  const path = `${field}.devices.requests`
+  const { requests, constraints, config } = spec.devices ?? {}
+  const path = `${field}.devices`
+  const known = requestNames(spec)
   return [
-    ...atMost(path, requests, maxRequests),
-    ...each(path, requests, (request, at, index) => [
-      ...(request.name === ''
-        ? [required(`${at}.name`)]
-        : invalidValues(`${at}.name`, request.name, isDns1123Label(request.name))),
-      ...when(again.has(index), duplicate(`${at}.name`, request.name)),
-      ...validateRequest(request, at),
-    ]),
-    ...each(`${field}.devices.constraints`, spec.devices?.constraints, ({ matchAttribute }, at) =>
-      when(matchAttribute === '', required(`${at}.matchAttribute`, 'name required')),
+    ...eachDistinct(`${path}.requests`, requests, maxRequests, ({ name }) => name, validateRequest),
+    ...eachAtMost(`${path}.constraints`, constraints, maxConstraints, (constraint, at) =>
+      validateConstraint(constraint, known, at),
     ),
+    ...eachAtMost(`${path}.config`, config, maxConfigurations, (configuration, at) => [
+      ...validateReferences(configuration.requests, known, `${at}.requests`),
+      ...validateConfiguration(configuration, at),
+    ]),
   ]
 }
 
-function validateRequest({ exactly, firstAvailable = [] }: DeviceRequest, field: string): Causes {
-  if ((exactly === undefined) === (firstAvailable.length === 0)) {
-    const detail = 'exactly one of `exactly` or `firstAvailable` is required'
-    return exactly === undefined ? [required(field, detail)] : [invalidValue(field, '', detail)]
+/** What can be said where a request of the claim is meant: `request` or `request/alternative`. */
+export function requestNames(spec: ResourceClaimSpec): ReadonlySet<string> {
+  const requests = spec.devices?.requests ?? []
+  return new Set(
+    requests.flatMap(({ name, firstAvailable = [] }) => [name, ...firstAvailable.map((one) => `${name}/${one.name}`)]),
+  )
+}
+
+/** Some of the claim's requests, each once. */
+export function validateReferences(
+  names: readonly string[] | undefined,
+  known: ReadonlySet<string>,
+  field: string,
+): Causes {
+  return eachDistinct(
+    field,
+    names,
+    maxRequests,
+    (name) => name,
+    (name, path) => validateReference(name, known, path),
+  )
+}
+
+/** One of the claim's requests. Source: `validateRequestNameRef`. */
+export function validateReference(name: string, known: ReadonlySet<string>, field: string): Causes {
+  const detail = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
+  const segments = name.split('/')
+  return [
+    ...(segments.length > 2 ? [] : segments.flatMap((segment) => validateLabelName(segment, field))),
+    ...when(!known.has(name), () => invalidValue(field, name, detail)),
+  ]
+}
+
+function validateConstraint(constraint: DeviceConstraint, known: ReadonlySet<string>, field: string): Causes {
+  return [
+    ...validateReferences(constraint.requests, known, `${field}.requests`),
+    ...validateAttributes(constraint, field),
+  ]
+}
+
+function validateAttributes({ matchAttribute, distinctAttribute }: DeviceConstraint, field: string): Causes {
+  if (matchAttribute !== undefined) return validateFullAttributeName(matchAttribute, `${field}.matchAttribute`)
+  if (distinctAttribute !== undefined) return validateFullAttributeName(distinctAttribute, `${field}.distinctAttribute`)
+  // The words are upstream's, although nothing is set.
+  const detail = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
+  return [required(field, detail)]
+}
+
+function validateRequest(request: DeviceRequest, field: string): Causes {
+  return [...validateLabelName(request.name, `${field}.name`), ...validateOneRequest(request, field)]
+}
+
+function validateOneRequest({ exactly, firstAvailable = [] }: DeviceRequest, field: string): Causes {
+  const detail = 'exactly one of `exactly` or `firstAvailable` is required'
+  if (firstAvailable.length === 0) {
+    return exactly === undefined ? [required(field, detail)] : validateAmount(exactly, `${field}.exactly`)
   }
+  if (exactly !== undefined) return [invalidValue(field, undefined, `${detail}, but multiple fields are set`)]
+  return eachDistinct(
+    `${field}.firstAvailable`,
+    firstAvailable,
+    maxAlternatives,
+    ({ name }) => name,
+    (one, path) => [...validateLabelName(one.name, `${path}.name`), ...validateAmount(one, path)],
+  )
+}
+
+function validateAmount(request: Amount & Tolerant & { readonly deviceClassName: string }, field: string): Causes {
+  const { deviceClassName: className, tolerations } = request
   return [
-    ...(exactly === undefined ? [] : validateAmount(exactly, `${field}.exactly`)),
-    ...each(`${field}.firstAvailable`, firstAvailable, validateAmount),
+    ...(className === ''
+      ? [required(`${field}.deviceClassName`)]
+      : invalidValues(`${field}.deviceClassName`, className, isDns1123Subdomain(className))),
+    ...validateSelectors(request.selectors, `${field}.selectors`),
+    ...validateMode(request, field),
+    ...each(`${field}.tolerations`, tolerations, validateToleration),
   ]
 }
 
-function validateAmount(request: Amount & { readonly deviceClassName: string }, field: string): Causes {
-  const { deviceClassName, allocationMode, count = 0 } = request
+function validateMode({ allocationMode, count = 0 }: Amount, field: string): Causes {
   return [
-    ...when(deviceClassName === '', required(`${field}.deviceClassName`)),
-    ...validateSelectors(request.selectors, `${field}.selectors`),
     ...oneOf(`${field}.allocationMode`, allocationMode, ['All', 'ExactCount']),
     ...when(
       allocationMode === 'ExactCount' && count <= 0,

@@ -13,7 +13,8 @@ import { typesByName } from '../../apimachinery/cel/object-type.ts'
 import type { SchemaType } from '../../apimachinery/cel/schema-types.ts'
 import { type CelType, celTypes, mapOf, objectType, typeName } from '../../apimachinery/cel/types.ts'
 import { forbiddenField, internalError, invalidValue, required, tooLong } from '../../apimachinery/field-errors.ts'
-import { atMost, type Causes, each } from '../meta/causes.ts'
+import type { Causes } from '../meta/causes.ts'
+import { eachAtMost } from './lists.ts'
 import type { DeviceSelector } from './v1.ts'
 
 const maxSelectors = 32
@@ -66,12 +67,9 @@ function sizeAt(path: readonly string[]): Range | undefined {
 
 /** Selectors of a class or of a request. */
 export function validateSelectors(selectors: readonly DeviceSelector[] | undefined, field: string): Causes {
-  return [
-    ...atMost(field, selectors, maxSelectors),
-    ...each(field, selectors, ({ cel }, path) =>
-      cel === undefined ? [required(`${path}.cel`)] : validateExpression(cel.expression, `${path}.cel.expression`),
-    ),
-  ]
+  return eachAtMost(field, selectors, maxSelectors, ({ cel }, path) =>
+    cel === undefined ? [required(`${path}.cel`)] : validateExpression(cel.expression, `${path}.cel.expression`),
+  )
 }
 
 function validateExpression(source: string, field: string): Causes {

@@ -1,10 +1,13 @@
 /** ResourceClaim: devices for pods. Source: pkg/apis/resource/validation, `printResourceClaim`. */
+import { invalidValue } from '../../apimachinery/field-errors.ts'
 import { factsOf } from '../facts/resources.ts'
-import { immutable } from '../meta/causes.ts'
+import { sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { defaultClaim, validateClaim } from './claim-rules.ts'
+import { validateClaimStatus, withoutDeallocated } from './claim-status.ts'
+import { asGo } from './internal.ts'
 import type { ResourceClaim } from './v1.ts'
 
 export const resourceClaims = defineResource<ResourceClaim>({
@@ -14,7 +17,10 @@ export const resourceClaims = defineResource<ResourceClaim>({
   validateName: subdomainName,
   defaults: (claim) => ({ ...claim, spec: defaultClaim(claim.spec) }),
   validate: ({ spec }) => validateClaim(spec, 'spec'),
-  validateUpdate: ({ spec }, old) => immutable('spec', spec, old.spec),
+  validateUpdate: ({ spec }, old) =>
+    when(!sameJson(spec, old.spec), () => invalidValue('spec', asGo(spec, 'claim'), 'field is immutable')),
+  prepareForStatusUpdate: onlyStatus,
+  validateStatusUpdate: validateClaimStatus,
   columns: [nameColumn, text('State', state), ageColumn],
 })
 
@@ -26,4 +32,9 @@ function state({ metadata, status }: ResourceClaim): string {
     ...(reservedFor.length > 0 ? ['reserved'] : []),
   ]
   return states.join(',')
+}
+
+function onlyStatus({ metadata: { managedFields }, status }: ResourceClaim, old: ResourceClaim): ResourceClaim {
+  const metadata = { ...old.metadata, ...(managedFields === undefined ? {} : { managedFields }) }
+  return { ...old, metadata, status: withoutDeallocated(status, old.status) }
 }
