@@ -19,6 +19,9 @@ test('validateSelectors() refuses what does not compile or is no condition', () 
   expect(problemOf('device.driver')).toBe(
     'Invalid value: "device.driver": must evaluate to bool or the unknown type, not string',
   )
+  expect(problemOf('[device.driver]')).toBe(
+    'Invalid value: "[device.driver]": must evaluate to bool or the unknown type, not list(string)',
+  )
 })
 
 test('validateSelectors() refuses what could cost too much', () => {

@@ -11,7 +11,7 @@ import { quantityType } from '../../apimachinery/cel/library/quantity.ts'
 import type { Range } from '../../apimachinery/cel/library.ts'
 import { typesByName } from '../../apimachinery/cel/object-type.ts'
 import type { SchemaType } from '../../apimachinery/cel/schema-types.ts'
-import { type CelType, celTypes, mapOf, objectType, typeName } from '../../apimachinery/cel/types.ts'
+import { type CelType, celTypes, formatType, mapOf, objectType, typeName } from '../../apimachinery/cel/types.ts'
 import { forbiddenField, internalError, invalidValue, required, tooLong } from '../../apimachinery/field-errors.ts'
 import type { Causes } from '../meta/causes.ts'
 import { eachAtMost } from './lists.ts'
@@ -82,8 +82,13 @@ function validateExpression(source: string, field: string): Causes {
   }
   const { outputType, ast } = compiled.program
   if (outputType.kind !== 'bool' && outputType.kind !== 'any') {
-    return [invalidValue(field, source, `must evaluate to bool or the unknown type, not ${typeName(outputType)}`)]
+    return [invalidValue(field, source, `must evaluate to bool or the unknown type, not ${shownType(outputType)}`)]
   }
   const { max } = estimateCost(environment, ast, sizeAt)
   return max > maxCost ? [forbiddenField(field, 'too complex, exceeds cost limit')] : []
+}
+
+/** Lists and maps are shown with what is in them. */
+function shownType(type: CelType): string {
+  return type.kind === 'list' || type.kind === 'map' ? formatType(type) : typeName(type)
 }
