@@ -27,6 +27,7 @@ const controllers = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-
 export const endpointSlices = defineResource<EndpointSlice>({
   facts: factsOf('discovery.k8s.io', 'endpointslices'),
   definition: 'discovery.v1.EndpointSlice',
+  hasGeneration: true,
   validateName: subdomainName,
   defaults: (slice) =>
     slice.ports === undefined || slice.ports === null

@@ -87,8 +87,14 @@ function validateNames(
       : invalidValues(`${field}.generateName`, generateName, validateName(maskTrailingDash(generateName)))),
     ...(name === ''
       ? [required(`${field}.name`, 'name or generateName is required')]
-      : invalidValues(`${field}.name`, name, [...new Set([...validateName(name), ...pathSegmentName(name)])])),
+      : invalidValues(`${field}.name`, name, nameMessages(name, validateName))),
   ]
+}
+
+/** A name that is wrong for its kind is not judged by the rule of all kinds as well. Source: `rest.BeforeCreate`. */
+function nameMessages(name: string, validateName: NameRule): readonly string[] {
+  const messages = validateName(name)
+  return messages.length > 0 ? messages : pathSegmentName(name)
 }
 
 /** What follows a generated name's prefix is always fine, so that its last dash does not count. */

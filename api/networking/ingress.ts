@@ -21,12 +21,11 @@ export const ingresses = defineResource<Ingress>({
   validate: (ingress) => [...validateSpec(ingress.spec, strict), ...validateClassTwice(ingress)],
   validateUpdate: ({ spec }, old) => validateSpec(spec, leniencyFor(old.spec)),
   validateStatusUpdate: ({ status }, old, warn) => {
-    const before = old.status.loadBalancer?.ingress
     const points = status.loadBalancer?.ingress ?? []
-    for (const [index, { ip = '' }] of points.entries()) {
-      for (const warning of ipWarnings(ip, `status.loadBalancer.ingress[${index}]`)) warn?.(warning)
-    }
-    return each('status.loadBalancer.ingress', points, (point, path) => validatePoint(point, before, path))
+    const before = old.status.loadBalancer?.ingress ?? []
+    const causes = each('status.loadBalancer.ingress', points, (point, path) => validatePoint(point, before, path))
+    if (causes.length === 0) for (const warning of points.flatMap(pointWarnings)) warn?.(warning)
+    return causes
   },
   columns: [
     nameColumn,
@@ -118,12 +117,16 @@ function validateNoAddress(host: string, field: string): Causes {
   )
 }
 
+function pointWarnings({ ip = '' }: IngressLoadBalancerIngress, index: number): readonly string[] {
+  return ipWarnings(ip, `status.loadBalancer.ingress[${index}]`)
+}
+
 function validatePoint(
   { ip = '', hostname = '' }: IngressLoadBalancerIngress,
-  before: readonly IngressLoadBalancerIngress[] | undefined,
+  before: readonly IngressLoadBalancerIngress[],
   field: string,
 ): Causes {
-  const isKept = before?.some((point) => point.ip === ip) === true
+  const isKept = before.some((point) => point.ip === ip)
   return [
     ...(ip === '' || isKept ? [] : validateLegacyIp(`${field}.ip`, ip)),
     ...(hostname === ''

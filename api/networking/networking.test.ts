@@ -244,8 +244,10 @@ const points: readonly (readonly [{ readonly ip?: string; readonly hostname?: st
 ]
 for (const [point, want] of points) {
   test(`Ingress refuses the status ${JSON.stringify(point)}`, () => {
-    const causes = ingresses.validateStatusUpdate?.(withPoint(point), stored) ?? []
+    const warnings: string[] = []
+    const causes = ingresses.validateStatusUpdate?.(withPoint(point), stored, (text) => warnings.push(text)) ?? []
     expect(causes.map(({ message }) => message)).toEqual(want)
+    expect(warnings).toEqual([])
   })
 }
 
