@@ -79,10 +79,10 @@ describe('decodeObject()', () => {
   })
   test('writes quantities and times canonically', () => {
     const { object } = decode({
-      metadata: { created: '2026-01-01T00:00:00+01:00', renewed: '2026-01-01T00:00:00Z' },
+      metadata: { created: '2026-01-01T00:00:00+01:00', renewed: '2026-01-01T00:00:00.123456+01:00' },
       spec: { limits: { cpu: '1000m', memory: '1024Mi', n: 0.5 } },
     })
-    expect(object['metadata']).toEqual({ created: '2025-12-31T23:00:00Z', renewed: '2026-01-01T00:00:00.000000Z' })
+    expect(object['metadata']).toEqual({ created: '2025-12-31T23:00:00Z', renewed: '2025-12-31T23:00:00.123456Z' })
     expect(object['spec']).toMatchObject({ limits: { cpu: '1', memory: '1Gi', n: '500m' } })
   })
   test('reports unknown and doubled fields as asked', () => {
@@ -120,6 +120,22 @@ describe('decodeObject()', () => {
     [
       { metadata: { created: 'soon' } },
       'parsing time "soon" as "2006-01-02T15:04:05Z07:00": cannot parse "soon" as "2006"',
+    ],
+    [
+      { metadata: { renewed: '2020-01-01T00:00:00Z' } },
+      'parsing time "2020-01-01T00:00:00Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "Z" as ".000000"',
+    ],
+    [
+      { metadata: { renewed: '2020-01-01T00:00:00.123Z' } },
+      'parsing time "2020-01-01T00:00:00.123Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse ".123Z" as ".000000"',
+    ],
+    [
+      { metadata: { renewed: '2020-01-01T00:00:00+02:00' } },
+      'parsing time "2020-01-01T00:00:00+02:00" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "+02:00" as ".000000"',
+    ],
+    [
+      { metadata: { renewed: '2020-01-01T00:00:00.123456789Z' } },
+      'parsing time "2020-01-01T00:00:00.123456789Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "789Z" as "Z07:00"',
     ],
     ['x', 'json: cannot unmarshal string into Go value of type v1.Thing'],
   ]

@@ -9,16 +9,18 @@ export function canonicalTime(text: string): string | undefined {
   return text.length === 20 && text.endsWith('Z') ? text : formatTime(ms)
 }
 
-/** RFC 3339 with six digits of fraction and UTC; `undefined` when the text is no time. */
+const microTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}[.,](\d{6})(?:Z|[+-]\d{2}:\d{2})$/
+
+/** RFC 3339 with six digits of fraction, no more and no fewer, in UTC; `undefined` when the text is no such time. Source: `MicroTime`. */
 export function canonicalMicroTime(text: string): string | undefined {
+  const fraction = microTime.exec(text)?.[1]
   const ms = parseTime(text)
-  if (Number.isNaN(ms)) return undefined
-  if (text.length === 27 && text.endsWith('Z')) return text
-  const fraction = /[.,](\d+)/.exec(text)?.[1] ?? ''
-  return `${formatTime(ms).slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, '0')}Z`
+  if (fraction === undefined || Number.isNaN(ms)) return undefined
+  return text.endsWith('Z') && !text.includes(',') ? text : `${formatTime(ms).slice(0, 19)}.${fraction}Z`
 }
 
-const layoutPieces: readonly (readonly [string, RegExp])[] = [
+type LayoutPiece = readonly [string, RegExp]
+const dateAndMinute: readonly LayoutPiece[] = [
   ['2006', /^\d{4}/],
   ['-', /^-/],
   ['01', /^\d{2}/],
@@ -29,15 +31,17 @@ const layoutPieces: readonly (readonly [string, RegExp])[] = [
   [':', /^:/],
   ['04', /^\d{2}/],
   [':', /^:/],
-  ['05', /^\d{2}([.,]\d+)?/],
-  ['Z07:00', /^(Z|[+-]\d{2}:\d{2})/],
 ]
+const zone: LayoutPiece = ['Z07:00', /^(Z|[+-]\d{2}:\d{2})/]
+/** A fraction may follow the seconds of a layout that has none. */
+const wholeSeconds: readonly LayoutPiece[] = [...dateAndMinute, ['05', /^\d{2}([.,]\d+)?/], zone]
+const microseconds: readonly LayoutPiece[] = [...dateAndMinute, ['05', /^\d{2}/], ['.000000', /^[.,]\d{6}/], zone]
 
 /** Go's words for a text that is no time. */
 export function timeProblem(text: string, layout: string): string {
   const parsing = `parsing time ${goQuote(text)}`
   let rest = text
-  for (const [piece, pattern] of layoutPieces) {
+  for (const [piece, pattern] of layout.includes('.') ? microseconds : wholeSeconds) {
     const match = pattern.exec(rest)
     if (match === null) return `${parsing} as ${goQuote(layout)}: cannot parse ${goQuote(rest)} as ${goQuote(piece)}`
     rest = rest.slice(match[0].length)
