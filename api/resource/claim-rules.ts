@@ -38,16 +38,16 @@ function defaultRequest(request: DeviceRequest): DeviceRequest {
 type Tolerant = Pick<ExactDeviceRequest, 'tolerations'>
 
 function defaultAmount<T extends Amount & Tolerant>(request: T): T {
-  const { tolerations } = request
   const allocationMode = request.allocationMode || 'ExactCount'
-  return {
-    ...request,
-    allocationMode,
-    ...(allocationMode === 'ExactCount' ? { count: request.count || 1 } : {}),
-    ...(tolerations === undefined
-      ? {}
-      : { tolerations: tolerations.map((item) => ({ ...item, operator: item.operator || 'Equal' })) }),
-  }
+  const count = allocationMode === 'ExactCount' ? { count: request.count || 1 } : {}
+  return withOperators({ ...request, allocationMode, ...count })
+}
+
+/** An empty operator is as good as none: the value must be equal. */
+export function withOperators<T extends Tolerant>(tolerant: T): T {
+  const { tolerations } = tolerant
+  if (tolerations === undefined) return tolerant
+  return { ...tolerant, tolerations: tolerations.map((item) => ({ ...item, operator: item.operator || 'Equal' })) }
 }
 
 /** Rules of a claim's spec. */

@@ -16,11 +16,16 @@ export function validateInterfaceAddress(text: string, field: string): Causes {
 
 function canonicalAddress(text: string): string | undefined {
   try {
-    const { address, bits } = parsePrefix(text)
+    const { address, bits } = parsePrefix(withoutZeros(text))
     if (!isIpv4Mapped(address.bytes)) return formatPrefix({ address, bits })
     const plain = { ...address, bytes: address.bytes.slice(12) }
     return formatPrefix({ address: plain, bits: bits > 32 ? bits - mappedBits : bits })
   } catch {
     return undefined
   }
+}
+
+/** Upstream reads numbers with zeros in front as the decimal numbers that they look like. */
+function withoutZeros(text: string): string {
+  return text.includes(':') ? text.replace(/\/0+(?=\d)/, '/') : text.replaceAll(/(?<!\d)0+(?=\d)/g, '')
 }

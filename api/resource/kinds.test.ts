@@ -374,10 +374,11 @@ describe('validateClaimStatus()', () => {
     ],
     [
       'addresses that are none',
-      `${allocated}, devices: [{ driver: d.io, pool: p, device: x, networkData: { ips: [10.0.0.1, "2001:DB8::1/64"] } }]`,
+      `${allocated}, devices: [{ driver: d.io, pool: p, device: x, networkData: { ips: [10.0.0.1, "2001:DB8::1/64", 010.0.0.1/024] } }]`,
       [
         'status.devices[0].networkData.ips[0]: Invalid value: "10.0.0.1": must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)',
         'status.devices[0].networkData.ips[1]: Invalid value: "2001:DB8::1/64": must be in canonical form ("2001:db8::1/64")',
+        'status.devices[0].networkData.ips[2]: Invalid value: "010.0.0.1/024": must be in canonical form ("10.0.0.1/24")',
       ],
     ],
   ])('tells %s', (_, status, expected) => expect(causesOf(status)).toEqual(expected))
@@ -386,6 +387,13 @@ describe('validateClaimStatus()', () => {
     expect(causesOf('allocation: {}', allocated)).toEqual([
       'status.allocation: Invalid value: {"Devices":{"Results":null,"Config":null},"NodeSelector":null,"AllocationTimestamp":null}: field is immutable',
     ]))
+
+  test('defaults() takes an empty operator of an allocation for Equal', () => {
+    const { status } = withStatus(
+      'allocation: { devices: { results: [{ request: r, driver: d.io, pool: p, device: x, tolerations: [{ key: k, operator: "" }] }] } }',
+    )
+    expect(status.allocation?.devices.results?.[0]?.tolerations).toEqual([{ key: 'k', operator: 'Equal' }])
+  })
 
   test('withoutDeallocated() drops what drivers said of devices that are given back', () => {
     const { status } = withStatus(`${allocated}, devices: [{ driver: d.io, pool: p, device: x }]`)

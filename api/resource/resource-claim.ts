@@ -5,17 +5,17 @@ import { sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
-import { defaultClaim, validateClaim } from './claim-rules.ts'
+import { defaultClaim, validateClaim, withOperators } from './claim-rules.ts'
 import { validateClaimStatus, withoutDeallocated } from './claim-status.ts'
 import { asGo } from './internal.ts'
-import type { ResourceClaim } from './v1.ts'
+import type { ResourceClaim, ResourceClaimStatus } from './v1.ts'
 
 export const resourceClaims = defineResource<ResourceClaim>({
   facts: factsOf('resource.k8s.io', 'resourceclaims'),
   definition: 'resource.v1.ResourceClaim',
   hasGeneration: false,
   validateName: subdomainName,
-  defaults: (claim) => ({ ...claim, spec: defaultClaim(claim.spec) }),
+  defaults: (claim) => ({ ...claim, spec: defaultClaim(claim.spec), status: defaultStatus(claim.status) }),
   validate: ({ spec }) => validateClaim(spec, 'spec'),
   validateUpdate: ({ spec }, old) =>
     when(!sameJson(spec, old.spec), () => invalidValue('spec', asGo(spec, 'claim'), 'field is immutable')),
@@ -23,6 +23,16 @@ export const resourceClaims = defineResource<ResourceClaim>({
   validateStatusUpdate: validateClaimStatus,
   columns: [nameColumn, text('State', state), ageColumn],
 })
+
+function defaultStatus(status: ResourceClaimStatus): ResourceClaimStatus {
+  const { allocation } = status
+  const results = allocation?.devices.results
+  if (results === undefined) return status
+  return {
+    ...status,
+    allocation: { ...allocation, devices: { ...allocation?.devices, results: results.map(withOperators) } },
+  }
+}
 
 function state({ metadata, status }: ResourceClaim): string {
   const { allocation, reservedFor = [] } = status ?? {}

@@ -31,7 +31,8 @@ export const resourceSlices = defineResource<ResourceSlice>({
       : [`spec.driver: driver names should be lowercase; ${goQuote(driver)} contains uppercase characters`],
   defaults: (slice) => ({ ...slice, spec: withAmounts(slice.spec) }),
   prepareForCreate: (slice) => firstGeneration(withoutDisabled(slice)),
-  prepareForUpdate: (slice, old) => bumpOnAnyChange(withoutDisabled(slice), old),
+  // As upstream has it, what is dropped is counted as a change.
+  prepareForUpdate: (slice, old) => withoutDisabled(bumpOnAnyChange(slice, old)),
   columns: [
     nameColumn,
     text('Node', ({ spec }) => spec.nodeName ?? '<unset>'),
