@@ -416,6 +416,7 @@ function createPipeline(
     handlers,
     subresources: { get: (path) => builtIn.get(path) ?? customResources.subresources.get(path) },
     subresourceContext,
+    isComplete: customResources.isReady,
   }
   const openapi = createOpenApiHandler(handlers.schemas, handlers.resources, clock)
   const discovery = remoteDiscovery(reader, remote)

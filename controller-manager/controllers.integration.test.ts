@@ -18,6 +18,8 @@ let client: Client
 let node: HollowNode
 let controllers: TestControllers
 const never = new AbortController().signal
+/** A node that goes silent is missed within seconds. */
+const quickToMissNodes = ['--node-monitor-grace-period=8s', '--node-monitor-period=500ms']
 /** Pods whose label `play` says what becomes of them. */
 const play = ({ metadata }: Pod): { phase: string; ready: boolean } | undefined => {
   switch (metadata.labels?.['play']) {
@@ -35,7 +37,7 @@ const play = ({ metadata }: Pod): { phase: string; ready: boolean } | undefined 
 beforeAll(async () => {
   plane = await startControlPlane({ verbose: process.env['VERBOSE'] === '2' })
   client = createClient(await loadKubeconfig(plane.kubeconfig))
-  controllers = await startControllers(plane)
+  controllers = await startControllers(plane, quickToMissNodes)
   node = await startHollowNode({ client, name: 'node-1', statusOf: play })
 })
 afterAll(async () => {
@@ -624,7 +626,7 @@ test('controllers that are killed in the middle go on where the API stands', asy
   await create(deployment('steady', 4))
   await controllers.stop()
   await kubectl('set', 'image', 'deployment/steady', 'c=web:2')
-  controllers = await startControllers(plane)
+  controllers = await startControllers(plane, quickToMissNodes)
   await kubectl('rollout', 'status', 'deployment/steady', '--timeout=30s')
   await eventually(
     async () => await podsOf('steady'),

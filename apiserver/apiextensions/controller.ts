@@ -47,6 +47,8 @@ export type CustomResourcesOptions = {
 export type CustomResources = {
   /** The scale handler of a custom kind by `group/plural/scale`. */
   readonly subresources: { readonly get: (key: string) => SubresourceHandler | undefined }
+  /** Whether all kinds that were there at the start are served. */
+  readonly isReady: () => boolean
   readonly run: (signal: AbortSignal) => Promise<void>
 }
 
@@ -63,6 +65,7 @@ export function createCustomResources(options: CustomResourcesOptions): CustomRe
   const follower = new Follower(options)
   return {
     subresources: { get: (key) => follower.scale.get(key) },
+    isReady: () => follower.isReady,
     run: async (signal) => await follower.run(signal),
   }
 }
@@ -72,6 +75,7 @@ class Follower {
   readonly #options: CustomResourcesOptions
   readonly #served = new Map<string, Served>()
   readonly #cleaning = new Set<string>()
+  isReady = false
   #dirty = true
   #wake: () => void = () => {}
 
@@ -99,6 +103,7 @@ class Follower {
         this.#dirty = false
         if (!caches.isLoaded || signal.aborted) continue
         this.#serve()
+        this.isReady = true
         try {
           await this.#settle(signal)
         } catch (error) {

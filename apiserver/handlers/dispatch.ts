@@ -25,6 +25,8 @@ export type DispatchContext = {
   readonly handlers: HandlerContext
   readonly subresources: SubresourceTable
   readonly subresourceContext: SubresourceContext
+  /** Whether all paths are known; before, what is not found may be there in a moment. */
+  readonly isComplete: () => boolean
 }
 
 const handlers: Readonly<Record<string, ResourceHandler>> = {
@@ -44,6 +46,12 @@ export function resourceNotServed(): StatusError {
   return new StatusError('NotFound', 'the server could not find the requested resource', {})
 }
 
+/** Source: upstream's `notfoundhandler`. */
+function notComplete(): StatusError {
+  const message = 'the request has been made before all known HTTP paths have been installed, please retry'
+  return new StatusError('ServiceUnavailable', message, { retryAfterSeconds: 5 })
+}
+
 /** Answers a resource request. */
 export async function dispatch(context: DispatchContext, request: ApiRequest, response: ApiResponse): Promise<void> {
   const { info } = request
@@ -54,6 +62,7 @@ export async function dispatch(context: DispatchContext, request: ApiRequest, re
   }
   const resource = resources.get(info.group, info.version, info.resource)
   if (resource === undefined) {
+    if (!context.isComplete()) throw notComplete()
     if (info.apiPrefix === 'api' || resources.hasGroupVersion(info.group, info.version)) throw resourceNotServed()
     sendText(response, 404, '404 page not found\n')
     return

@@ -72,6 +72,8 @@ async function watchOnce(
   // Comes with the initial events of a stream.
   const initial: Item[] = []
   for await (const { code, line } of watchLines(plan.protocol, port, watchPath(plan, place), signal)) {
+    // Some refusals are plain text.
+    if (code !== 200 && !line.startsWith('{')) return
     const { type, object, code: refused } = JSON.parse(line)
     if (code === 410 || refused === 410 || object?.code === 410) {
       place.isPlaced = false
