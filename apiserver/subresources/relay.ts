@@ -1,5 +1,5 @@
-/** Joining streams: an answer onto a response, two sockets with each other. */
-import type { Duplex, Readable } from 'node:stream'
+/** An answer's body onto a response. */
+import type { Readable } from 'node:stream'
 import type { ApiResponse } from '../http/api-request.ts'
 
 /** Copies a stream to the response at the pace of the slower one; ends the response with it. */
@@ -32,42 +32,5 @@ async function drained(to: ApiResponse): Promise<void> {
     }
     to.once('drain', done)
     to.once('close', done)
-  })
-}
-
-/**
- * Joins a client with a backend byte for byte until both are closed or `signal` aborts. When the backend is done, what it has
- * sent still goes out, however slow the client is; when the client is gone, nobody waits for the backend.
- */
-export async function join(client: Duplex, backend: Duplex, signal: AbortSignal): Promise<void> {
-  const stop = (): void => {
-    client.destroy()
-    backend.destroy()
-  }
-  signal.addEventListener('abort', stop, { once: true })
-  // A reset by either side is how these connections usually end.
-  client.on('error', stop)
-  backend.on('error', stop)
-  client.pipe(backend)
-  backend.pipe(client)
-  await Promise.all([
-    closed(client, () => backend.destroy()),
-    closed(backend, () => {
-      client.end()
-      // Reads on, so that the client's own end is seen.
-      client.resume()
-    }),
-  ])
-  signal.removeEventListener('abort', stop)
-}
-
-async function closed(socket: Duplex, then: () => void): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      then()
-      resolve()
-    }
-    if (socket.closed) done()
-    else socket.once('close', done)
   })
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { join } from '../../component-base/join.ts'
 
 /** Headers that belong to the hop and not to the stream. */
 const hopHeaders = new Set(['host', 'authorization', 'content-length', 'transfer-encoding'])
@@ -9,19 +10,11 @@ const hopHeaders = new Set(['host', 'authorization', 'content-length', 'transfer
 /** Sends the same upgrade request to `url` and pipes both ways. The runtime's answer goes to the client as it is. */
 export function tunnelUpgrade(request: IncomingMessage, client: Duplex, head: Buffer, url: URL): void {
   const upstream = connect({ host: url.hostname, port: Number(url.port || 80) })
-  const end = () => {
-    client.destroy()
-    upstream.destroy()
-  }
-  upstream.once('connect', () => {
-    upstream.write(requestHead(request, url))
-    if (head.length > 0) upstream.write(head)
-    client.pipe(upstream)
-    upstream.pipe(client)
-  })
   upstream.setNoDelay(true)
-  upstream.once('error', end).once('close', end)
-  client.once('error', end).once('close', end)
+  upstream.write(requestHead(request, url))
+  if (head.length > 0) upstream.write(head)
+  // Ends with the connections; errors are theirs.
+  void join(client, upstream, new AbortController().signal)
 }
 
 function requestHead(request: IncomingMessage, url: URL): string {

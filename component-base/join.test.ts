@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
-import { join } from './relay.ts'
+import { join } from './join.ts'
 
 const sockets: Socket[] = []
 afterEach(() => {
