@@ -6,6 +6,7 @@ import type { NodeSelectorRequirement } from './v1.ts'
 const node = (labels: Record<string, string> = {}) => ({
   metadata: { name: 'n1', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z', labels },
 })
+const selectable = (labels: Record<string, string> = {}) => ({ name: 'n1', labels })
 const requirement = (operator: string, ...values: string[]): NodeSelectorRequirement => ({ key: 'k', operator, values })
 
 const rows = [
@@ -22,14 +23,17 @@ const rows = [
 for (const { rule, fits, refuses } of rows) {
   test(`selectsNode() ${rule.operator} ${rule.values?.join(', ')}`, () => {
     const selects = (value: string | undefined) =>
-      selectsNode({ nodeSelectorTerms: [{ matchExpressions: [rule] }] }, node(value === undefined ? {} : { k: value }))
+      selectsNode(
+        { nodeSelectorTerms: [{ matchExpressions: [rule] }] },
+        selectable(value === undefined ? {} : { k: value }),
+      )
     expect([fits.map(selects), refuses.map(selects)]).toEqual([fits.map(() => true), refuses.map(() => false)])
   })
 }
 
 test('selectsNode() needs all of one term, and an empty term selects nothing', () => {
   const byName = { key: 'metadata.name', operator: 'In', values: ['n1'] }
-  const select = (...nodeSelectorTerms: object[]) => selectsNode({ nodeSelectorTerms }, node({ k: 'a' }))
+  const select = (...nodeSelectorTerms: object[]) => selectsNode({ nodeSelectorTerms }, selectable({ k: 'a' }))
   expect(select()).toBe(false)
   expect(select({})).toBe(false)
   expect(select({}, { matchFields: [byName] })).toBe(true)

@@ -1,33 +1,34 @@
 /** Whether a pod may stand on a node as far as labels decide: `nodeSelector` and required node affinity. */
 import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from './v1.ts'
 
-type NodeFacts = Pick<Node, 'metadata'>
+/** What of a node selectors look at. */
+export type SelectableNode = { readonly name: string; readonly labels: Readonly<Record<string, string>> }
 
 /** Both of what a pod can say about the nodes that it needs. */
 export function fitsNodeAffinity(
   { nodeSelector, affinity }: Pick<PodSpec, 'nodeSelector' | 'affinity'>,
-  node: NodeFacts,
+  { metadata }: Pick<Node, 'metadata'>,
 ): boolean {
-  const labels = node.metadata.labels ?? {}
+  const labels = metadata.labels ?? {}
   if (Object.entries(nodeSelector ?? {}).some(([name, value]) => labels[name] !== value)) return false
   const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-  return required === undefined || selectsNode(required, node)
+  return required === undefined || selectsNode(required, { name: metadata.name, labels })
 }
 
 /** Whether any of the terms holds; a selector without terms selects nothing. */
-export function selectsNode(selector: NodeSelector, node: NodeFacts): boolean {
+export function selectsNode(selector: NodeSelector, node: SelectableNode): boolean {
   return selector.nodeSelectorTerms.some((term) => termSelectsNode(term, node))
 }
 
 /** Whether all of the term holds; an empty term selects nothing. */
-function termSelectsNode(
+export function termSelectsNode(
   { matchExpressions = [], matchFields = [] }: NodeSelectorTerm,
-  { metadata }: NodeFacts,
+  { name, labels }: SelectableNode,
 ): boolean {
   if (matchExpressions.length + matchFields.length === 0) return false
   return (
-    matchExpressions.every((requirement) => holds(requirement, metadata.labels?.[requirement.key])) &&
-    matchFields.every((requirement) => requirement.key === 'metadata.name' && holds(requirement, metadata.name))
+    matchExpressions.every((requirement) => holds(requirement, labels[requirement.key])) &&
+    matchFields.every((requirement) => requirement.key === 'metadata.name' && holds(requirement, name))
   )
 }
 

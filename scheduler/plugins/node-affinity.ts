@@ -1,6 +1,7 @@
+import { selectsNode, termSelectsNode } from '../../api/core/node-selector.ts'
 import type { Pod } from '../../api/core/v1.ts'
 import type { NodeInfo } from '../cache/node-info.ts'
-import { namedNodes, selectsNode, termSelectsNode } from '../cache/node-selector.ts'
+import { namedNodes } from '../cache/node-selector.ts'
 import { type Plugin, type Rejection, scaleToMax } from '../framework/plugin.ts'
 
 const mismatch: Rejection = { reasons: ["node(s) didn't match Pod's node affinity/selector"], isUnresolvable: true }

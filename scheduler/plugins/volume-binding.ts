@@ -3,11 +3,12 @@
  * class stops the pod until a controller has bound it. An unbound claim that waits for its first consumer is matched with
  * an existing volume, or left to a provisioner, once a node has been chosen.
  */
+
+import { selectsNode } from '../../api/core/node-selector.ts'
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/core/v1.ts'
 import { wholeValue } from '../../apimachinery/quantity.ts'
 import { matches, selectorFromLabelSelector } from '../../apimachinery/selector/labels.ts'
 import type { NodeInfo } from '../cache/node-info.ts'
-import { selectsNode } from '../cache/node-selector.ts'
 import type { PodInfo } from '../cache/pod-info.ts'
 import type { Listers, Snapshot } from '../cache/snapshot.ts'
 import type { Plugin, PreparedFilter, Rejection } from '../framework/plugin.ts'
