@@ -15,8 +15,7 @@ import { celTypes } from '../../apimachinery/cel/types.ts'
 import type { CelValue, ObjectValue } from '../../apimachinery/cel/values.ts'
 import type { Json } from '../../apimachinery/json.ts'
 import type { AdmissionRequest } from '../admission/admission.ts'
-import { namespaceOf } from '../admission/webhook/review.ts'
-import { requestVariable } from './request-variables.ts'
+import { namespaceOf, requestFacts } from '../admission/webhook/review.ts'
 
 /** What one evaluation may cost. Source: `PerCallLimit`. */
 const costLimit = 1_000_000
@@ -81,7 +80,7 @@ function activationOf(input: EvaluationInput, composed: ComposedVariables): Acti
     oldObject: () => dynamic(oldObject),
     params: () => dynamic(params),
     namespaceObject: () => dynamic(namespace),
-    request: () => dynamic(requestVariable(request, asked, matched)),
+    request: () => dynamic(requestFacts(request, asked, matched)),
     variables: composed,
     ...(ask === undefined
       ? {}

@@ -37,28 +37,35 @@ export function buildReview(
   asked: Resource,
   { uid, version }: { readonly uid: string; readonly version: ReviewVersion },
 ): JsonObject {
-  const { operation, user, dryRun, subresource, name } = request
-  const namespace = namespaceOf(request)
   return {
     kind: 'AdmissionReview',
     apiVersion: `admission.k8s.io/${version}`,
     request: {
       uid,
-      kind: kindOf(asked, subresource),
-      resource: resourceOf(asked),
-      ...(subresource === '' ? {} : { subResource: subresource }),
-      requestKind: kindOf(request.resource, subresource),
-      requestResource: resourceOf(request.resource),
-      ...(subresource === '' ? {} : { requestSubResource: subresource }),
-      ...(name === '' ? {} : { name }),
-      ...(namespace === '' ? {} : { namespace }),
-      operation,
-      userInfo: userInfoOf(user),
+      ...requestFacts(request, asked, asked),
       object: shown(request, request.object, asked),
       oldObject: shown(request, request.oldObject, asked),
-      dryRun,
-      options: request.options ?? null,
     },
+  }
+}
+
+/** The write without its objects, as the kind of `asked` and the resource of `matched`. What is empty is not there. */
+export function requestFacts(request: AdmissionRequest, asked: Resource, matched: Resource): JsonObject {
+  const { operation, user, dryRun, subresource, name } = request
+  const namespace = namespaceOf(request)
+  return {
+    kind: kindOf(asked, subresource),
+    resource: resourceOf(matched),
+    ...(subresource === '' ? {} : { subResource: subresource }),
+    requestKind: kindOf(request.resource, subresource),
+    requestResource: resourceOf(request.resource),
+    ...(subresource === '' ? {} : { requestSubResource: subresource }),
+    ...(name === '' ? {} : { name }),
+    ...(namespace === '' ? {} : { namespace }),
+    operation,
+    userInfo: userInfoOf(user),
+    dryRun,
+    options: request.options ?? null,
   }
 }
 
