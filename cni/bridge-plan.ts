@@ -1,6 +1,7 @@
 /** What the bridge plugin writes into the kernel, as lines of `ip -batch`. Pure. */
 import { createHash } from 'node:crypto'
-import { type Address, formatAddress, hardwareAddress, offsetAddress, parseSubnet } from './address.ts'
+import { type Address, formatAddress, offsetAddress, parseSubnet } from '../component-base/ip-address.ts'
+import { hardwareAddress } from './hardware-address.ts'
 import { CniError, type IpConfig, type JsonMap, type NetworkConfig, type Result } from './protocol.ts'
 
 /** The configuration of a bridge network, with upstream's field names and defaults. */

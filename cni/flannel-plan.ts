@@ -1,5 +1,5 @@
 /** Turns flanneld's subnet file and the flannel configuration into a configuration for the plugin that does the work. Pure. */
-import { formatSubnet, parseSubnet } from './address.ts'
+import { formatSubnet, parseSubnet } from '../component-base/ip-address.ts'
 import { CniError, isJsonMap, type JsonMap, type NetworkConfig, records } from './protocol.ts'
 
 /** What flanneld tells the plugin through its subnet file. */

@@ -10,7 +10,7 @@
  * GC could not read.
  */
 import { link, mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
-import { type Address, formatAddress, parseAddress } from './address.ts'
+import { type Address, formatAddress, parseAddress } from '../component-base/ip-address.ts'
 import { CniError, type IpConfig, type Plugin, type Request, type Result, validAttachments } from './protocol.ts'
 import { candidates, formatRangeSet, type IpamConfig, parseIpam, type Range, rangeOf } from './ranges.ts'
 

@@ -1,5 +1,5 @@
 /** Hides a container's address behind the host's when it talks to the world (`ipMasq` of bridge). */
-import { formatSubnet, parseSubnet } from './address.ts'
+import { formatSubnet, parseSubnet } from '../component-base/ip-address.ts'
 import { chainName, type Family, familyOf, listNat, planRemoval, quoteComment, restoreNat } from './iptables.ts'
 import { type IpConfig, type Request, validAttachments } from './protocol.ts'
 

@@ -5,7 +5,7 @@
  *                                     from the container itself or from localhost: mark, and then
  *   POSTROUTING ─▶ CNI-HOSTPORT-MASQ ─(mark)─▶ MASQUERADE
  */
-import { formatSubnet, parseSubnet } from './address.ts'
+import { formatSubnet, parseSubnet } from '../component-base/ip-address.ts'
 import { type Family, familyOf, planRemoval, quoteComment } from './iptables.ts'
 import { CniError, isJsonMap, type NetworkConfig, records } from './protocol.ts'
 

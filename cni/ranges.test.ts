@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatAddress, parseAddress } from './address.ts'
+import { formatAddress, parseAddress } from '../component-base/ip-address.ts'
 import { candidates, parseRange, rangeOf } from './ranges.ts'
 
 const texts = (last: string | undefined, ...ranges: readonly Record<string, string>[]): readonly string[] => {

@@ -9,7 +9,7 @@ import {
   parseAddress,
   parseSubnet,
   type Subnet,
-} from './address.ts'
+} from '../component-base/ip-address.ts'
 import { CniError, type JsonMap, type Request, type Route, records } from './protocol.ts'
 
 /** A run of addresses of one subnet. */

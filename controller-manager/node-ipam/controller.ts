@@ -1,10 +1,10 @@
 /** The node IPAM controller: `spec.podCIDR` of every node. One worker, so that no part is given twice. */
 import { nodes as nodesRef } from '../../client/rest/resource-refs.ts'
+import { parseSubnet } from '../../component-base/ip-address.ts'
 import type { Task } from '../../component-base/run.ts'
 import type { Config } from '../config.ts'
 import { type ControllerContext, controllerTask, enqueueChanges, newQueue, reportTo } from '../context.ts'
 import { whenShown } from '../informers.ts'
-import { parseCidr } from './cidr.ts'
 import { type Action, type Pool, plan, takenBy } from './plan.ts'
 
 /** A node that found the range used up asks again after this long: nodes may have left. */
@@ -52,8 +52,8 @@ export function startNodeIpamController(context: ControllerContext): Task {
 
 function poolsOf(config: Config): readonly Pool[] {
   return config.clusterCidrs.map((text) => {
-    const range = parseCidr(text)
+    const range = parseSubnet(text)
     if (range === undefined) throw new Error(`--cluster-cidr: "${text}" is not a CIDR`)
-    return { range, nodePrefix: range.bits === 32 ? config.nodeMaskIpv4 : config.nodeMaskIpv6 }
+    return { range, nodePrefix: range.base.bits === 32 ? config.nodeMaskIpv4 : config.nodeMaskIpv6 }
   })
 }

@@ -1,16 +1,16 @@
 /** Gives each node its own part of the cluster's pod range. Pure. */
 import type { Node } from '../../api/core/v1.ts'
 import type { Plan } from '../../client/controller/controller.ts'
-import { type Cidr, formatCidr, overlaps, parseCidr, subnet } from './cidr.ts'
+import { formatSubnet, overlaps, parseSubnet, type Subnet, subnetPart } from '../../component-base/ip-address.ts'
 
 /** A range of the cluster and the size of a node's part. */
-export type Pool = { readonly range: Cidr; readonly nodePrefix: number }
+export type Pool = { readonly range: Subnet; readonly nodePrefix: number }
 
 export type Observed = {
   readonly node: Node
   readonly pools: readonly Pool[]
   /** Ranges that no node may get: those of other nodes, and of Services. */
-  readonly taken: readonly Cidr[]
+  readonly taken: readonly Subnet[]
 }
 export type Action =
   | { readonly type: 'assign'; readonly node: Node; readonly cidrs: readonly string[] }
@@ -20,7 +20,7 @@ export type Action =
 export function plan({ node, pools, taken }: Observed): Plan<Action> {
   if (cidrsOf(node).length > 0 || node.metadata.deletionTimestamp !== undefined) return { actions: [] }
   const found = pools.map((pool) => firstFree(pool, taken))
-  const cidrs = found.flatMap((cidr) => (cidr === undefined ? [] : [formatCidr(cidr)]))
+  const cidrs = found.flatMap((cidr) => (cidr === undefined ? [] : [formatSubnet(cidr)]))
   if (cidrs.length < pools.length) return { actions: [{ type: 'reportExhausted', node }] }
   return { actions: [{ type: 'assign', node, cidrs }] }
 }
@@ -32,16 +32,16 @@ export function cidrsOf({ spec }: Node): readonly string[] {
 }
 
 /** Ranges that are in use. */
-export function takenBy(nodes: readonly Node[], serviceCidrs: readonly string[]): readonly Cidr[] {
-  return [...nodes.flatMap(cidrsOf), ...serviceCidrs].flatMap((text) => parseCidr(text) ?? [])
+export function takenBy(nodes: readonly Node[], serviceCidrs: readonly string[]): readonly Subnet[] {
+  return [...nodes.flatMap(cidrsOf), ...serviceCidrs].flatMap((text) => parseSubnet(text) ?? [])
 }
 
-function firstFree({ range, nodePrefix }: Pool, taken: readonly Cidr[]): Cidr | undefined {
-  const used = new Set(taken.map(formatCidr))
-  const wider = taken.filter(({ bits, prefix }) => bits === range.bits && prefix !== nodePrefix)
+function firstFree({ range, nodePrefix }: Pool, taken: readonly Subnet[]): Subnet | undefined {
+  const used = new Set(taken.map(formatSubnet))
+  const wider = taken.filter(({ base, prefix }) => base.bits === range.base.bits && prefix !== nodePrefix)
   for (let index = 0; ; index += 1) {
-    const candidate = subnet(range, nodePrefix, index)
+    const candidate = subnetPart(range, nodePrefix, index)
     if (candidate === undefined) return undefined
-    if (!used.has(formatCidr(candidate)) && !wider.some((other) => overlaps(other, candidate))) return candidate
+    if (!used.has(formatSubnet(candidate)) && !wider.some((other) => overlaps(other, candidate))) return candidate
   }
 }

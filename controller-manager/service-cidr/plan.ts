@@ -5,7 +5,7 @@
 import type { IPAddress, ServiceCIDR } from '../../api/networking/v1.ts'
 import { parseTime } from '../../apimachinery/time.ts'
 import type { Plan } from '../../client/controller/controller.ts'
-import { type Cidr, parseCidr } from '../node-ipam/cidr.ts'
+import { covers, parseSubnet, type Subnet } from '../../component-base/ip-address.ts'
 
 export const finalizer = 'networking.k8s.io/service-cidr-finalizer'
 const managedBy = 'ipaddress.kubernetes.io/managed-by'
@@ -61,33 +61,27 @@ function condition(serviceCidr: ServiceCIDR, wanted: Condition): readonly Action
 function isNeeded({ serviceCidr, all, addresses }: Observed): boolean {
   const own = rangesOf(serviceCidr)
   const others = all.filter(({ metadata }) => metadata.name !== serviceCidr.metadata.name).flatMap(rangesOf)
-  if (own.length > 0 && own.every((range) => others.some((other) => contains(other, range)))) return false
+  if (own.length > 0 && own.every((range) => others.some((other) => covers(other, range)))) return false
   return addresses.some(({ metadata }) => {
     const address = addressOf(metadata.name)
     if (address === undefined || metadata.labels?.[managedBy] !== manager) return false
-    return own.some((range) => contains(range, address)) && !others.some((range) => contains(range, address))
+    return own.some((range) => covers(range, address)) && !others.some((range) => covers(range, address))
   })
 }
 
 /** Names of the ServiceCIDRs that may have to be looked at again when another range or an address changes. */
 export function related(text: string, all: readonly ServiceCIDR[]): readonly string[] {
-  const range = text.includes('/') ? parseCidr(text) : addressOf(text)
+  const range = text.includes('/') ? parseSubnet(text) : addressOf(text)
   if (range === undefined) return []
   return all
-    .filter((one) => rangesOf(one).some((own) => contains(own, range) || contains(range, own)))
+    .filter((one) => rangesOf(one).some((own) => covers(own, range) || covers(range, own)))
     .map(({ metadata }) => metadata.name)
 }
 
-function rangesOf({ spec }: ServiceCIDR): readonly Cidr[] {
-  return (spec.cidrs ?? []).flatMap((text) => parseCidr(text) ?? [])
+function rangesOf({ spec }: ServiceCIDR): readonly Subnet[] {
+  return (spec.cidrs ?? []).flatMap((text) => parseSubnet(text) ?? [])
 }
 
-function addressOf(address: string): Cidr | undefined {
-  return parseCidr(`${address}/${address.includes(':') ? 128 : 32}`)
-}
-
-function contains(outer: Cidr, inner: Cidr): boolean {
-  if (outer.bits !== inner.bits || outer.prefix > inner.prefix) return false
-  const shift = BigInt(outer.bits - outer.prefix)
-  return inner.base >> shift === outer.base >> shift
+function addressOf(address: string): Subnet | undefined {
+  return parseSubnet(`${address}/${address.includes(':') ? 128 : 32}`)
 }

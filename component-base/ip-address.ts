@@ -1,4 +1,7 @@
-/** IPv4 and IPv6 addresses as numbers, so that ranges and subnets are plain arithmetic. Pure. */
+/**
+ * IPv4 and IPv6 addresses as numbers, so that ranges and subnets are plain arithmetic. Pure. It lives here because this is the one
+ * folder that CNI plugins, node agents, controllers and the API server may all import.
+ */
 import { isIP } from 'node:net'
 
 /** An address: its value and its width in bits (32 or 128). */
@@ -76,6 +79,23 @@ export function contains({ base, prefix }: Subnet, address: Address): boolean {
   return address.bits === base.bits && address.value >> hostBits === base.value >> hostBits
 }
 
+/** Whether all of `inner` lies in `outer`. */
+export function covers(outer: Subnet, inner: Subnet): boolean {
+  return inner.prefix >= outer.prefix && contains(outer, inner.base)
+}
+
+/** Whether two subnets share an address. */
+export function overlaps(a: Subnet, b: Subnet): boolean {
+  return a.prefix <= b.prefix ? contains(a, b.base) : contains(b, a.base)
+}
+
+/** Part number `index` of a subnet cut into pieces of `prefix`; `undefined` past the end. */
+export function subnetPart({ base, prefix: outer }: Subnet, prefix: number, index: number): Subnet | undefined {
+  const value = base.value + (BigInt(index) << BigInt(base.bits - prefix))
+  const end = base.value + (1n << BigInt(base.bits - outer))
+  return prefix < outer || value >= end ? undefined : { base: { ...base, value }, prefix }
+}
+
 /** The address `offset` after this one. */
 export function offsetAddress(address: Address, offset: bigint): Address {
   return { ...address, value: address.value + offset }
@@ -84,14 +104,4 @@ export function offsetAddress(address: Address, offset: bigint): Address {
 /** The last address of a subnet (the broadcast address of an IPv4 one). */
 export function lastAddress({ base, prefix }: Subnet): Address {
   return { ...base, value: base.value | ((1n << BigInt(base.bits - prefix)) - 1n) }
-}
-
-/**
- * The hardware address of the holder of `address`. Because it follows from the
- * address alone, neighbours' caches stay right when an address changes hands.
- */
-export function hardwareAddress({ value, bits }: Address): string {
-  const low = bits === 32 ? value : value & 0xffffffffn
-  const bytes = [24n, 16n, 8n, 0n].map((shift) => ((low >> shift) & 255n).toString(16).padStart(2, '0'))
-  return `0a:${bits === 32 ? '58' : '59'}:${bytes.join(':')}`
 }
