@@ -72,6 +72,8 @@ class EventQueue implements EventStream {
   #waitingBytes = 0
   #limit = maxWaitingBytes
   #blocked = false
+  /** As the signal says; asking the signal costs more than sending, with thousands of watchers. */
+  #isEnded = false
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -82,7 +84,7 @@ class EventQueue implements EventStream {
   }
 
   add(bytes: Buffer): void {
-    if (this.#end.signal.aborted) return
+    if (this.#isEnded) return
     this.#waiting.push(bytes)
     this.#waitingBytes += bytes.length
     if (this.#blocked && this.#waitingBytes > this.#limit) this.end()
@@ -98,7 +100,7 @@ class EventQueue implements EventStream {
   }
 
   flush(): void {
-    while (!this.#blocked && this.#first < this.#waiting.length && !this.#end.signal.aborted) {
+    while (!this.#blocked && this.#first < this.#waiting.length && !this.#isEnded) {
       this.#blocked = !this.#connection.send(this.#takeSome())
     }
   }
@@ -124,7 +126,8 @@ class EventQueue implements EventStream {
   }
 
   end(): void {
-    if (this.#end.signal.aborted) return
+    if (this.#isEnded) return
+    this.#isEnded = true
     this.#end.abort()
     this.#waiting = []
     this.#connection.close()

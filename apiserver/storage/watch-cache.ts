@@ -13,6 +13,7 @@ import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { CacheEntry } from './cache-entry.ts'
 import { isEncrypted } from './encryption/transformer.ts'
+import { FanOut } from './fan-out.ts'
 import { ResourceCache } from './resource-cache.ts'
 import { CompactedError, type Storage, type StorageEvent, type StoredValue, UnavailableError } from './storage.ts'
 
@@ -66,11 +67,13 @@ export class WatchCache {
   #currentCall: Promise<number> | undefined
   #nextCall: Promise<number> | undefined
   #minding = false
+  readonly #fanOut: FanOut
   #lifetime: AbortSignal = AbortSignal.abort()
 
   constructor({ storage, clock, logger }: WatchCacheOptions) {
     this.#storage = storage
     this.#clock = clock
+    this.#fanOut = new FanOut(clock)
     this.#logger = logger
   }
 
@@ -297,7 +300,7 @@ export class WatchCache {
     }
     const last = batch.at(-1)
     if (last !== undefined) this.#advance(last.revision)
-    for (const cache of touched) cache.endBatch()
+    this.#fanOut.tell(touched, this.#lifetime)
   }
 
   /** Values in another form than JSON cannot be served; losing them silently would be worse than a line in the log. */
