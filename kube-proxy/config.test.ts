@@ -51,7 +51,6 @@ test('parseConfig() reads the file, and lets flags win', () => {
 
 test.each([
   ['an unknown mode', ['--proxy-mode=x'], {}, 'must be iptables, ipvs, nftables or blank'],
-  ['a mode that is not there yet', ['--proxy-mode=ipvs'], {}, 'proxy mode "ipvs" is not available yet'],
   ['a wrong CIDR', ['--cluster-cidr=10.0.0.0'], {}, 'clusterCIDR: Invalid value: "10.0.0.0"'],
   ['an unknown field', [], { mod: 'iptables' }, 'strict decoding error: unknown field "mod"'],
   ['another kind', [], { kind: 'KubeletConfiguration' }, 'no kind "KubeletConfiguration" is registered'],

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { isJsonObject, type JsonObject } from '../apimachinery/json.ts'
 import { defineFlags, type FlagValues, parseDuration } from '../component-base/flags.ts'
+import type { ModeName } from './mode.ts'
 
 export const flags = defineFlags({
   config: { type: 'string', default: '', description: 'The path to the configuration file.' },
@@ -81,10 +82,11 @@ export type DetectLocal =
   | { readonly type: 'none' }
   | { readonly type: 'source'; readonly cidrs: readonly string[] }
   | { readonly type: 'nodeCidr' }
-  /** A trailing `+` stands for any ending. */
   | { readonly type: 'interface'; readonly name: string }
+  | { readonly type: 'interfacePrefix'; readonly prefix: string }
 
 export type ProxyConfig = {
+  readonly mode: ModeName
   readonly kubeconfig: string
   readonly hostnameOverride: string
   readonly detectLocal: DetectLocal
@@ -119,7 +121,6 @@ export function parseConfig(values: FlagValues<typeof flags>, given: ReadonlySet
   const iptables = objectAt(root, 'iptables')
   const pick = <T>(flag: keyof typeof values, fromFile: T | undefined, fromFlag: T): T =>
     given.has(flag) ? fromFlag : (fromFile ?? fromFlag)
-  checkMode(pick('proxy-mode', textAt(root, 'mode'), values['proxy-mode']), errors)
   const bit = pick('iptables-masquerade-bit', numberAt(iptables, 'masqueradeBit'), values['iptables-masquerade-bit'])
   if (!Number.isInteger(bit) || bit < 0 || bit > 31) {
     errors.push(`iptables.masqueradeBit: Invalid value: ${bit}: must be within the range [0, 31]`)
@@ -128,6 +129,7 @@ export function parseConfig(values: FlagValues<typeof flags>, given: ReadonlySet
   const minSync = durationAt(iptables, 'minSyncPeriod', errors)
   const sync = durationAt(iptables, 'syncPeriod', errors)
   const config: ProxyConfig = {
+    mode: modeOf(pick('proxy-mode', textAt(root, 'mode'), values['proxy-mode']), errors),
     kubeconfig: pick('kubeconfig', textAt(objectAt(root, 'clientConnection'), 'kubeconfig'), values.kubeconfig),
     hostnameOverride: pick('hostname-override', textAt(root, 'hostnameOverride'), values['hostname-override']),
     detectLocal: detectLocalOf(values, root, pick, errors),
@@ -187,13 +189,14 @@ function readRoot(file: unknown, errors: string[]): JsonObject {
   return file
 }
 
-function checkMode(mode: string, errors: string[]): void {
-  if (mode === '' || mode === 'iptables') return
-  errors.push(
-    mode === 'ipvs' || mode === 'nftables'
-      ? `mode: proxy mode "${mode}" is not available yet, use "iptables"`
-      : `KubeProxyConfiguration.Mode: Invalid value: "${mode}": must be iptables, ipvs, nftables or blank (blank means the best-available proxy [currently iptables])`,
-  )
+function modeOf(mode: string, errors: string[]): ModeName {
+  if (mode === 'iptables' || mode === 'ipvs' || mode === 'nftables') return mode
+  if (mode !== '') {
+    errors.push(
+      `KubeProxyConfiguration.Mode: Invalid value: "${mode}": must be iptables, ipvs, nftables or blank (blank means the best-available proxy [currently iptables])`,
+    )
+  }
+  return 'iptables'
 }
 
 type Pick = <T>(flag: keyof FlagValues<typeof flags>, fromFile: T | undefined, fromFlag: T) => T
@@ -223,7 +226,7 @@ function detectLocalOf(values: FlagValues<typeof flags>, root: JsonObject, pick:
       const flag = 'pod-interface-name-prefix'
       const prefix = pick(flag, textAt(detect, 'interfaceNamePrefix'), values[flag])
       if (prefix === '') errors.push('detectLocal.interfaceNamePrefix: Required value')
-      return { type: 'interface', name: `${prefix}+` }
+      return { type: 'interfacePrefix', prefix }
     }
     default:
       errors.push(`DetectLocalMode: Unsupported value: "${mode}"`)

@@ -9,15 +9,14 @@ import { diagnosticsHandler, serveHttp } from '../component-base/http.ts'
 import { runMain } from '../component-base/main.ts'
 import { createRegistry } from '../component-base/metrics.ts'
 import { runAll, type Task } from '../component-base/run.ts'
-import { createIptables } from '../netfilter/iptables.ts'
-import { cleanUp } from './cleanup.ts'
 import { flags, type ProxyConfig, parseConfig, splitAddress } from './config.ts'
 import { createProxyMetrics } from './metrics.ts'
-import { baseJumps } from './render/base.ts'
+import type { ModeOptions, ModeSettings } from './mode.ts'
+import { cleanUpOtherModes, createModes } from './modes.ts'
 import { startProxy } from './start.ts'
 import { HealthCheckServers } from './sync/health-check.ts'
 import { ProxyHealth } from './sync/proxy-health.ts'
-import { type KernelWishes, prepareKernel } from './sync/sysctl.ts'
+import { type KernelSettings, type KernelWishes, prepareKernel } from './sync/sysctl.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
@@ -38,11 +37,11 @@ function healthHandler(health: ProxyHealth): Handler {
   }
 }
 
-function metricsHandler(diagnostics: Handler): Handler {
+function metricsHandler(diagnostics: Handler, mode: string): Handler {
   return async (request, response) => {
     if (request.url !== '/proxyMode') return await diagnostics(request, response)
     response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' })
-    response.end('iptables')
+    response.end(mode)
   }
 }
 
@@ -59,9 +58,20 @@ function kernelWishes({ localhostNodePorts, conntrack }: ProxyConfig): KernelWis
   }
 }
 
-async function cleanUpNode(config: ProxyConfig, signal: AbortSignal): Promise<void> {
-  const options = { hasLocalhostNodePorts: config.localhostNodePorts, family: 'ip' } as const
-  await cleanUp(createIptables('ip'), baseJumps(options), signal)
+function settingsOf(config: ProxyConfig, kernel: KernelSettings): ModeSettings {
+  const { masqueradeAll, masqueradeMark, localhostNodePorts } = config
+  return {
+    ...{ masqueradeAll, masqueradeMark, hasLocalhostNodePorts: localhostNodePorts },
+    ...{ dropsInvalid: !kernel.isTcpLiberal, seesBridged: kernel.seesBridged },
+  }
+}
+
+function hostIps(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address))
+}
+
+async function cleanUpNode(options: Omit<ModeOptions, 'family'>, signal: AbortSignal): Promise<void> {
+  for (const family of ['ip', 'ip6'] as const) await cleanUpOtherModes(undefined, { ...options, family }, signal)
 }
 
 await runMain({
@@ -70,8 +80,9 @@ await runMain({
   flags,
   work: async ({ flags: values, given, logger }, signal) => {
     const config = parseConfig(values, given, values.config === '' ? undefined : await readConfigFile(values.config))
-    if (config.cleanup) return await cleanUpNode(config, signal)
     const clock = systemClock
+    const optionsOf = (kernel: KernelSettings) => ({ settings: settingsOf(config, kernel), hostIps, clock, logger })
+    if (config.cleanup) return await cleanUpNode(optionsOf({ seesBridged: true, isTcpLiberal: false }), signal)
     const client = createClient({ ...(await loadKubeconfig(config.kubeconfig)), userAgent: 'kube-proxy' })
     const registry = createRegistry()
     const health = new ProxyHealth({ now: clock.now, syncPeriodMs: config.syncPeriodMs })
@@ -79,21 +90,29 @@ await runMain({
     checks.add('rules', () => (health.isHealthy() ? undefined : 'rules are not in step with the cluster'))
     const kernel = await prepareKernel(kernelWishes(config), logger, signal)
     const isProxyHealthy = () => health.isHealthy()
+    const modeOptions = optionsOf(kernel)
+    const modes = await createModes(config.mode, modeOptions, signal)
     const proxy: Task = async (stop) =>
       await startProxy(
         {
-          ...{ config, client, kernel, health, clock, logger },
+          ...{ config, client, health, hostIps, clock, logger },
           nodeName: (config.hostnameOverride || hostname()).trim().toLowerCase(),
-          iptables: createIptables('ip'),
-          hostIps: () =>
-            Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address)),
+          modes,
+          cleanUpOthers: async (whileRunning) => {
+            for (const { family } of modes) {
+              await cleanUpOtherModes(config.mode, { ...modeOptions, family }, whileRunning)
+            }
+          },
           healthChecks: new HealthCheckServers({ address: '0.0.0.0', isProxyHealthy, logger }),
           metrics: createProxyMetrics(registry),
         },
         stop,
       )
     const healthz = serveAt(config.healthzBindAddress, healthHandler(health))
-    const metrics = serveAt(config.metricsBindAddress, metricsHandler(diagnosticsHandler(checks, registry)))
+    const metrics = serveAt(
+      config.metricsBindAddress,
+      metricsHandler(diagnosticsHandler(checks, registry), config.mode),
+    )
     try {
       await runAll(signal, {
         proxy,

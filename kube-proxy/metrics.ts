@@ -1,9 +1,9 @@
 /** kube-proxy's figures, under upstream's names. */
 import { Counter, Gauge, Histogram, type Registry } from '../component-base/metrics.ts'
-import type { ApplyResult } from './sync/applier.ts'
+import type { SyncResult } from './mode.ts'
 
 export type ProxyMetrics = {
-  readonly observeSync: (result: ApplyResult, seconds: number) => void
+  readonly observeSync: (result: SyncResult, seconds: number) => void
   readonly observeFailure: () => void
   readonly setTimestamp: (seconds: number) => void
 }

@@ -8,11 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ExecError, run } from '../component-base/exec.ts'
 import { createIptables } from '../netfilter/iptables.ts'
-import { cleanUp } from './cleanup.ts'
-import { Planner } from './plan/planner.ts'
-import { baseJumps } from './render/base.ts'
-import { Applier } from './sync/applier.ts'
-import { defaultOptions, makeSnapshot, type ServiceOptions } from './testing.ts'
+import { Applier } from './iptables/applier.ts'
+import { baseJumps } from './iptables/base.ts'
+import { cleanUp } from './iptables/cleanup.ts'
+import { defaultOptions, planFor, type ServiceOptions } from './testing.ts'
 
 const { signal } = new AbortController()
 const [node, podA, podB, client] = ['kpx-node', 'kpx-a', 'kpx-b', 'kpx-client'] as const
@@ -50,7 +49,7 @@ async function ask(from: string, address: string, protocol = 'TCP'): Promise<str
 }
 
 async function serve(services: readonly ServiceOptions[]): Promise<void> {
-  await applier.apply(new Planner().plan(makeSnapshot(services, options)).blocks, baseJumps(options), signal)
+  await applier.apply(planFor(services, options), baseJumps(options), signal)
 }
 
 function listen(namespace: string, name: string, protocol: 'TCP' | 'UDP'): void {
@@ -190,7 +189,7 @@ test('Applier removes chains of an earlier life and leaves rules of others alone
   await inside(node, 'iptables', '-t', 'nat', '-N', 'KUBE-SVC-AAAAAAAAAAAAAAAA')
   await inside(node, 'iptables', '-t', 'nat', '-N', 'FOREIGN')
   await inside(node, 'iptables', '-t', 'nat', '-A', 'PREROUTING', '-j', 'FOREIGN')
-  const { blocks } = new Planner().plan(makeSnapshot([{ name: 'web', endpoints: [a] }], options))
+  const blocks = planFor([{ name: 'web', endpoints: [a] }], options)
   // A new process does not know what the one before it has written.
   const reborn = new Applier(iptables)
   expect((await reborn.apply(blocks, baseJumps(options), signal)).type).toBe('full')

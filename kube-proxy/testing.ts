@@ -1,11 +1,12 @@
 /** Small clusters of Services for tests. */
 import type { Service } from '../api/core/v1.ts'
 import type { EndpointSlice } from '../api/discovery/v1.ts'
-import { flatten } from '../netfilter/ruleset.ts'
+import { type Blocks, flatten } from '../netfilter/ruleset.ts'
 import { type Packet, type TraceOptions, tracePacket } from '../netfilter/trace.ts'
-import { type Plan, Planner, type Snapshot } from './plan/planner.ts'
-import { baseJumps } from './render/base.ts'
-import type { RenderOptions } from './render/options.ts'
+import { baseJumps } from './iptables/base.ts'
+import type { RenderOptions } from './iptables/options.ts'
+import { blocksOf } from './iptables/plan.ts'
+import { type PlannedPort, Planner, type Snapshot } from './plan/planner.ts'
 
 export const nodeName = 'node-1'
 export const nodeIp = '172.16.0.11'
@@ -74,29 +75,34 @@ export function makeService(options: ServiceOptions): { readonly service: Servic
 }
 
 /** The snapshot of a cluster. */
-export function makeSnapshot(services: readonly ServiceOptions[], options: Partial<RenderOptions> = {}): Snapshot {
+export function makeSnapshot(services: readonly ServiceOptions[]): Snapshot {
   const made = services.map(makeService)
   return {
+    family: 'ip',
     services: made.map(({ service }) => service),
     slicesOf: (service) => made.filter((each) => each.service === service).map(({ slice }) => slice),
     topology: { nodeName, zone: 'zone-a' },
-    options: { ...defaultOptions, ...options },
   }
 }
 
-/** The rules of a node that was just started. */
-export function planFor(services: readonly ServiceOptions[], options: Partial<RenderOptions> = {}): Plan {
-  return new Planner().plan(makeSnapshot(services, options))
+/** The ports of a node that was just started. */
+export function planPorts(services: readonly ServiceOptions[]): readonly PlannedPort[] {
+  return new Planner().plan(makeSnapshot(services))
+}
+
+/** The iptables rules of a node that was just started. */
+export function planFor(services: readonly ServiceOptions[], options: Partial<RenderOptions> = {}): Blocks {
+  return blocksOf(planPorts(services), { ...defaultOptions, ...options })
 }
 
 /** Sends a packet through the rules, with the kernel's chains as kube-proxy sets them up. */
 export function trace(
-  plan: Plan,
+  blocks: Blocks,
   packet: Packet,
   options: Omit<TraceOptions, 'tables' | 'localAddresses'> = {},
   renderOptions: Partial<RenderOptions> = {},
 ): ReturnType<typeof tracePacket> {
-  const tables = new Map(flatten(plan.blocks))
+  const tables = new Map(flatten(blocks))
   for (const [table, chains] of baseJumps({ ...defaultOptions, ...renderOptions })) {
     tables.set(table, new Map([...(tables.get(table) ?? []), ...chains]))
   }

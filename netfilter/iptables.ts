@@ -12,6 +12,7 @@ const restoreLimitMs = 300_000
 
 export type Iptables = {
   readonly family: Family
+  readonly tool: 'iptables' | 'ip6tables'
   /** Applies the script as one transaction, leaving alone what it does not name. */
   readonly restore: (script: string, signal: AbortSignal) => Promise<void>
   readonly save: (table: Table, signal: AbortSignal) => Promise<string>
@@ -38,6 +39,7 @@ export function createIptables(family: Family, options: { readonly namespace?: s
   }
   return {
     family,
+    tool,
     restore: async (script, signal) => {
       const args = ['-w', lockSeconds, '--noflush', '--counters']
       await execute(`${tool}-restore`, args, { input: script, timeoutMs: restoreLimitMs, signal })

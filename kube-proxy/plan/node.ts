@@ -1,41 +1,83 @@
-/** What the rules need to know of this node. */
+/** What the rules need to know of this node, for one address family. */
 import { isIPv4, isIPv6 } from 'node:net'
 import type { Node } from '../../api/core/v1.ts'
 import type { Family } from '../../netfilter/iptables.ts'
 import { isInside } from '../../netfilter/trace.ts'
 import type { DetectLocal } from '../config.ts'
-import type { LocalDetector, RenderOptions } from '../render/options.ts'
+import type { Topology } from './categorize.ts'
+
+/** How to tell traffic of this node's (or the cluster's) pods from other traffic. */
+export type PodTraffic =
+  | { readonly type: 'source'; readonly cidr: string }
+  | { readonly type: 'interface'; readonly name: string }
+  | { readonly type: 'interfacePrefix'; readonly prefix: string }
+
+export type NodeState = {
+  readonly family: Family
+  readonly topology: Topology
+  /** `undefined` when nobody said how to tell pods from others. */
+  readonly podTraffic: PodTraffic | undefined
+  /** The node's own addresses, as its Node object says. */
+  readonly nodeIps: readonly string[]
+  /** `all`: every address of the node; else exactly these. */
+  readonly nodePortAddresses: 'all' | readonly string[]
+  /** The range of this node's pods. */
+  readonly podCidr: string | undefined
+}
+
+export type NodeFacts = {
+  readonly nodeName: string
+  readonly node: Node | undefined
+  readonly detectLocal: DetectLocal
+  readonly nodePortAddresses: readonly string[]
+  readonly hostIps: readonly string[]
+}
+
+/** The state of the node as one family sees it. */
+export function nodeStateOf(facts: NodeFacts, family: Family): NodeState {
+  const { node, nodeName, detectLocal, nodePortAddresses, hostIps } = facts
+  const nodeIps = nodeIpsOf(node, family)
+  return {
+    family,
+    topology: { nodeName, zone: node?.metadata.labels?.['topology.kubernetes.io/zone'] ?? '' },
+    podTraffic: podTrafficOf(detectLocal, node, family),
+    nodeIps,
+    nodePortAddresses: nodePortAddressesOf(nodePortAddresses, hostIps, nodeIps, family),
+    podCidr: podCidrOf(node, family),
+  }
+}
 
 /** Addresses of one family. */
 function ofFamily(ips: readonly string[], family: Family): readonly string[] {
   return ips.filter(family === 'ip' ? isIPv4 : isIPv6)
 }
 
-/** The node's addresses of one family, as its status says. */
-export function nodeIpsOf(node: Node | undefined, family: Family): readonly string[] {
+function firstCidr(cidrs: readonly string[], family: Family): string | undefined {
+  return cidrs.find((cidr) => ofFamily([cidr.split('/')[0] ?? ''], family).length > 0)
+}
+
+function podCidrOf(node: Node | undefined, family: Family): string | undefined {
+  return firstCidr(node?.spec?.podCIDRs ?? (node?.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR]), family)
+}
+
+function nodeIpsOf(node: Node | undefined, family: Family): readonly string[] {
   const addresses = (node?.status?.addresses ?? []).filter(({ type }) => type === 'InternalIP' || type === 'ExternalIP')
   return ofFamily([...new Set(addresses.map(({ address }) => address))], family)
 }
 
-/** How to tell pods from others; `undefined` when nobody said how. */
-export function localDetectorOf(
-  detect: DetectLocal,
-  node: Node | undefined,
-  family: Family,
-): LocalDetector | undefined {
-  const bySource = (cidrs: readonly string[]): LocalDetector | undefined => {
-    const own = cidrs.find((cidr) => ofFamily([cidr.split('/')[0] ?? ''], family).length > 0)
-    return own === undefined ? undefined : { isLocal: `-s ${own}`, isNotLocal: `! -s ${own}` }
-  }
+function podTrafficOf(detect: DetectLocal, node: Node | undefined, family: Family): PodTraffic | undefined {
+  const bySource = (cidr: string | undefined): PodTraffic | undefined =>
+    cidr === undefined ? undefined : { type: 'source', cidr }
   switch (detect.type) {
     case 'none':
       return undefined
     case 'source':
-      return bySource(detect.cidrs)
+      return bySource(firstCidr(detect.cidrs, family))
     case 'nodeCidr':
-      return bySource(node?.spec?.podCIDRs ?? (node?.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR]))
+      return bySource(podCidrOf(node, family))
     case 'interface':
-      return { isLocal: `-i ${detect.name}`, isNotLocal: `! -i ${detect.name}` }
+    case 'interfacePrefix':
+      return detect
   }
 }
 
@@ -45,17 +87,11 @@ export function nodePortAddressesOf(
   hostIps: readonly string[],
   primaryIps: readonly string[],
   family: Family,
-): RenderOptions['nodePortAddresses'] {
+): NodeState['nodePortAddresses'] {
   if (ranges.includes('primary')) return ofFamily(primaryIps, family).slice(0, 1)
   const own = ranges.filter((range) => ofFamily([range.split('/')[0] ?? ''], family).length > 0)
   if (own.length === 0 || own.some((range) => range.endsWith('/0'))) return 'all'
   return ofFamily(hostIps, family)
     .filter((ip) => own.some((range) => isInside(ip, range)))
     .toSorted()
-}
-
-/** The pods of this node by source address, for the node whose kernel does not show bridged packets to iptables. */
-export function podSourcesOf(node: Node | undefined, family: Family): string | undefined {
-  const cidrs = node?.spec?.podCIDRs ?? (node?.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR])
-  return cidrs.find((cidr) => ofFamily([cidr.split('/')[0] ?? ''], family).length > 0)
 }

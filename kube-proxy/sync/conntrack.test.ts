@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { planFor } from '../testing.ts'
+import { planPorts } from '../testing.ts'
 import { parseFlows, staleFlows } from './conntrack.ts'
 
 const line = (to: string, reply: string, port = 80) =>
   `udp      17 29 src=10.244.0.9 dst=${to} sport=4000 dport=${port} [UNREPLIED] src=${reply} dst=10.244.0.9 sport=8080 dport=4000 mark=0 use=1`
 
-const { ports } = planFor([
+const ports = planPorts([
   { name: 'dns', protocol: 'UDP', nodePort: 30053, spec: { type: 'NodePort' }, endpoints: [{ ip: '10.244.0.5' }] },
 ])
 

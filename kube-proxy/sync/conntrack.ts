@@ -42,19 +42,22 @@ export function staleFlows(
   ports: readonly PlannedPort[],
   nodeIps: ReadonlySet<string>,
 ): readonly ConntrackFlow[] {
-  const endpoints = new Map<string, ReadonlySet<string>>()
+  const services = new Map<string, ReadonlySet<string>>()
   const nodePorts = new Map<number, ReadonlySet<string>>()
-  for (const { port, reachable } of ports) {
+  for (const {
+    port,
+    endpoints: { reachable },
+  } of ports) {
     // Without endpoints packets are refused before they are translated; old entries must not keep a dead path alive.
     if (port.protocol !== 'udp') continue
     const ips = new Set(reachable.map(({ ip }) => ip))
     for (const ip of [port.clusterIp, ...port.externalIps, ...port.loadBalancerIps])
-      endpoints.set(`${ip} ${port.port}`, ips)
+      services.set(`${ip} ${port.port}`, ips)
     if (port.nodePort !== 0) nodePorts.set(port.nodePort, ips)
   }
   return flows.filter(({ destinationIp, destinationPort, replySourceIp }) => {
     const ips =
-      endpoints.get(`${destinationIp} ${destinationPort}`) ??
+      services.get(`${destinationIp} ${destinationPort}`) ??
       (nodeIps.has(destinationIp) ? nodePorts.get(destinationPort) : undefined)
     return ips !== undefined && !ips.has(replySourceIp)
   })
@@ -65,7 +68,7 @@ export function udpFingerprint(ports: readonly PlannedPort[]): string {
   return ports
     .filter(({ port }) => port.protocol === 'udp')
     .map(
-      ({ port, reachable }) =>
+      ({ port, endpoints: { reachable } }) =>
         `${port.id} ${port.clusterIp} ${port.nodePort} ${reachable.map(({ ip }) => ip).join(',')}`,
     )
     .join('\n')

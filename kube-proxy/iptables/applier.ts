@@ -3,9 +3,8 @@
 import type { Iptables } from '../../netfilter/iptables.ts'
 import { type Jumps, missingJumps, parseSave, renderRestore } from '../../netfilter/iptables-restore.ts'
 import { type Blocks, diffBlocks, rewriteAll, type Table } from '../../netfilter/ruleset.ts'
-import * as chains from '../render/chains.ts'
-
-export type ApplyResult = { readonly type: 'full' | 'partial' | 'none'; readonly lines: number }
+import type { SyncResult } from '../mode.ts'
+import * as chains from './chains.ts'
 
 const tables: readonly Table[] = ['filter', 'mangle', 'nat']
 
@@ -22,7 +21,7 @@ export class Applier {
    * Makes the kernel hold exactly the wanted rules of ours. All chains change in one transaction; jumps to them, which
    * are missing only at the very start or after a flush, follow in a second, when there is something to jump to.
    */
-  async apply(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<ApplyResult> {
+  async apply(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<SyncResult> {
     const before = this.#applied
     const scripts =
       before === undefined

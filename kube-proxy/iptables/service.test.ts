@@ -5,7 +5,7 @@ import { defaultOptions, planFor } from '../testing.ts'
 import { baseJumps } from './base.ts'
 
 test('the script of a node with one Service', async () => {
-  const { blocks } = planFor([
+  const blocks = planFor([
     {
       name: 'web',
       nodePort: 30080,
@@ -29,5 +29,5 @@ test('the script of a node with one Service', async () => {
 test('the script after an endpoint has gone names only the chains that change', async () => {
   const both = planFor([{ name: 'web', endpoints: [{ ip: '10.244.0.5' }, { ip: '10.244.1.6' }] }])
   const one = planFor([{ name: 'web', endpoints: [{ ip: '10.244.0.5' }] }])
-  await expect(renderRestore(diffBlocks(both.blocks, one.blocks))).toMatchFileSnapshot('testdata/endpoint-gone.rules')
+  await expect(renderRestore(diffBlocks(both, one))).toMatchFileSnapshot('testdata/endpoint-gone.rules')
 })

@@ -1,9 +1,9 @@
 /** Takes every rule of kube-proxy out of the kernel: `--cleanup`. Rules of others, also the kubelet's, stay. */
 
-import type { Iptables } from '../netfilter/iptables.ts'
-import { type Jumps, parseSave, renderRestore } from '../netfilter/iptables-restore.ts'
-import type { Table, TableChange } from '../netfilter/ruleset.ts'
-import * as chains from './render/chains.ts'
+import type { Iptables } from '../../netfilter/iptables.ts'
+import { type Jumps, parseSave, renderRestore } from '../../netfilter/iptables-restore.ts'
+import type { Table, TableChange } from '../../netfilter/ruleset.ts'
+import * as chains from './chains.ts'
 
 const ownChains: ReadonlySet<string> = new Set([
   ...[chains.services, chains.nodePorts, chains.externalServices, chains.proxyFirewall, chains.forward],

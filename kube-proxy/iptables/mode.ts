@@ -1,0 +1,61 @@
+/** Mode iptables: ports → blocks of chains → what differs → one `iptables-restore`. */
+import { createIptables, type Iptables } from '../../netfilter/iptables.ts'
+import type { Jumps } from '../../netfilter/iptables-restore.ts'
+import type { Blocks, Table } from '../../netfilter/ruleset.ts'
+import type { ModeOptions, ProxyMode } from '../mode.ts'
+import { Applier } from './applier.ts'
+import { baseJumps } from './base.ts'
+import { cleanUp } from './cleanup.ts'
+import { renderOptionsOf } from './options.ts'
+import { blocksOf, createRenderings } from './plan.ts'
+
+/** Builds the mode for one address family. */
+export function createIptablesMode({ family, settings, namespace }: ModeOptions): ProxyMode {
+  const iptables = createIptables(family, namespace === undefined ? {} : { namespace })
+  const applier = new Applier(iptables)
+  const renderings = createRenderings()
+  return {
+    name: 'iptables',
+    family,
+    obstacle: async (signal) => await obstacleOf(iptables, signal),
+    sync: async ({ node, ports, policy }, signal) => {
+      const options = renderOptionsOf(node, settings)
+      const share = policy.iptables()
+      await share.before(signal)
+      const blocks = withBlocks(blocksOf(ports, options, renderings), share.blocks)
+      const result = await applier.apply(blocks, withJumps(baseJumps(options), share.jumps), signal)
+      await share.after(signal)
+      return result
+    },
+    isDisturbed: async (signal) => await applier.isFlushed(signal),
+    forget: () => applier.forget(),
+    cleanUp: async (_next, signal) => {
+      await cleanUp(iptables, baseJumps({ ...settings, family }), signal)
+    },
+  }
+}
+
+async function obstacleOf(iptables: Iptables, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    if (await iptables.hasChain('nat', 'POSTROUTING', signal)) return undefined
+    return `${iptables.tool} has no table nat`
+  } catch (error) {
+    signal.throwIfAborted()
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function withBlocks(own: Blocks, more: Blocks): Blocks {
+  return more.size === 0 ? own : new Map([...own, ...more])
+}
+
+/** Policies come before Services' rules: what they forbid must not be accepted by those. */
+function withJumps(own: Jumps, first: Jumps): Jumps {
+  const result = new Map<Table, ReadonlyMap<string, readonly string[]>>(own)
+  for (const [table, chains] of first) {
+    const merged = new Map(result.get(table))
+    for (const [chain, rules] of chains) merged.set(chain, [...rules, ...(merged.get(chain) ?? [])])
+    result.set(table, merged)
+  }
+  return result
+}

@@ -1,0 +1,50 @@
+/** The proxy modes by name: the one place that knows them all. */
+import { createIptablesMode } from './iptables/mode.ts'
+import type { ModeName, ModeOptions, ProxyMode } from './mode.ts'
+
+type CreateMode = (options: ModeOptions) => ProxyMode
+
+/** One line per mode; a mode that is not here is refused by the configuration. */
+export const modes: Readonly<Partial<Record<ModeName, CreateMode>>> = {
+  iptables: createIptablesMode,
+}
+
+/** Builds the mode for one address family. */
+export function createMode(name: ModeName, options: ModeOptions): ProxyMode {
+  const create = modes[name]
+  if (create === undefined) throw new Error(`proxy mode "${name}" is not available yet, use "iptables"`)
+  return create(options)
+}
+
+/**
+ * The mode for each family that can be served here; a family that cannot is left out with a sentence. Rejects when
+ * there is none.
+ */
+export async function createModes(
+  name: ModeName,
+  options: Omit<ModeOptions, 'family'>,
+  signal: AbortSignal,
+): Promise<readonly ProxyMode[]> {
+  const usable: ProxyMode[] = []
+  const obstacles: string[] = []
+  for (const family of ['ip', 'ip6'] as const) {
+    const mode = createMode(name, { ...options, family })
+    const obstacle = await mode.obstacle(signal)
+    if (obstacle === undefined) usable.push(mode)
+    else obstacles.push(`${ipNames[family]}: ${obstacle}`)
+  }
+  if (usable.length === 0) throw new Error(`proxy mode "${name}" cannot work here: ${obstacles.join('; ')}`)
+  if (obstacles.length > 0) options.logger.info('Serving one address family only', { mode: name, obstacles })
+  return usable
+}
+
+const ipNames = { ip: 'IPv4', ip6: 'IPv6' } as const
+
+/** Removes what every mode but `kept` has left in the kernel; everything when none is kept. */
+export async function cleanUpOtherModes(
+  kept: ModeName | undefined,
+  options: ModeOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [name, create] of Object.entries(modes)) if (name !== kept) await create(options).cleanUp(kept, signal)
+}

@@ -1,0 +1,88 @@
+/** One pass for one address family: snapshot → plan → the mode writes → stale UDP flows go. */
+import type { Service } from '../../api/core/v1.ts'
+import type { EndpointSlice } from '../../api/discovery/v1.ts'
+import type { Clock } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logger.ts'
+import type { ProxyMetrics } from '../metrics.ts'
+import type { PolicyRules, ProxyMode } from '../mode.ts'
+import { type NodeFacts, nodeStateOf } from '../plan/node.ts'
+import { type PlannedPort, Planner } from '../plan/planner.ts'
+import { cleanUpFlows, udpFingerprint } from './conntrack.ts'
+
+/** What the caches hold, for both families. */
+export type ClusterSnapshot = {
+  readonly facts: NodeFacts
+  readonly services: readonly Service[]
+  readonly slicesOf: (service: Service) => readonly EndpointSlice[]
+}
+
+export type FamilySyncOptions = {
+  readonly mode: ProxyMode
+  /** NetworkPolicy's rules for this family, from the same caches at the same moment. */
+  readonly policy: () => PolicyRules
+  readonly metrics: ProxyMetrics
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export type FamilySync = {
+  /** Brings the kernel in step. Returns the ports that are served now. */
+  readonly sync: (snapshot: ClusterSnapshot, signal: AbortSignal) => Promise<readonly PlannedPort[]>
+  /** Looks whether somebody else has changed the kernel. */
+  readonly check: (signal: AbortSignal) => Promise<void>
+}
+
+/** Everything is written anew this often, whatever we believe is in the kernel. */
+const fullSyncPeriodMs = 3_600_000
+
+/** Remembers plan and kernel state of one family. */
+export function createFamilySync(options: FamilySyncOptions): FamilySync {
+  const { mode, policy, metrics, clock, logger } = options
+  const { family } = mode
+  const planner = new Planner()
+  const flows = { fingerprint: '' }
+  let fullAtMs = clock.now()
+  const write = async (snapshot: ClusterSnapshot, signal: AbortSignal): Promise<readonly PlannedPort[]> => {
+    const startMs = clock.now()
+    const { facts, services, slicesOf } = snapshot
+    const node = nodeStateOf(facts, family)
+    const ports = planner.plan({ family, services, slicesOf, topology: node.topology })
+    if (startMs - fullAtMs >= fullSyncPeriodMs) mode.forget()
+    const result = await mode.sync({ node, ports, policy: policy() }, signal)
+    if (result.type === 'full') fullAtMs = startMs
+    const seconds = (clock.now() - startMs) / 1_000
+    metrics.observeSync(result, seconds)
+    if (result.type !== 'none') logger.info('Synced rules', { family, ...result, seconds })
+    return ports
+  }
+  const refreshFlows = async (ports: readonly PlannedPort[], hostIps: readonly string[], signal: AbortSignal) => {
+    const fingerprint = udpFingerprint(ports)
+    if (fingerprint === flows.fingerprint) return
+    try {
+      const deleted = await cleanUpFlows(family, ports, new Set(hostIps), signal)
+      if (deleted > 0) logger.info('Deleted stale UDP flows', { family, count: deleted })
+    } catch (error) {
+      if (signal.aborted) throw error
+      // The rules are in place: new flows are right, old ones end by themselves. Another try with the next change.
+      logger.error('Stale UDP flows not deleted', { family, error })
+    }
+    flows.fingerprint = fingerprint
+  }
+  return {
+    sync: async (snapshot, signal) => {
+      try {
+        const ports = await write(snapshot, signal)
+        await refreshFlows(ports, snapshot.facts.hostIps, signal)
+        return ports
+      } catch (error) {
+        if (!signal.aborted) metrics.observeFailure()
+        throw error
+      }
+    },
+    check: async (signal) => {
+      if (!(await mode.isDisturbed(signal))) return
+      logger.info('Found rules gone, writing all of them anew', { family })
+      mode.forget()
+    },
+  }
+}
