@@ -90,6 +90,14 @@ export const networkPolicies = ref<'networking.v1.NetworkPolicy'>(
   'networkpolicies',
   'NetworkPolicy',
 )
+export const ingresses = ref<'networking.v1.Ingress'>('networking.k8s.io', 'v1', 'ingresses', 'Ingress')
+export const ingressClasses = ref<'networking.v1.IngressClass'>(
+  'networking.k8s.io',
+  'v1',
+  'ingressclasses',
+  'IngressClass',
+  false,
+)
 export const podDisruptionBudgets = ref<'policy.v1.PodDisruptionBudget'>(
   'policy',
   'v1',
