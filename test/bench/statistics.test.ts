@@ -1,8 +1,13 @@
 import { expect, test } from 'vitest'
-import { formatNumber, loadFigures, percentile } from './statistics.ts'
+import { formatNumber, loadFigures, median, percentile } from './statistics.ts'
 
 test('percentile() of nothing is not a number', () => {
   expect(percentile([], 0.5)).toBeNaN()
+})
+
+test('median() is the middle, or between both middles', () => {
+  expect([median([3, 1, 10]), median([4, 1, 10, 2])]).toEqual([3, 3])
+  expect(median([])).toBeNaN()
 })
 
 test('loadFigures() counts per second and sorts numbers, not texts', () => {
