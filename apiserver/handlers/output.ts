@@ -71,8 +71,8 @@ function notTransformed(message: string): StatusError {
   return new StatusError('NotAcceptable', message)
 }
 
-const openingBrace = Buffer.from('{')
-const comma = Buffer.from(',')
+const openingBrace = 0x7b
+const comma = 0x2c
 const end = Buffer.from(']}')
 
 /** What the items of a list do not repeat: built-in kinds leave kind and version to the list. */
@@ -82,19 +82,28 @@ function itemHead({ facts, isCustom }: Resource): Buffer | undefined {
   return Buffer.from(`${type.slice(0, -1)},`)
 }
 
+/** One copy of each item, whatever their number: lists are long. */
 function joinItems(head: object, items: readonly Buffer[], withoutHead?: Buffer): Buffer {
   const text = JSON.stringify(head)
-  const parts: Buffer[] = [Buffer.from(`${text.slice(0, -1)},"items":[`)]
-  for (const [at, item] of items.entries()) {
-    if (at > 0) parts.push(comma)
-    if (withoutHead !== undefined && startsWith(item, withoutHead)) {
-      parts.push(openingBrace, item.subarray(withoutHead.length))
-    } else parts.push(item)
+  const start = Buffer.from(`${text.slice(0, -1)},"items":[`)
+  let size = start.length + end.length
+  // A comma and perhaps a brace more than the item itself.
+  for (const item of items) size += item.length + 2
+  const list = Buffer.allocUnsafeSlow(size)
+  let at = start.copy(list)
+  for (const [index, item] of items.entries()) {
+    if (index > 0) list[at++] = comma
+    const skipped = withoutHead !== undefined && startsWith(item, withoutHead) ? withoutHead.length : 0
+    if (skipped > 0) list[at++] = openingBrace
+    at += item.copy(list, at, skipped)
   }
-  parts.push(end)
-  return Buffer.concat(parts)
+  at += end.copy(list, at)
+  return list.subarray(0, at)
 }
 
+/** Byte by byte: for a few bytes that is quicker than a call out of the language. */
 function startsWith(bytes: Buffer, start: Buffer): boolean {
-  return bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0
+  if (bytes.length < start.length) return false
+  for (let at = 0; at < start.length; at++) if (bytes[at] !== start[at]) return false
+  return true
 }

@@ -13,6 +13,9 @@ const compress = promisify(gzip)
 /** Source: upstream's `defaultGzipThresholdBytes`. */
 const gzipFromBytes = 128 * 1024
 const newline = Buffer.from('\n')
+const nothing = Buffer.alloc(0)
+/** Longer bodies are written in parts of this size. */
+const partBytes = 256 * 1024
 
 /** Sends an encoded JSON object as the client wants it. */
 export async function sendJson(
@@ -33,7 +36,9 @@ export async function sendJson(
   } else if (form.pretty) {
     const text = `${JSON.stringify(JSON.parse(json.toString('utf8')), undefined, 2)}\n`
     await send(request, response, code, 'application/json', Buffer.from(text))
-  } else await send(request, response, code, 'application/json', Buffer.concat([json, newline]))
+  } else if (json.length < partBytes)
+    await send(request, response, code, 'application/json', Buffer.concat([json, newline]))
+  else await send(request, response, code, 'application/json', json, {}, newline)
 }
 
 /** YAML as Go writes it: keys in order, and quotes around what readers of YAML 1.1 would take for something else. */
@@ -52,7 +57,7 @@ export async function sendObject(
   await sendJson(request, response, code, Buffer.from(JSON.stringify(object)), form)
 }
 
-/** Sends bytes, compressed when they are many and the client can read it. */
+/** Sends bytes, compressed when they are many and the client can read it. `tail` is sent behind `body`, which it spares a copy. */
 export async function send(
   { incoming }: Pick<ApiRequest, 'incoming'>,
   response: ApiResponse,
@@ -60,13 +65,17 @@ export async function send(
   contentType: string,
   body: Buffer,
   headers: Readonly<Record<string, string>> = {},
+  tail: Buffer = nothing,
 ): Promise<void> {
   if (body.length < gzipFromBytes || !acceptsGzip(incoming.headers['accept-encoding'])) {
-    response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': body.length })
-    response.end(incoming.method === 'HEAD' ? undefined : body)
+    const length = body.length + tail.length
+    response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': length })
+    if (incoming.method === 'HEAD') response.end()
+    else if (length <= partBytes) response.end(body)
+    else await writeInParts(response, [...partsOf(body), tail])
     return
   }
-  const compressed = await compress(body, { level: 1 })
+  const compressed = await compress(tail.length === 0 ? body : Buffer.concat([body, tail]), { level: 1 })
   response.writeHead(code, {
     ...headers,
     'content-type': contentType,
@@ -75,6 +84,38 @@ export async function send(
     'content-length': compressed.length,
   })
   response.end(compressed)
+}
+
+/**
+ * A long body in parts, each when the connection has taken the one before: the client reads while the next is encrypted, and
+ * other requests have their turn.
+ */
+async function writeInParts(response: ApiResponse, parts: readonly Buffer[]): Promise<void> {
+  const connection = { isClosed: false, wake: (): void => {} }
+  const closed = (): void => {
+    connection.isClosed = true
+    connection.wake()
+  }
+  const drained = (): void => connection.wake()
+  response.once('close', closed)
+  response.on('drain', drained)
+  // By itself, so that Node does not copy headers and body together first.
+  response.flushHeaders()
+  for (const part of parts) {
+    if (connection.isClosed) return
+    const takesMore = response.write(part)
+    if (!takesMore && !connection.isClosed) {
+      await new Promise<void>((resolve) => {
+        connection.wake = resolve
+      })
+    }
+  }
+  response.end()
+}
+
+function partsOf(body: Buffer): readonly Buffer[] {
+  const count = Math.ceil(body.length / partBytes)
+  return Array.from({ length: count }, (_, index) => body.subarray(index * partBytes, (index + 1) * partBytes))
 }
 
 function acceptsGzip(header: string | string[] | undefined): boolean {
