@@ -41,6 +41,31 @@ test('tracePacket() refuses a match it does not know', () => {
   expect(() => tracePacket(packet, { tables: rules, localAddresses: [] })).toThrow('cannot trace match --ttl-eq')
 })
 
+const sets = new Map([
+  ['PODS', { type: 'hash:ip', entries: new Set(['10.1.0.5']) }],
+  ['NETS', { type: 'hash:net', entries: new Set(['10.96.0.0/12']) }],
+  ['WEB', { type: 'hash:ip,port', entries: new Set(['10.96.0.1,tcp:443']) }],
+])
+test.each([
+  { rule: '-m set --match-set PODS src -j DROP', want: 'DROP' },
+  { rule: '-m set ! --match-set PODS src -j DROP', want: 'ACCEPT' },
+  { rule: '-m set --match-set PODS dst -j DROP', want: 'ACCEPT' },
+  { rule: '-m set --match-set PODS src -m set --match-set NETS dst -j DROP', want: 'DROP' },
+  { rule: '-m set --match-set WEB dst,dst -j DROP', want: 'DROP' },
+  { rule: '-p tcp -m multiport --dports 80,440:450 -j DROP', want: 'DROP' },
+  { rule: '-p tcp -m multiport --dports 80,444:450 -j DROP', want: 'ACCEPT' },
+])('tracePacket() gives $want for $rule', ({ rule, want }) => {
+  const rules = tables({ mangle: { FORWARD: [rule] } })
+  expect(tracePacket(packet, { tables: rules, sets, localAddresses: [] }).verdict).toBe(want)
+})
+
+test('tracePacket() returns from a chain entered by goto to the caller of the chain before', () => {
+  const rules = tables({
+    mangle: { FORWARD: ['-j A-1', '-d 10.96.0.1 -j DROP'], 'A-1': ['-g A-2', '-j ACCEPT'], 'A-2': ['-j RETURN'] },
+  })
+  expect(tracePacket(packet, { tables: rules, localAddresses: [] }).verdict).toBe('DROP')
+})
+
 test.each([
   ['10.1.2.3', '10.1.0.0/16', true],
   ['10.2.2.3', '10.1.0.0/16', false],

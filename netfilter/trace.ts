@@ -6,12 +6,15 @@ import { isIP } from 'node:net'
 import type { Chains, Table } from './ruleset.ts'
 
 export type Packet = {
-  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  readonly protocol: 'tcp' | 'udp' | 'sctp' | 'icmp' | 'ipv6-icmp'
   readonly sourceIp: string
   readonly destinationIp: string
   readonly destinationPort: number
   readonly inInterface?: string
 }
+
+/** An ipset: its type, such as `hash:ip,port`, and its entries in ipset's words, such as `10.0.0.1,tcp:80`. */
+export type TracedSet = { readonly type: string; readonly entries: ReadonlySet<string> }
 
 export type TraceOptions = {
   readonly tables: ReadonlyMap<Table, Chains>
@@ -21,6 +24,8 @@ export type TraceOptions = {
   readonly random?: () => number
   /** Lists of `-m recent`, as `list` → source addresses. */
   readonly recent?: Map<string, Set<string>>
+  /** Sets of `-m set`, by name. */
+  readonly sets?: ReadonlyMap<string, TracedSet>
   readonly ctstate?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID'
 }
 
@@ -65,8 +70,10 @@ export function tracePacket(packet: Packet, options: TraceOptions): Trace {
   walk('nat', isFromHere ? 'OUTPUT' : 'PREROUTING')
   const hooks = isFromHere ? ['OUTPUT'] : [isLocal(flow.destinationIp) ? 'INPUT' : 'FORWARD']
   for (const hook of hooks) {
-    const verdict = walk('filter', hook)
-    if (verdict === 'DROP' || verdict === 'REJECT') return end(verdict)
+    for (const table of ['mangle', 'filter'] as const) {
+      const verdict = walk(table, hook)
+      if (verdict === 'DROP' || verdict === 'REJECT') return end(verdict)
+    }
   }
   walk('nat', 'POSTROUTING')
   return end('ACCEPT')
@@ -95,18 +102,38 @@ function walkChain(table: Table, chain: string, walk: Walk): Verdict {
   return undefined
 }
 
-type Rule = { readonly matches: readonly Match[]; readonly target: string | undefined; readonly options: Options }
+type Rule = {
+  readonly matches: readonly Match[]
+  readonly target: string | undefined
+  /** `-g`: who returns from the target returns from the chain of this rule too. */
+  readonly isGoto: boolean
+  readonly options: Options
+}
 type Match = { readonly name: string; readonly values: readonly string[]; readonly isNegated: boolean }
 type Options = ReadonlyMap<string, string>
 
 /** Options that take no value. */
 const bare = new Set(['--rcheck', '--set', '--reap', '--random-fully', '--rsource'])
 
+/** The same rules are met by many packets. */
+const parsed = new Map<string, Rule>()
+const maxParsed = 20_000
+
 function parseRule(text: string): Rule {
+  const known = parsed.get(text)
+  if (known !== undefined) return known
+  if (parsed.size >= maxParsed) parsed.clear()
+  const rule = readRule(text)
+  parsed.set(text, rule)
+  return rule
+}
+
+function readRule(text: string): Rule {
   const words = [...text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
   const matches: Match[] = []
   const options = new Map<string, string>()
   let target: string | undefined
+  let isGoto = false
   let isNegated = false
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at] ?? ''
@@ -115,12 +142,15 @@ function parseRule(text: string): Rule {
       continue
     }
     const value = bare.has(word) ? '' : (words[++at] ?? '')
-    if (word === '-j') target = value
-    else if (target !== undefined) options.set(word, value)
+    if (word === '-j' || word === '-g') {
+      target = value
+      isGoto = word === '-g'
+    } else if (target !== undefined) options.set(word, value)
+    else if (word === '--match-set') matches.push({ name: word, values: [value, words[++at] ?? ''], isNegated })
     else if (word !== '-m' && word !== '--comment') matches.push({ name: word, values: [value], isNegated })
     isNegated = false
   }
-  return { matches, target, options }
+  return { matches, target, isGoto, options }
 }
 
 function applyRule(table: Table, rule: Rule, walk: Walk): Verdict {
@@ -144,12 +174,18 @@ function applyRule(table: Table, rule: Rule, walk: Walk): Verdict {
     case 'DNAT':
       translate(rule.options, flow)
       return 'ACCEPT'
-    default:
-      return walkChain(table, rule.target, walk)
+    default: {
+      const verdict = walkChain(table, rule.target, walk)
+      return verdict === undefined && rule.isGoto ? 'RETURN' : verdict
+    }
   }
 }
 
-function holds({ name, values: [value = ''] }: Match, rule: Rule, { packet, options, flow, isLocal }: Walk): boolean {
+function holds(
+  { name, values: [value = '', second = ''] }: Match,
+  rule: Rule,
+  { packet, options, flow, isLocal }: Walk,
+): boolean {
   switch (name) {
     case '-p':
       return packet.protocol === value
@@ -158,7 +194,16 @@ function holds({ name, values: [value = ''] }: Match, rule: Rule, { packet, opti
     case '-d':
       return isInside(flow.destinationIp, value)
     case '--dport':
-      return flow.destinationPort === Number(value)
+    case '--dports':
+      return value.split(',').some((range) => {
+        const [first = 0, last = first] = range.split(':').map(Number)
+        return flow.destinationPort >= first && flow.destinationPort <= last
+      })
+    case '--match-set':
+      return isInSet(setOf(options, value), second.split(','), packet, flow)
+    case '--icmpv6-type':
+      // The tracer knows echo requests only.
+      return packet.protocol === 'ipv6-icmp' && Number(value) === 128
     case '-i':
       return value.endsWith('+')
         ? (packet.inInterface ?? '').startsWith(value.slice(0, -1))
@@ -191,6 +236,32 @@ function holds({ name, values: [value = ''] }: Match, rule: Rule, { packet, opti
     default:
       throw new Error(`cannot trace match ${name}`)
   }
+}
+
+function setOf({ sets }: TraceOptions, name: string): TracedSet {
+  const set = sets?.get(name)
+  if (set === undefined) throw new Error(`no set ${name}`)
+  return set
+}
+
+/** Whether the packet's values for the dimensions of the set, each from its side, are an entry of it. */
+function isInSet({ type, entries }: TracedSet, sides: readonly string[], packet: Packet, flow: Flow): boolean {
+  const dimensions = type.slice(type.indexOf(':') + 1).split(',')
+  const values = dimensions.map((dimension, index) => {
+    const isSource = sides[index] === 'src'
+    if (dimension === 'ip' || dimension === 'net') return isSource ? packet.sourceIp : flow.destinationIp
+    if (dimension !== 'port' || isSource) throw new Error(`cannot trace ${sides[index]} ${dimension} of ${type}`)
+    return type.startsWith('bitmap:') ? String(flow.destinationPort) : `${packet.protocol}:${flow.destinationPort}`
+  })
+  if (entries.has(values.join(','))) return true
+  if (!dimensions.includes('net')) return false
+  return [...entries].some((entry) => {
+    const parts = entry.split(',')
+    return values.every((value, index) => {
+      const part = parts[index] ?? ''
+      return dimensions[index] === 'net' ? isInside(value, part) : value === part
+    })
+  })
 }
 
 function optionOf({ matches }: Rule, name: string): string {
