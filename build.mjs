@@ -11,6 +11,7 @@ const programs = [
   'flanneld',
   'kube-proxy',
   'dns',
+  'service-lb',
   'cni',
 ].filter((name) => existsSync(`${name}/main.ts`))
 const local = existsSync('deploy/local/main.ts') ? { local: 'deploy/local/main.ts' } : {}

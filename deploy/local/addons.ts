@@ -1,25 +1,8 @@
 /** What `npm start` puts into the cluster: the roles of flanneld and DNS, and the DNS Service with the nodes' addresses behind it. */
 import type { Client } from '../../client/rest/client.ts'
 import { dnsServiceAddress, type NodeLayout } from './layout.ts'
-
-type Manifest = {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: {
-    readonly name: string
-    readonly namespace?: string
-    readonly labels?: Readonly<Record<string, string>>
-  }
-  readonly [field: string]: unknown
-}
-
-const rbac = 'rbac.authorization.k8s.io'
-const plurals: Readonly<Record<string, string>> = {
-  ClusterRole: 'clusterroles',
-  ClusterRoleBinding: 'clusterrolebindings',
-  Service: 'services',
-  EndpointSlice: 'endpointslices',
-}
+import { loadBalancerManifests } from './load-balancer.ts'
+import { binding, type Manifest, pathOf, role } from './manifest.ts'
 
 /** Applies every manifest server-side: what is there already stays as it is. */
 export async function applyManifests(client: Client, nodes: readonly NodeLayout[], signal: AbortSignal): Promise<void> {
@@ -36,15 +19,9 @@ export async function applyManifests(client: Client, nodes: readonly NodeLayout[
   }
 }
 
-function pathOf({ apiVersion, kind, metadata }: Manifest): string {
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
-  const scope = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`
-  return `${root}${scope}/${plurals[kind]}/${metadata.name}`
-}
-
 /** Pure. Nodes run DNS themselves, so the Service has no selector and the slice names the nodes' addresses. */
 export function manifestsFor(nodes: readonly NodeLayout[]): readonly Manifest[] {
-  return [...roles, ...(nodes.length === 0 ? [] : [dnsService, dnsEndpoints(nodes)])]
+  return [...roles, ...loadBalancerManifests, ...(nodes.length === 0 ? [] : [dnsService, dnsEndpoints(nodes)])]
 }
 
 const roles: readonly Manifest[] = [
@@ -60,27 +37,6 @@ const roles: readonly Manifest[] = [
   // As kubeadm: the certificate by which the API server reaches kubelets is an administrator's.
   binding('kubeadm:cluster-admins', 'cluster-admin', { kind: 'Group', name: 'kubeadm:cluster-admins' }),
 ]
-
-function role(name: string, user: string, rules: readonly unknown[]): readonly Manifest[] {
-  return [
-    { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata: { name }, rules },
-    binding(name, name, { kind: 'User', name: user }),
-  ]
-}
-
-function binding(
-  name: string,
-  clusterRole: string,
-  subject: { readonly kind: string; readonly name: string },
-): Manifest {
-  return {
-    apiVersion: `${rbac}/v1`,
-    kind: 'ClusterRoleBinding',
-    metadata: { name },
-    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: clusterRole },
-    subjects: [{ apiGroup: rbac, ...subject }],
-  }
-}
 
 const dnsLabels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' }
 const dnsPorts = [

@@ -16,6 +16,8 @@ export const supervisorPidFile = `${runDir}/supervisor.pid`
 export const bridge = 'kubets0'
 export const hostAddress = '172.31.240.1'
 export const nodeNetwork = '172.31.240.0/24'
+/** Addresses of the node network for Services of type LoadBalancer; nodes have .11 to .19. */
+export const loadBalancerPool = '172.31.240.200-172.31.240.239'
 export const podNetwork = '10.244.0.0/16'
 export const serviceNetwork = '10.96.0.0/12'
 export const kubernetesServiceAddress = '10.96.0.1'

@@ -9,10 +9,17 @@ import { formatStatus } from './status.ts'
 import { nextAttempt, pauseMs } from './supervisor.ts'
 
 const paths = { node: '/usr/bin/node', dist: '/opt/kubets/dist' }
-const defaults = { nodes: 2, backend: 'udp', 'proxy-mode': 'iptables', 'control-plane-only': false }
+const defaults = {
+  nodes: 2,
+  backend: 'udp',
+  'proxy-mode': 'iptables',
+  'no-load-balancer': false,
+  'control-plane-only': false,
+}
+const options = { nodes: 2, backend: 'udp', proxyMode: 'iptables', hasLoadBalancer: true } as const
 
-test('programsOf() starts the control plane once and six programs on each node', () => {
-  const names = programsOf({ nodes: 2, backend: 'udp', proxyMode: 'iptables' }, paths).map(({ name }) => name)
+test('programsOf() starts the control plane once and seven programs on each node', () => {
+  const names = programsOf(options, paths).map(({ name }) => name)
   expect(names.slice(0, 4)).toEqual(['etcd', 'apiserver', 'controller-manager', 'scheduler'])
   expect(names.filter((name) => name.startsWith('kubets-node-2/')).map((name) => name.split('/')[1])).toEqual([
     'cni',
@@ -21,12 +28,18 @@ test('programsOf() starts the control plane once and six programs on each node',
     'flanneld',
     'kube-proxy',
     'dns',
+    'service-lb',
   ])
   expect(new Set(names).size).toBe(names.length)
 })
 
+test('programsOf() leaves out what was switched off', () => {
+  const names = programsOf({ ...options, hasLoadBalancer: false }, paths).map(({ name }) => name)
+  expect(names.filter((name) => name.endsWith('service-lb'))).toEqual([])
+})
+
 test('programsOf() gives no two programs the same log', () => {
-  const logs = programsOf({ nodes: 3, backend: 'udp', proxyMode: 'iptables' }, paths).map(({ log }) => log)
+  const logs = programsOf({ ...options, nodes: 3 }, paths).map(({ log }) => log)
   expect(new Set(logs).size).toBe(logs.length)
 })
 

@@ -7,6 +7,7 @@ import {
   frontProxyName,
   hostAddress,
   kubeconfigDir,
+  loadBalancerPool,
   logDir,
   type NodeLayout,
   nodeLayout,
@@ -108,6 +109,18 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
         '--ready-port=0',
       ]),
     ),
+    ...(options.hasLoadBalancer
+      ? [
+          on(
+            'service-lb',
+            ours(paths, 'service-lb', [
+              kubeconfig('service-lb'),
+              `--node-name=${node.name}`,
+              `--address-pool=${loadBalancerPool}`,
+            ]),
+          ),
+        ]
+      : []),
   ]
 }
 
