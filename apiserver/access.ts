@@ -31,8 +31,9 @@ import { createWebhookTokenVerifier } from './authn/webhook-token.ts'
 import { createAuthorization } from './authz/authorization.ts'
 import type { Authorizer } from './authz/authorizer.ts'
 import { authorizersOfFlags } from './authz/flags.ts'
-import type { Config, Flags } from './config.ts'
+import { type Config, type Flags, serviceRanges } from './config.ts'
 import { CredentialFiles } from './credential-files.ts'
+import { firstAddress } from './registry/cluster-ip-allocator.ts'
 import { createNodePortAllocator } from './registry/node-port-allocator.ts'
 import type { PortRange } from './registry/port-range.ts'
 import type { ResourceRegistry } from './registry/resource-registry.ts'
@@ -118,7 +119,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     jwt.verify,
     ...(await webhookTokens(options)),
   ])
-  const clusterIps = createServiceCidrAllocator(flags['service-cluster-ip-range'], reader, random)
+  const clusterIps = createServiceCidrAllocator(serviceRanges(flags), reader, random)
   const nodePorts = createNodePortAllocator(flags['service-node-port-range'], random)
   const kubelet = kubeletOptions(flags, files)
   const authorization = await createAuthorization({
@@ -177,7 +178,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     registerMetrics: policyMetrics.register,
     proxyIdentity: () => pairOf(files, 'proxy'),
     onCredentialsChange: (listener) => files.onChange(listener),
-    kubernetesServiceIp: clusterIps.firstAddress,
+    kubernetesServiceIp: firstAddress(serviceRanges(flags)[0] ?? ''),
     clientCa: () => [files.text('client-ca'), files.text('requestheader-client-ca')].filter((pem) => pem !== undefined),
     issuerDocument: (port) =>
       discoveryDocument(

@@ -33,8 +33,15 @@ const refused = [
   ['--storage-media-type=application/vnd.kubernetes.protobuf', 'only application/json'],
   ['--tls-cert-file=/a', '--tls-cert-file and --tls-private-key-file must be given together'],
   ['--authorization-mode=RBAC,Maybe', 'authorization-mode "Maybe" is not a valid mode'],
-  ['--service-cluster-ip-range=10.0.0.0/8', 'is not an IPv4 range between /12 and /30'],
-  ['--service-cluster-ip-range=fd00::/112', 'is not an IPv4 range'],
+  ['--service-cluster-ip-range=10.0.0.0/33', 'service-cluster-ip-range[0] is not a valid cidr'],
+  ['--service-cluster-ip-range=10.0.0.0/24,x', 'service-cluster-ip-range[1] is not an ip net'],
+  ['--service-cluster-ip-range=10.0.0.0/30', 'the service cluster IP range must be at least 8 IP addresses'],
+  ['--service-cluster-ip-range=10.0.0.0/24,10.1.0.0/24', 'must be of different IP family'],
+  ['--service-cluster-ip-range=10.0.0.0/24,fd00::/112,fd01::/112', 'must not contain more than two entries'],
+  [
+    '--service-cluster-ip-range=fd00::/112,10.0.0.0/8',
+    'service IP family "fd00::/112" must match public address family "192.0.2.1"',
+  ],
   ['--service-node-port-range=2-1', '--service-node-port-range "2-1" is not a range of ports'],
   ['--secure-port=70000', '--secure-port 70000 must be between 0 and 65535, inclusive'],
 ] as const

@@ -1,6 +1,7 @@
 /** Flags under upstream's names, and the configuration that they make. Pure. */
-import { isIPv4 } from 'node:net'
+
 import { defineFlags, FlagError, type FlagValues } from '../component-base/flags.ts'
+import { parseSubnet } from '../component-base/ip-address.ts'
 import { pluginNameProblems } from './admission/names.ts'
 import { auditFlagProblems, auditFlags } from './audit/flags.ts'
 import { authenticationFlagProblems, authenticationFlags } from './authn/flags.ts'
@@ -112,12 +113,16 @@ export type Config = {
 
 /** Checks the flags, all at once. `hostAddresses` are the machine's own, for the default of `--advertise-address`. */
 export function parseConfig(values: Flags, hostAddresses: readonly string[]): Config {
+  const advertised = values['advertise-address'] || values['bind-address']
+  const isAny = advertised === '0.0.0.0' || advertised === '::'
+  const advertiseAddress = isAny ? (hostAddresses[0] ?? '127.0.0.1') : advertised
   const problems = [
     ...checkRequired(values),
     ...checkPairs(values),
     ...authenticationFlagProblems(values),
     ...authorizationFlagProblems(values),
     ...checkRanges(values),
+    ...checkPublicAddress(values, advertiseAddress),
     ...checkLimits(values),
     ...checkFixed(values),
     ...auditFlagProblems(values),
@@ -131,12 +136,11 @@ export function parseConfig(values: Flags, hostAddresses: readonly string[]): Co
     ...pluginNameProblems(values['enable-admission-plugins'], values['disable-admission-plugins']),
   ]
   if (problems.length > 0) throw new FlagError(problems.join(', '))
-  const advertised = values['advertise-address'] || values['bind-address']
   const audiences = values['api-audiences']
   const issuers = values['service-account-issuer']
   return {
     flags: values,
-    advertiseAddress: advertised === '0.0.0.0' || advertised === '::' ? (hostAddresses[0] ?? '127.0.0.1') : advertised,
+    advertiseAddress,
     serviceIssuers: issuers,
     apiAudiences: audiences.length > 0 ? audiences : issuers,
   }
@@ -205,20 +209,47 @@ function checkLimits(values: Flags): readonly string[] {
 }
 
 function checkRanges(values: Flags): readonly string[] {
-  const [network = '', bits = ''] = values['service-cluster-ip-range'].split('/')
-  const isRange = isIPv4(network) && /^\d+$/.test(bits) && Number(bits) >= 12 && Number(bits) <= 30
   const [low = '', high = ''] = values['service-node-port-range'].split('-')
   const arePorts = [low, high].every((port) => /^\d+$/.test(port)) && Number(low) <= Number(high)
   const { 'secure-port': port } = values
   return [
-    ...(isRange
-      ? []
-      : [
-          `--service-cluster-ip-range "${values['service-cluster-ip-range']}" is not an IPv4 range between /12 and /30`,
-        ]),
+    ...checkServiceRanges(serviceRanges(values)),
     ...(arePorts ? [] : [`--service-node-port-range "${values['service-node-port-range']}" is not a range of ports`]),
     ...(port >= 0 && port <= 65535 ? [] : [`--secure-port ${port} must be between 0 and 65535, inclusive`]),
   ]
+}
+
+/** The ranges of `--service-cluster-ip-range`: one, or one of each family. */
+export function serviceRanges(values: Flags): readonly string[] {
+  return values['service-cluster-ip-range'].split(',')
+}
+
+/** Source: upstream's `getServiceIPAndRanges`, `validateClusterIPFlags`, `ServiceIPRange`. */
+function checkServiceRanges(texts: readonly string[]): readonly string[] {
+  const [first, second] = texts.map(parseSubnet)
+  if (first === undefined) return ['service-cluster-ip-range[0] is not a valid cidr']
+  if (texts.length > 1 && second === undefined) return ['service-cluster-ip-range[1] is not an ip net']
+  const isTooSmall = first.base.bits - first.prefix < 3
+  return [
+    ...(isTooSmall
+      ? [
+          'error determining service IP ranges for primary service cidr: the service cluster IP range must be at least 8 IP addresses',
+        ]
+      : []),
+    ...(texts.length > 2 ? ['--service-cluster-ip-range must not contain more than two entries'] : []),
+    ...(second?.base.bits === first.base.bits
+      ? ['--service-cluster-ip-range[0] and --service-cluster-ip-range[1] must be of different IP family']
+      : []),
+  ]
+}
+
+/** Endpoints of the Service `kubernetes` must be of its family. Source: `validatePublicIPServiceClusterIPRangeIPFamilies`. */
+function checkPublicAddress(values: Flags, advertiseAddress: string): readonly string[] {
+  const [range = ''] = serviceRanges(values)
+  const isSame = range.includes(':') === advertiseAddress.includes(':')
+  return isSame || values['endpoint-reconciler-type'] === 'none'
+    ? []
+    : [`service IP family "${range}" must match public address family "${advertiseAddress}"`]
 }
 
 /** The process ends at the latest after what `component-base/main.ts` allows; requests get the better part of it. */

@@ -9,23 +9,31 @@ import type { ServicePort, ServiceSpec } from './v1.ts'
 /** The old single address and the first of the list say the same, for a new Service. */
 export function mirrorClusterIp(spec: ServiceSpec): ServiceSpec {
   const { clusterIP = '', clusterIPs = [] } = spec
-  if (clusterIP !== '' && clusterIPs.length === 0) return { ...spec, clusterIPs: [clusterIP] }
-  return spec
+  const mirrored = clusterIP !== '' && clusterIPs.length === 0 ? { ...spec, clusterIPs: [clusterIP] } : spec
+  return omit(mirrored, hiddenFields(spec))
+}
+
+/** Names have no traffic; a value that is none is left for validation. Source: `defaultOnReadInternalTrafficPolicy`. */
+function hiddenFields({ type, internalTrafficPolicy = '' }: ServiceSpec): readonly (keyof ServiceSpec)[] {
+  return type === 'ExternalName' && ['Cluster', 'Local'].includes(internalTrafficPolicy)
+    ? ['internalTrafficPolicy']
+    : []
 }
 
 /** The new spec with what the old one had been given. */
 export function keepAllocated(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
-  return dropUnneeded(keepValues(mirrorChange(spec, old), old), old)
+  return dropUnneeded(mirrorChange(keepValues(spec, old), old), old)
 }
 
 /** Clients that know only `clusterIP` may change it alone. */
 function mirrorChange(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
   const { clusterIP = '', clusterIPs = [] } = spec
-  const changedOne = clusterIP !== (old.clusterIP ?? '')
-  const changedList = !sameJson(clusterIPs, old.clusterIPs)
-  if (!changedOne || changedList) return spec
-  if (clusterIP === '') return omit(spec, ['clusterIPs'])
-  return { ...spec, clusterIPs: [clusterIP] }
+  const { clusterIP: before = '', clusterIPs: listBefore = [] } = old
+  if (clusterIP === before) {
+    return clusterIPs.length === 0 && listBefore.length > 0 ? { ...spec, clusterIPs: listBefore } : spec
+  }
+  if (!sameJson(clusterIPs, listBefore)) return spec
+  return clusterIP === '' ? omit(spec, ['clusterIPs']) : { ...spec, clusterIPs: [clusterIP] }
 }
 
 function keepValues(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
@@ -35,25 +43,20 @@ function keepValues(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
 function keptAddresses(spec: ServiceSpec, old: ServiceSpec): Partial<ServiceSpec> {
   if (!needsClusterIp(spec) || !needsClusterIp(old)) return {}
   const clusterIP = spec.clusterIP || old.clusterIP
-  if (clusterIP === undefined) return {}
-  const clusterIPs = (spec.clusterIPs ?? []).length > 0 ? spec.clusterIPs : undefined
-  const kept = clusterIPs ?? (clusterIP === old.clusterIP ? old.clusterIPs : undefined)
-  return { clusterIP, ...(kept === undefined ? {} : { clusterIPs: kept }) }
+  const clusterIPs = (spec.clusterIPs ?? []).length > 0 ? spec.clusterIPs : old.clusterIPs
+  return { ...(clusterIP === undefined ? {} : { clusterIP }), ...(clusterIPs === undefined ? {} : { clusterIPs }) }
 }
 
+/** Ports are known by name; what else about one has changed does not matter. */
 function keptNodePorts(spec: ServiceSpec, old: ServiceSpec): Partial<ServiceSpec> {
   if (!needsNodePort(spec) || !needsNodePort(old) || spec.ports === undefined) return {}
-  const taken = new Set(spec.ports.map(({ nodePort = 0 }) => nodePort))
-  const before = new Map((old.ports ?? []).map((port) => [portKey(port), port.nodePort ?? 0]))
+  const asked = new Set(spec.ports.map(({ nodePort = 0 }) => nodePort))
+  const before = new Map((old.ports ?? []).map(({ name = '', nodePort = 0 }) => [name, nodePort]))
   const ports = spec.ports.map((port) => {
-    const nodePort = before.get(portKey(port)) ?? 0
-    return (port.nodePort ?? 0) === 0 && nodePort !== 0 && !taken.has(nodePort) ? { ...port, nodePort } : port
+    const nodePort = before.get(port.name ?? '') ?? 0
+    return (port.nodePort ?? 0) === 0 && nodePort !== 0 && !asked.has(nodePort) ? { ...port, nodePort } : port
   })
   return { ports }
-}
-
-function portKey({ protocol, port }: ServicePort): string {
-  return `${protocol}/${port}`
 }
 
 function keptHealthPort(spec: ServiceSpec, old: ServiceSpec): Partial<ServiceSpec> {
@@ -65,9 +68,13 @@ function keptHealthPort(spec: ServiceSpec, old: ServiceSpec): Partial<ServiceSpe
 
 /** A type change that leaves behind what the old type needed, unchanged, means to drop it. */
 function dropUnneeded(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
-  const gone: (keyof ServiceSpec)[] = []
-  if (needsClusterIp(old) && !needsClusterIp(spec) && sameJson(spec.clusterIPs, old.clusterIPs)) {
-    gone.push('clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy')
+  const gone: (keyof ServiceSpec)[] = [...hiddenFields(spec)]
+  if (needsClusterIp(old) && !needsClusterIp(spec)) {
+    if (sameJson(spec.clusterIPs ?? [], old.clusterIPs ?? []) && (spec.clusterIP ?? '') === (old.clusterIP ?? '')) {
+      gone.push('clusterIP', 'clusterIPs')
+    }
+    if (sameJson(spec.ipFamilies ?? [], old.ipFamilies ?? [])) gone.push('ipFamilies')
+    if (spec.ipFamilyPolicy === old.ipFamilyPolicy) gone.push('ipFamilyPolicy')
   }
   if (needsHealthPort(old) && !needsHealthPort(spec) && spec.healthCheckNodePort === old.healthCheckNodePort) {
     gone.push('healthCheckNodePort')
@@ -76,9 +83,6 @@ function dropUnneeded(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
     if (spec.allocateLoadBalancerNodePorts === old.allocateLoadBalancerNodePorts)
       gone.push('allocateLoadBalancerNodePorts')
     if (spec.loadBalancerClass === old.loadBalancerClass) gone.push('loadBalancerClass')
-  }
-  if (old.type === 'ExternalName' && spec.type !== 'ExternalName' && spec.externalName === old.externalName) {
-    gone.push('externalName')
   }
   if (
     isExternallyServed(old) &&

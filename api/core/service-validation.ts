@@ -1,7 +1,6 @@
 /** Rules of Services. Source: `ValidateService`, `ValidateServiceUpdate`. */
 import { duplicate, forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
 import {
-  isCidr,
   isDns1123Label,
   isDns1123Subdomain,
   isIpAddress,
@@ -9,9 +8,11 @@ import {
   isQualifiedName,
 } from '../../apimachinery/names.ts'
 import { type Causes, each, invalidValues, oneOf, oneOfInOrder, repeats, when } from '../meta/causes.ts'
+import { validateLegacyCidr, validateLegacyIp } from '../meta/ip-validation.ts'
 import { validateLabels } from '../meta/validation.ts'
 import { validateSpecialIp } from './ip-rules.ts'
 import { validatePort as validateTarget } from './probes.ts'
+import { isHeadless, validateAddressChange, validateServiceAddresses } from './service-addresses.ts'
 import { needsHealthPort } from './service-allocated.ts'
 import type { Service, ServicePort, ServiceSpec } from './v1.ts'
 
@@ -20,32 +21,30 @@ const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const maxAffinitySeconds = 86400
 const kubeletPort = 10250
 
-/** What is wrong with a Service. */
-export function validateService({ spec }: Service): Causes {
+/** What is wrong with a Service. `old` may hold addresses that older rules let in. */
+export function validateService(service: Service, old?: Service): Causes {
+  const { spec } = service
   const { type = '', sessionAffinity = '' } = spec
   return [
     ...when((spec.ports ?? []).length === 0 && !isHeadless(spec) && type !== 'ExternalName', required('spec.ports')),
     ...validateByType(spec),
-    ...validatePorts(spec),
+    ...each('spec.ports', spec.ports, (port, path, index) => validatePort(spec, port, path, index)),
     ...validateLabels(spec.selector, 'spec.selector'),
     ...(sessionAffinity === ''
       ? [required('spec.sessionAffinity')]
       : oneOf('spec.sessionAffinity', sessionAffinity, ['ClientIP', 'None'])),
     ...validateAffinityConfig(spec),
-    ...(type === '' ? [required('spec.type')] : oneOf('spec.type', type, types)),
+    ...validateServiceAddresses(spec, old?.spec),
     ...each('spec.externalIPs', spec.externalIPs, (ip, path) => {
-      const messages = invalidValues(path, ip, isIpAddress(ip))
+      const messages = (old?.spec.externalIPs ?? []).includes(ip) ? [] : validateLegacyIp(path, ip)
       return messages.length > 0 ? messages : validateSpecialIp(ip, path)
     }),
-    ...validateRanges(spec),
+    ...(type === '' ? [required('spec.type')] : oneOf('spec.type', type, types)),
+    ...validatePortsTogether(spec),
+    ...validateRanges(service, old),
     ...validateBalancerFields(spec),
     ...validateTrafficPolicies(spec),
-    ...validateAddresses(spec),
   ]
-}
-
-function isHeadless({ clusterIP, clusterIPs }: ServiceSpec): boolean {
-  return clusterIP === 'None' || clusterIPs?.[0] === 'None'
 }
 
 function validateByType(spec: ServiceSpec): Causes {
@@ -93,22 +92,23 @@ function validateByType(spec: ServiceSpec): Causes {
   }
 }
 
-function validatePorts(spec: ServiceSpec): Causes {
-  const { ports = [], type } = spec
-  const sameName = new Set(repeats(ports.map((port, index) => port.name || `\u0000${index}`)))
-  const samePort = new Set(repeats(ports.map(({ protocol, port }) => `${protocol}/${port}`)))
-  const sameNodePort = new Set(
-    repeats(ports.map(({ protocol, nodePort }, i) => (nodePort ? `${protocol}/${nodePort}` : `\u0000${i}`))),
+function validatePortsTogether({ ports = [], type }: ServiceSpec): Causes {
+  const samePort = repeats(ports.map(({ protocol, port }) => `${protocol}/${port}`))
+  const sameNodePort = repeats(
+    ports.map(({ protocol, nodePort }, i) => (nodePort ? `${protocol}/${nodePort}` : `\u0000${i}`)),
   )
-  return each('spec.ports', ports, (port, path, index) => [
-    ...validatePort(port, path, ports.length > 1, sameName.has(index)),
-    ...when(
-      type === 'ClusterIP' && (port.nodePort ?? 0) !== 0,
-      forbiddenField(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'"),
+  return [
+    ...each('spec.ports', ports, ({ nodePort = 0 }, path) =>
+      when(
+        type === 'ClusterIP' && nodePort !== 0,
+        forbiddenField(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'"),
+      ),
     ),
-    ...when(sameNodePort.has(index), () => duplicate(`${path}.nodePort`, port.nodePort)),
-    ...when(samePort.has(index), () => duplicate(path, bareKey(port))),
-  ])
+    ...sameNodePort.map((index) => duplicate(`spec.ports[${index}].nodePort`, ports[index]?.nodePort)),
+    ...ports.flatMap((port, index) =>
+      when(samePort.includes(index), () => duplicate(`spec.ports[${index}]`, bareKey(port))),
+    ),
+  ]
 }
 
 /** As upstream shows it: an internal port with nothing but protocol and number. */
@@ -116,13 +116,15 @@ function bareKey({ protocol = '', port }: ServicePort) {
   return { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 }
 }
 
-function validatePort(servicePort: ServicePort, field: string, needsName: boolean, again: boolean): Causes {
+function validatePort({ ports = [] }: ServiceSpec, servicePort: ServicePort, field: string, index: number): Causes {
   const { name = '', port, protocol = '', targetPort = 0, appProtocol = '' } = servicePort
   const messages = name === '' ? [] : isDns1123Label(name)
   return [
-    ...when(name === '' && needsName, required(`${field}.name`)),
+    ...when(name === '' && ports.length > 1, required(`${field}.name`)),
     ...invalidValues(`${field}.name`, name, messages),
-    ...when(again && messages.length === 0, () => duplicate(`${field}.name`, name)),
+    ...when(name !== '' && ports.slice(0, index).some((other) => other.name === name), () =>
+      duplicate(`${field}.name`, name),
+    ),
     ...invalidValues(`${field}.port`, port, isPortNumber(port)),
     ...(protocol === ''
       ? [required(`${field}.protocol`)]
@@ -153,28 +155,51 @@ function validateAffinityConfig({ sessionAffinity, sessionAffinityConfig }: Serv
   )
 }
 
-function validateRanges({ type, loadBalancerSourceRanges = [] }: ServiceSpec): Causes {
-  if (loadBalancerSourceRanges.length === 0) return []
-  const field = 'spec.LoadBalancerSourceRanges'
-  if (type !== 'LoadBalancer') return [forbiddenField(field, "may only be used when `type` is 'LoadBalancer'")]
-  return each(field, loadBalancerSourceRanges, (range, path) => invalidValues(path, range, isCidr(range.trim())))
+const rangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges'
+const onlyBalancers = "may only be used when `type` is 'LoadBalancer'"
+
+/** Space around a range is part of the API, from when an annotation held them. */
+function validateRanges({ spec, metadata }: Service, old: Service | undefined): Causes {
+  const { type, loadBalancerSourceRanges = [] } = spec
+  const annotation = metadata.annotations?.[rangesAnnotation]
+  if (loadBalancerSourceRanges.length > 0) {
+    const field = 'spec.LoadBalancerSourceRanges'
+    const before = new Set((old?.spec.loadBalancerSourceRanges ?? []).map((range) => range.trim()))
+    return [
+      ...when(type !== 'LoadBalancer', forbiddenField(field, onlyBalancers)),
+      ...each(field, loadBalancerSourceRanges, (range, path) =>
+        before.has(range.trim()) ? [] : validateLegacyCidr(path, range.trim()),
+      ),
+    ]
+  }
+  if (annotation === undefined) return []
+  const field = `metadata.annotations[${rangesAnnotation}]`
+  const isNew = old?.metadata.annotations?.[rangesAnnotation] !== annotation && annotation.trim() !== ''
+  return [
+    ...when(type !== 'LoadBalancer', forbiddenField(field, onlyBalancers)),
+    ...(isNew ? annotation.trim().split(',') : []).flatMap((range) => validateLegacyCidr(field, range.trim())),
+  ]
 }
 
-function validateBalancerFields({ type, allocateLoadBalancerNodePorts, loadBalancerClass }: ServiceSpec): Causes {
-  const only = "may only be used when `type` is 'LoadBalancer'"
+function validateBalancerFields(spec: ServiceSpec): Causes {
+  const { type, allocateLoadBalancerNodePorts } = spec
   const isBalancer = type === 'LoadBalancer'
   return [
-    ...when(isBalancer && allocateLoadBalancerNodePorts === undefined, required('spec.allocateLoadBalancerNodePorts')),
     ...when(
       !isBalancer && allocateLoadBalancerNodePorts !== undefined,
-      forbiddenField('spec.allocateLoadBalancerNodePorts', only),
+      forbiddenField('spec.allocateLoadBalancerNodePorts', onlyBalancers),
     ),
-    ...(loadBalancerClass === undefined
-      ? []
-      : isBalancer
-        ? invalidValues('spec.loadBalancerClass', loadBalancerClass, isQualifiedName(loadBalancerClass))
-        : [forbiddenField('spec.loadBalancerClass', only)]),
+    // As upstream, without the `spec`.
+    ...when(isBalancer && allocateLoadBalancerNodePorts === undefined, required('allocateLoadBalancerNodePorts')),
+    ...validateBalancerClass(spec),
   ]
+}
+
+function validateBalancerClass({ type, loadBalancerClass }: ServiceSpec): Causes {
+  const field = 'spec.loadBalancerClass'
+  if (loadBalancerClass === undefined) return []
+  if (type !== 'LoadBalancer') return [forbiddenField(field, onlyBalancers)]
+  return invalidValues(field, loadBalancerClass, isQualifiedName(loadBalancerClass))
 }
 
 function validateTrafficPolicies(spec: ServiceSpec): Causes {
@@ -213,71 +238,25 @@ function validateTrafficPolicies(spec: ServiceSpec): Causes {
   ]
 }
 
-/** Source: `ValidateServiceClusterIPsRelatedFields`. */
-function validateAddresses({
-  type,
-  clusterIP = '',
-  clusterIPs = [],
-  ipFamilies = [],
-  ipFamilyPolicy,
-}: ServiceSpec): Causes {
-  if (type === 'ExternalName') return []
-  return [
-    ...(ipFamilyPolicy === undefined
-      ? []
-      : oneOf('spec.ipFamilyPolicy', ipFamilyPolicy, ['PreferDualStack', 'RequireDualStack', 'SingleStack'])),
-    ...each('spec.ipFamilies', ipFamilies, (family, path) => oneOf(path, family, ['IPv4', 'IPv6'])),
-    ...repeats(ipFamilies).map((index) => duplicate(`spec.ipFamilies[${index}]`, ipFamilies[index])),
-    ...when(clusterIP !== '' && clusterIPs.length === 0, required('spec.clusterIPs')),
-    ...when(clusterIPs.length > 0 && clusterIP !== clusterIPs[0], () =>
-      invalidValue('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`'),
-    ),
-    ...when(clusterIPs.length > 2, () => invalidValue('spec.clusterIPs', clusterIPs, 'may only hold up to 2 values')),
-    ...each('spec.clusterIPs', clusterIPs, (ip, path, index) => {
-      if (ip === 'None' && index === 0) {
-        return when(clusterIPs.length > 1, () =>
-          invalidValue('spec.clusterIPs', clusterIPs, "'None' must be the first and only value"),
-        )
-      }
-      return invalidValues(path, ip, isIpAddress(ip))
-    }),
-  ]
-}
-
 /** What an update may not do. */
 export function validateServiceUpdate(service: Service, old: Service): Causes {
+  const { spec } = service
+  const isStillBalancer = old.spec.type === 'LoadBalancer' && spec.type === 'LoadBalancer'
   return [
-    ...validateService(service),
-    ...validateAddressChange(service.spec, old.spec),
-    ...when(
-      old.spec.type === 'LoadBalancer' &&
-        service.spec.type === 'LoadBalancer' &&
-        old.spec.loadBalancerClass !== service.spec.loadBalancerClass,
-      () => invalidValue('spec.loadBalancerClass', service.spec.loadBalancerClass, 'may not change once set'),
+    ...validateAddressChange(spec, old.spec),
+    ...when(isStillBalancer && old.spec.loadBalancerClass !== spec.loadBalancerClass, () =>
+      invalidValue('spec.loadBalancerClass', spec.loadBalancerClass ?? null, 'may not change once set'),
     ),
+    ...validateBalancerClass(spec),
+    ...when(
+      needsHealthPort(old.spec) &&
+        needsHealthPort(spec) &&
+        (old.spec.healthCheckNodePort ?? 0) !== (spec.healthCheckNodePort ?? 0),
+      forbiddenField('spec.healthCheckNodePort', 'field is immutable'),
+    ),
+    ...validateService(service, old),
   ]
 }
-
-function validateAddressChange(spec: ServiceSpec, old: ServiceSpec): Causes {
-  if (spec.type === 'ExternalName' || old.type === 'ExternalName') return []
-  const { clusterIPs: now = [] } = spec
-  const { clusterIPs: before = [] } = old
-  if (before.length === 0) return []
-  if (now.length === 0) return [unset]
-  const compared = now.length === before.length ? before.length : 1
-  return before
-    .slice(0, compared)
-    .flatMap((ip, index) =>
-      when(now[index] !== ip, () => invalidValue(`spec.clusterIPs[${index}]`, now, 'may not change once set')),
-    )
-}
-
-/** The list is Go's nil slice here, which is shown without quotes. */
-const unset = {
-  reason: 'FieldValueInvalid',
-  field: 'spec.clusterIPs[0]',
-  message: 'Invalid value: null: primary clusterIP can not be unset',
-} as const
 
 /** What a cloud may report. */
 export function validateServiceStatus({ spec, status }: Service): Causes {
@@ -288,7 +267,7 @@ export function validateServiceStatus({ spec, status }: Service): Causes {
       forbiddenField('status.loadBalancer.ingress', 'may only be used when `spec.type` is "LoadBalancer"'),
     ),
     ...each('status.loadBalancer.ingress', ingress, ({ ip = '', hostname = '' }, path) => [
-      ...(ip === '' ? [] : invalidValues(`${path}.ip`, ip, isIpAddress(ip))),
+      ...(ip === '' ? [] : validateLegacyIp(`${path}.ip`, ip)),
       ...(hostname === '' ? [] : invalidValues(`${path}.hostname`, hostname, isDns1123Subdomain(hostname))),
       ...when(hostname !== '' && isIpAddress(hostname).length === 0, () =>
         invalidValue(`${path}.hostname`, hostname, 'must be a DNS name, not an IP address'),

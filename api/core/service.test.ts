@@ -118,7 +118,7 @@ const moves: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'another address without a list',
     'clusterIP: 10.96.0.9',
-    ['spec.clusterIPs: Required value', 'spec.clusterIPs[0]: Invalid value: null: primary clusterIP can not be unset'],
+    ['spec.clusterIPs[0]: Invalid value: ["10.96.0.9"]: may not change once set'],
   ],
 ]
 for (const [name, addresses, want] of moves) {

@@ -1,5 +1,6 @@
 /** The objects that every cluster has from its first moment, as drafts. Pure. */
 import { formatTime } from '../../apimachinery/time.ts'
+import { familyOf } from '../registry/service-cidrs.ts'
 
 /** Upstream's system namespaces. */
 export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
@@ -56,7 +57,7 @@ export function kubernetesService(clusterIp: string, port: number): BootstrapObj
         type: 'ClusterIP',
         clusterIP: clusterIp,
         clusterIPs: [clusterIp],
-        ipFamilies: ['IPv4'],
+        ipFamilies: [familyOf(clusterIp)],
         ipFamilyPolicy: 'SingleStack',
         sessionAffinity: 'None',
         ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: port }],
@@ -85,7 +86,7 @@ export function kubernetesEndpoints(addresses: readonly string[], port: number):
       namespace: 'default',
       draft: {
         metadata: { name: kubernetes, labels: { 'kubernetes.io/service-name': kubernetes } },
-        addressType: 'IPv4',
+        addressType: familyOf(addresses[0] ?? ''),
         endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
         ports,
       },
@@ -97,13 +98,13 @@ export type EndpointsDraft = BootstrapObject & {
   readonly draft: { readonly metadata: { readonly labels: Readonly<Record<string, string>> } }
 }
 
-/** The range that cluster IPs come from, as an object. */
-export function serviceCidr(cidr: string): BootstrapObject {
+/** The ranges that cluster IPs come from, as an object. */
+export function serviceCidr(cidrs: readonly string[]): BootstrapObject {
   return {
     group: 'networking.k8s.io',
     plural: 'servicecidrs',
     namespace: '',
-    draft: { metadata: { name: 'kubernetes' }, spec: { cidrs: [cidr] } },
+    draft: { metadata: { name: 'kubernetes' }, spec: { cidrs } },
   } as BootstrapObject
 }
 

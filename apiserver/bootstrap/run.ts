@@ -6,7 +6,7 @@ import { formatTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { Access } from '../access.ts'
-import type { Config } from '../config.ts'
+import { type Config, serviceRanges } from '../config.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import type { Store } from '../registry/store.ts'
 import type { WatchCache } from '../storage/watch-cache.ts'
@@ -75,7 +75,7 @@ async function writeAlways(
 ): Promise<void> {
   await ensureAll(store, systemNamespaces.map(namespaceObject), signal)
   await ensureAll(store, [kubernetesService(access.kubernetesServiceIp, port)], signal)
-  await markReady(config.flags['service-cluster-ip-range'], store, clock.now(), signal)
+  await writeServiceCidr(serviceRanges(config.flags), store, clock.now(), signal)
   await ensureAll(store, [tokenTrackingConfigMap(clock.now())], signal)
   const trusted = access.authenticationData()
   if (Object.keys(trusted).length > 0) await writeTrusted(trusted, store, clock.now(), signal)
@@ -96,19 +96,37 @@ async function writeTrusted(
   await ensure(store, authenticationConfigMap(trusted), change, signal)
 }
 
-/** The default ServiceCIDR is ours to make and to call ready. Source: upstream's `defaultservicecidr` controller. */
-async function markReady(cidr: string, store: Store, nowMs: number, signal: AbortSignal): Promise<void> {
-  await ensureAll(store, [serviceCidr(cidr)], signal)
+/** The default ServiceCIDR is ours to make, to widen by a second family and to call ready; other ranges are not ours to change. */
+async function writeServiceCidr(
+  cidrs: readonly string[],
+  store: Store,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await ensure(store, serviceCidr(cidrs), (current) => toDualStack(current, cidrs), signal)
   const resource = store.resource('networking.k8s.io', 'servicecidrs')
   if (resource === undefined) return
   const message = 'Kubernetes default Service CIDR is ready'
   const ready = { type: 'Ready', status: 'True', reason: '', message, lastTransitionTime: formatTime(nowMs) }
   const withStatus = (current: ApiObject): ApiObject => {
     const next: ApiObject & { readonly status: object } = { ...current, status: { conditions: [ready] } }
-    return hasConditions(current) ? current : next
+    const isOurs = current.metadata.deletionTimestamp === undefined && sameJson(cidrsOf(current), cidrs)
+    return hasConditions(current) || !isOurs ? current : next
   }
   const options = { user: apiserverUser, subresource: 'status' }
   await store.update(resource, { namespace: '', name: 'kubernetes' }, withStatus, options, signal)
+}
+
+/** Source: upstream's `defaultservicecidr` controller. */
+function toDualStack(current: ApiObject, cidrs: readonly string[]): ApiObject {
+  const before = cidrsOf(current)
+  if (before.length !== 1 || cidrs.length !== 2 || before[0] !== cidrs[0]) return current
+  const next: ApiObject & { readonly spec: object } = { ...current, spec: { cidrs } }
+  return next
+}
+
+function cidrsOf(object: ApiObject & { readonly spec?: { readonly cidrs?: readonly string[] } }): readonly string[] {
+  return object.spec?.cidrs ?? []
 }
 
 /** Nobody waits for these, so they come last. */

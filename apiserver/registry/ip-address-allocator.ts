@@ -1,68 +1,15 @@
 /**
- * IPAddress objects: one for each cluster IP, named after it, pointing at its Service. They follow the Services, which stay
- * the truth: a lost write, a killed server or a deleted IPAddress is put right by the next pass.
+ * Keeps the IPAddress objects in line with the Services: a lost write, a killed server or a deleted IPAddress is put right by the
+ * next pass. What a pass does is decided in `ip-address-plan.ts`.
  */
-import type { Service } from '../../api/core/v1.ts'
-import type { IPAddress } from '../../api/networking/v1.ts'
-import type { JsonObject } from '../../apimachinery/json.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import { loopbackUser } from '../authn/user.ts'
+import { graceMs, ipAddressDraft, planIpAddresses } from './ip-address-plan.ts'
 import type { ObjectReader } from './reader.ts'
-import type { Finding, ReportFinding } from './repair-events.ts'
+import type { ReportFinding } from './repair-events.ts'
 import type { Store } from './store.ts'
-import { kinds, read, readAll } from './typed-reader.ts'
-
-const managerLabel = 'ipaddress.kubernetes.io/managed-by'
-const manager = 'ipallocator.k8s.io'
-const familyLabel = 'ipaddress.kubernetes.io/ip-family'
-
-/** An address is claimed before its Service is stored. Source: upstream's `gracePeriod` of the repair loop. */
-const graceMs = 60_000
-
-/** What brings the IPAddresses in line with the Services. */
-export type AddressPlan = {
-  readonly create: readonly { readonly address: string; readonly namespace: string; readonly service: string }[]
-  readonly remove: readonly string[]
-}
-
-/** Compares the two; leaves IPAddresses alone that others manage. */
-export function planIpAddresses(
-  services: readonly Service[],
-  addresses: readonly IPAddress[],
-  nowMs: number,
-): AddressPlan {
-  const wanted = new Map(
-    services.flatMap(({ metadata, spec }) =>
-      (spec.clusterIPs ?? [])
-        .filter((address) => address !== 'None')
-        .map((address) => [address, { address, namespace: metadata.namespace ?? '', service: metadata.name }] as const),
-    ),
-  )
-  const isRight = ({ metadata, spec }: IPAddress): boolean => {
-    const owner = wanted.get(metadata.name)
-    const { namespace, name } = spec.parentRef ?? {}
-    return owner !== undefined && owner.namespace === namespace && owner.service === name
-  }
-  const mayBeComing = ({ metadata }: IPAddress): boolean =>
-    !wanted.has(metadata.name) && nowMs - Date.parse(metadata.creationTimestamp ?? '') < graceMs
-  const own = addresses.filter(({ metadata }) => metadata.labels?.[managerLabel] === manager)
-  const present = new Set(addresses.filter(isRight).map(({ metadata }) => metadata.name))
-  return {
-    create: [...wanted.values()].filter(({ address }) => !present.has(address)),
-    remove: own.filter((one) => !isRight(one) && !mayBeComing(one)).map(({ metadata }) => metadata.name),
-  }
-}
-
-/** The object for one address. */
-export function ipAddressDraft({ address, namespace, service }: AddressPlan['create'][number]): JsonObject {
-  return {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'IPAddress',
-    metadata: { name: address, labels: { [familyLabel]: 'IPv4', [managerLabel]: manager } },
-    spec: { parentRef: { resource: 'services', namespace, name: service } },
-  }
-}
+import { kinds, readAll } from './typed-reader.ts'
 
 export type IpAddressOptions = {
   readonly store: Store
@@ -76,19 +23,24 @@ export type IpAddressOptions = {
 /** How soon a change of a Service shows in its IPAddress. */
 const lookEveryMs = 200
 
+/** What no pass can put right is told again after this long. Source: upstream's `ServiceIPRepairInterval`. */
+const tellAgainMs = 3 * 60_000
+
 /** Keeps the IPAddresses in line until `signal` aborts. */
 export async function runIpAddresses(options: IpAddressOptions, signal: AbortSignal): Promise<void> {
   const { reader, clock, onError } = options
+  const told = new Map<string, number>()
   let seen = ''
   let lookedMs = Number.NEGATIVE_INFINITY
   for (;;) {
     await clock.sleep(lookEveryMs, signal)
     // What was claimed for nothing is found by time alone.
     const isDue = clock.now() - lookedMs > graceMs / 2
-    const now = [kinds.services, kinds.ipAddresses].map(({ facts }) => reader.revision(facts)).join('/')
+    const watched = [kinds.services, kinds.ipAddresses, kinds.serviceCidrs]
+    const now = watched.map(({ facts }) => reader.revision(facts)).join('/')
     if (now === seen && !isDue) continue
     try {
-      await bringInLine(options, signal)
+      await bringInLine(options, told, signal)
       seen = now
       lookedMs = clock.now()
     } catch (error) {
@@ -98,28 +50,32 @@ export async function runIpAddresses(options: IpAddressOptions, signal: AbortSig
   }
 }
 
-async function bringInLine({ store, reader, clock, report }: IpAddressOptions, signal: AbortSignal): Promise<void> {
+async function bringInLine(
+  { store, reader, clock, report }: IpAddressOptions,
+  told: Map<string, number>,
+  signal: AbortSignal,
+): Promise<void> {
   const resource = store.resource('networking.k8s.io', 'ipaddresses')
   if (resource === undefined) return
-  const plan = planIpAddresses(readAll(reader, kinds.services), readAll(reader, kinds.ipAddresses), clock.now())
+  const nowMs = clock.now()
+  const plan = planIpAddresses({
+    services: readAll(reader, kinds.services),
+    addresses: readAll(reader, kinds.ipAddresses),
+    serviceCidrs: readAll(reader, kinds.serviceCidrs),
+    nowMs,
+  })
+  for (const [note, untilMs] of told) if (untilMs <= nowMs) told.delete(note)
+  for (const finding of plan.findings) {
+    if (told.has(finding.note)) continue
+    told.set(finding.note, nowMs + tellAgainMs)
+    await report(finding, signal)
+  }
   const options = { user: loopbackUser }
-  // Removals first: an address may have gone to another Service.
   for (const name of plan.remove) {
     await store.delete(resource, { namespace: '', name }, options, signal).catch(ignore('NotFound'))
   }
   for (const wanted of plan.create) {
-    const service = read(reader, kinds.services, wanted.namespace, wanted.service)
-    if (service !== undefined) await report(notAllocated(service, wanted.address), signal)
     await store.create(resource, '', ipAddressDraft(wanted), options, signal).catch(ignore('AlreadyExists'))
-  }
-}
-
-function notAllocated({ metadata }: Service, address: string): Finding {
-  return {
-    regarding: { kind: 'Service', apiVersion: 'v1', metadata },
-    reason: 'ClusterIPNotAllocated',
-    action: 'ClusterIPAllocation',
-    note: `Cluster IP [IPv4]: ${address} is not allocated; repairing`,
   }
 }
 

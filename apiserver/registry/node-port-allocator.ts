@@ -13,7 +13,7 @@ export type NodePortAllocator = {
 export function createNodePortAllocator(
   range: string,
   random: () => number,
-  reservations = new Reservations(),
+  reservations = new Reservations<number>(),
 ): NodePortAllocator {
   const bands = portBands(range)
   return {
@@ -27,10 +27,11 @@ export function createNodePortAllocator(
       return undefined
     },
     allocateNext(holder, taken, nowMs) {
-      const isTaken = (port: number): boolean => taken.has(port) || reservations.isHeld(port, nowMs)
+      const isTaken = (port: bigint): boolean => taken.has(Number(port)) || reservations.isHeld(Number(port), nowMs)
       const port = pickFree(bands, isTaken, random)
-      if (port !== undefined) reservations.hold(port, holder, nowMs)
-      return port
+      if (port === undefined) return undefined
+      reservations.hold(Number(port), holder, nowMs)
+      return Number(port)
     },
     settle: (holder, nowMs) => reservations.settle(holder, nowMs),
     release: (holder) => reservations.release(holder),
@@ -42,6 +43,6 @@ export function portBands(range: string): Bands {
   const [, low = '', high = ''] = /^(\d+)-(\d+)$/.exec(range) ?? []
   const [first, last] = [Number(low), Number(high)]
   if (low === '' || last < first || last > 65535) throw new RangeError(`${range} is not a port range`)
-  const size = last - first + 1
-  return { first, size, dynamicOffset: staticBandSize(size, 16, 128, 32) }
+  const size = BigInt(last - first + 1)
+  return { first: BigInt(first), size, dynamicOffset: staticBandSize(size, { min: 16n, max: 128n, step: 32n }) }
 }

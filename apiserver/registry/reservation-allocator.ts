@@ -12,21 +12,21 @@ const reservationMs = 15_000
 const cacheLagMs = 1_000
 
 /** Remembers what was given out until it shows, is released, or is old. */
-export class Reservations {
-  readonly #held = new Map<number, { readonly holder: Holder; untilMs: number }>()
+export class Reservations<Value extends number | string> {
+  readonly #held = new Map<Value, { readonly holder: Holder; untilMs: number }>()
 
   /** Whether someone else than `holder` has just been given this number. */
-  isHeldByOther(value: number, holder: Holder, nowMs: number): boolean {
+  isHeldByOther(value: Value, holder: Holder, nowMs: number): boolean {
     const held = this.#held.get(value)
     return held !== undefined && held.untilMs > nowMs && held.holder !== holder
   }
 
   /** Whether anyone has just been given this number: one Service may hold several, each once. */
-  isHeld(value: number, nowMs: number): boolean {
+  isHeld(value: Value, nowMs: number): boolean {
     return (this.#held.get(value)?.untilMs ?? 0) > nowMs
   }
 
-  hold(value: number, holder: Holder, nowMs: number): void {
+  hold(value: Value, holder: Holder, nowMs: number): void {
     this.#held.delete(value) // so that the map stays in order of time
     this.#held.set(value, { holder, untilMs: nowMs + reservationMs })
     for (const [old, { untilMs }] of this.#held) {
@@ -47,37 +47,45 @@ export class Reservations {
 }
 
 /** A range of numbers whose lower band is left to explicit wishes as long as the upper band has room. */
-export type Bands = { readonly first: number; readonly size: number; readonly dynamicOffset: number }
+export type Bands = { readonly first: bigint; readonly size: bigint; readonly dynamicOffset: bigint }
 
-/**
- * The size of the band that is kept for explicit wishes: a sixteenth of the range within limits, nothing of a small
- * range. Source: KEP-3070 and KEP-3668.
- */
-export function staticBandSize(rangeSize: number, min: number, max: number, step: number): number {
-  if (rangeSize <= min) return 0
-  return Math.min(max, Math.max(min, Math.floor(rangeSize / step)))
+/** What keeps a lower band within bounds: a part of the range (`1/step`), not less than `min` and not more than `max`. */
+export type BandLimits = { readonly min: bigint; readonly max: bigint; readonly step: bigint }
+
+/** The size of the band that is kept for explicit wishes; nothing of a small range. Source: KEP-3070 and KEP-3668. */
+export function staticBandSize(rangeSize: bigint, { min, max, step }: BandLimits): bigint {
+  if (rangeSize <= min) return 0n
+  const part = rangeSize / step
+  return part < min ? min : part > max ? max : part
 }
 
 /** A free number, at random from the upper band, else from the lower one; `undefined` when all are taken. */
 export function pickFree(
   { first, size, dynamicOffset }: Bands,
-  isTaken: (value: number) => boolean,
+  isTaken: (value: bigint) => boolean,
   random: () => number,
-): number | undefined {
+): bigint | undefined {
   const upper = pickFrom(first + dynamicOffset, size - dynamicOffset, isTaken, random)
   return upper ?? pickFrom(first, dynamicOffset, isTaken, random)
 }
 
 function pickFrom(
-  first: number,
-  size: number,
-  isTaken: (value: number) => boolean,
+  first: bigint,
+  size: bigint,
+  isTaken: (value: bigint) => boolean,
   random: () => number,
-): number | undefined {
-  const start = Math.floor(random() * size)
-  for (let i = 0; i < size; i++) {
+): bigint | undefined {
+  if (size <= 0n) return undefined
+  const start = randomBelow(size, random)
+  for (let i = 0n; i < size; i++) {
     const value = first + ((start + i) % size)
     if (!isTaken(value)) return value
   }
   return undefined
+}
+
+/** `random` has 53 bits: two of them make the 64 of the largest range. */
+function randomBelow(size: bigint, random: () => number): bigint {
+  const half = (): bigint => BigInt(Math.floor(random() * 2 ** 32))
+  return (((half() << 32n) | half()) * size) >> 64n
 }

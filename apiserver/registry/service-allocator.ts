@@ -3,30 +3,23 @@
  * last mutating admission plugin, where upstream's registry does it too: after admission, before validation.
  */
 import { keepAllocated, mirrorClusterIp, needsClusterIp, needsHealthPort } from '../../api/core/service-allocated.ts'
-import type { Service, ServicePort } from '../../api/core/v1.ts'
+import type { Service, ServicePort, ServiceSpec } from '../../api/core/v1.ts'
 import { goQuote, invalidValue } from '../../apimachinery/field-errors.ts'
 import { invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { AdmissionPlugin, AdmissionRequest } from '../admission/admission.ts'
 import { asApiObject, isAbout, newObject, oldObject, unchanged } from '../admission/request.ts'
-import type { ClusterIpAllocator } from './cluster-ip-allocator.ts'
 import type { NodePortAllocator } from './node-port-allocator.ts'
 import type { ObjectReader } from './reader.ts'
-import {
-  type Holdings,
-  holdingsOf,
-  isNothing,
-  nothing,
-  type ServiceClaims,
-  type ServiceName,
-  without,
-} from './service-claims.ts'
-import { withIpFamilies } from './service-families-allocator.ts'
+import type { ServiceCidrAllocator } from './service-cidrs.ts'
+import type { ServiceClaims, ServiceName } from './service-claims.ts'
+import { isSettled, withIpFamilies } from './service-families-allocator.ts'
+import { type Holdings, holdingsOf, isNothing, nothing, without } from './service-holdings.ts'
 import { kinds, readAll } from './typed-reader.ts'
 
 export type ServiceAllocatorOptions = {
   readonly reader: ObjectReader
-  readonly clusterIps: ClusterIpAllocator
+  readonly clusterIps: ServiceCidrAllocator
   readonly nodePorts: NodePortAllocator
   readonly clock: Clock
   /** Claims in the store what is given out; absent where nobody else gives out anything. */
@@ -184,7 +177,7 @@ function allocate(
 ): Service {
   const spec = old === undefined ? mirrorClusterIp(wanted.spec) : keepAllocated(wanted.spec, old.spec)
   const prepared = { ...wanted, spec }
-  const withFamilies = withIpFamilies(prepared, old)
+  const withFamilies = withIpFamilies(prepared, old, options.clusterIps.families)
   const others = readAll(options.reader, kinds.services).filter(
     ({ metadata }) => `${metadata.namespace}/${metadata.name}` !== holder,
   )
@@ -195,41 +188,56 @@ function allocate(
   return withPorts(options, holder, addressed, old, takenPorts)
 }
 
+/** One address of each family that has none yet; what the old object holds stays as it is. */
 function withClusterIps(
-  { clusterIps, clock }: ServiceAllocatorOptions,
+  options: ServiceAllocatorOptions,
   holder: string,
   service: Service,
   old: Service | undefined,
   taken: ReadonlySet<string>,
 ): Service {
-  const wanted = service.spec.clusterIPs?.[0] ?? service.spec.clusterIP ?? ''
-  if (!needsClusterIp(service.spec)) return service
-  if (wanted === 'None') return withAddress(service, wanted)
-  if (wanted !== '' && old !== undefined && (old.spec.clusterIPs ?? []).includes(wanted)) return service
-  // What the old object holds is not to be had twice; changing it is for validation to refuse.
-  if (old !== undefined && needsClusterIp(old.spec) && wanted !== '') return service
-  const now = clock.now()
-  if (wanted !== '') {
-    const refusal = clusterIps.allocate(wanted, holder, taken, now)
-    if (refusal !== undefined) throw invalidClusterIp(service, wanted, refusal)
-    return withAddress(service, wanted)
-  }
-  const address = clusterIps.allocateNext(holder, taken, now)
-  if (address === undefined) throw internalError('failed to allocate a serviceIP: range is full')
-  return withAddress(service, address)
-}
-
-function withAddress(service: Service, address: string): Service {
-  return { ...service, spec: { ...service.spec, clusterIP: address, clusterIPs: [address] } }
-}
-
-function invalidClusterIp(service: Service, address: string, refusal: string): StatusError {
-  const shown = `[${(service.spec.clusterIPs ?? [address]).map(goQuote).join(',')}]`
-  return invalidService(service, {
-    reason: 'FieldValueInvalid',
-    field: 'spec.clusterIPs',
-    message: `Invalid value: ${shown}: failed to allocate IP ${address}: ${refusal}`,
+  const { spec } = service
+  if (!needsClusterIp(spec) || isSettled(spec, old?.spec)) return service
+  const kept = keptAddresses(spec, old?.spec)
+  if (kept === undefined) return service
+  const clusterIPs = (spec.ipFamilies ?? []).map((family, index) => {
+    const wanted = spec.clusterIPs?.[index] ?? ''
+    return index < kept ? wanted : giveAddress(options, holder, service, family, wanted, taken)
   })
+  const clusterIP = clusterIPs[0]
+  return clusterIP === undefined ? service : { ...service, spec: { ...spec, clusterIP, clusterIPs } }
+}
+
+/** How many addresses stay; `undefined`: nothing is to be given out. Source: `updateClusterIPs`. */
+function keptAddresses(spec: ServiceSpec, old: ServiceSpec | undefined): number | undefined {
+  if (old === undefined || !needsClusterIp(old)) return spec.clusterIPs?.[0] === 'None' ? undefined : 0
+  const isUpgrade = old.clusterIPs?.[0] !== 'None' && old.ipFamilies?.length === 1 && spec.ipFamilies?.length === 2
+  return isUpgrade ? 1 : undefined
+}
+
+function giveAddress(
+  { clusterIps, clock }: ServiceAllocatorOptions,
+  holder: string,
+  service: Service,
+  family: string,
+  wanted: string,
+  taken: ReadonlySet<string>,
+): string {
+  if (wanted !== '') {
+    const refusal = clusterIps.allocate(wanted, holder, taken, clock.now())
+    if (refusal !== undefined) throw invalidClusterIp(service, wanted, refusal)
+    return wanted
+  }
+  const address = clusterIps.allocateNext(family === 'IPv6' ? 'IPv6' : 'IPv4', holder, taken, clock.now())
+  if (address !== undefined) return address
+  throw internalError(`failed to allocate a serviceIP for Service ${goQuote(service.metadata.name)}: range is full`)
+}
+
+/** As upstream shows the addresses at this moment: one that is still to be given is empty. */
+function invalidClusterIp(service: Service, address: string, refusal: string): StatusError {
+  const { clusterIPs = [], ipFamilies = [] } = service.spec
+  const shown = ipFamilies.map((_, index) => clusterIPs[index] ?? '')
+  return invalidService(service, invalidValue('spec.clusterIPs', shown, `failed to allocate IP ${address}: ${refusal}`))
 }
 
 function withPorts(
@@ -240,7 +248,7 @@ function withPorts(
   taken: ReadonlySet<number>,
 ): Service {
   const own = new Set(old === undefined ? [] : holdingsOf(old).ports)
-  const ports = { ...options, holder, taken, own }
+  const ports = { ...options, holder, taken, own, isNew: old === undefined }
   const withNodePorts = hasNodePorts(service) ? allocateNodePorts(ports, service) : service
   if (!needsHealthPort(withNodePorts.spec)) return withNodePorts
   const wanted = withNodePorts.spec.healthCheckNodePort ?? 0
@@ -256,9 +264,13 @@ type PortRequest = ServiceAllocatorOptions & {
   readonly taken: ReadonlySet<number>
   /** What the stored Service holds already. */
   readonly own: ReadonlySet<number>
+  readonly isNew: boolean
 }
 
-/** One number for all protocols of a port; explicit wishes first, so that a port without one can share it. */
+/**
+ * A new Service has one number for all protocols of a port; explicit wishes come first, so that a port without one can share it.
+ * An update gives every port its own. Source: `initNodePorts`, `updateNodePorts`.
+ */
 function allocateNodePorts(request: PortRequest, service: Service): Service {
   const isAutomatic = service.spec.type === 'NodePort' || service.spec.allocateLoadBalancerNodePorts !== false
   const wanted = service.spec.ports ?? []
@@ -266,7 +278,7 @@ function allocateNodePorts(request: PortRequest, service: Service): Service {
   const given = new Map<number, number>()
   const ports = wanted.map((port): ServicePort => {
     if ((port.nodePort ?? 0) !== 0 || !isAutomatic) return port
-    const shared = given.get(port.port) ?? wish(service, port)
+    const shared = request.isNew ? (given.get(port.port) ?? wish(service, port)) : 0
     const nodePort = shared === 0 ? givePort(request, 0, internalError) : shared
     given.set(port.port, nodePort)
     return { ...port, nodePort }

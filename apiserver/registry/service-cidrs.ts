@@ -1,57 +1,71 @@
 /**
- * Addresses of all ServiceCIDRs that may be given out: the range of the flags, and every other ServiceCIDR that the controller
+ * Addresses of all ServiceCIDRs that may be given out: the ranges of the flags, and every other ServiceCIDR that the controller
  * manager has found ready. Source: KEP-1880.
  */
 import type { ServiceCIDR } from '../../api/networking/v1.ts'
-import { type ClusterIpAllocator, createClusterIpAllocator } from './cluster-ip-allocator.ts'
+import { type ClusterIpAllocator, createClusterIpAllocator, outOfRange, type Refusal } from './cluster-ip-allocator.ts'
 import type { ObjectReader } from './reader.ts'
 import { Reservations } from './reservation-allocator.ts'
 import { kinds, readAll } from './typed-reader.ts'
 
 const defaultName = 'kubernetes'
-const outOfRange = 'the provided network does not match the current range'
 
-/** Pure: the IPv4 ranges that addresses may come from now, the default one first. */
-export function usableCidrs(objects: readonly ServiceCIDR[], defaultCidr: string): readonly string[] {
-  const isReady = ({ metadata, status }: ServiceCIDR): boolean =>
-    metadata.deletionTimestamp === undefined &&
-    (metadata.name === defaultName ||
-      (status?.conditions ?? []).some(({ type, status: value }) => type === 'Ready' && value === 'True'))
-  const isDefaultGoing = objects.some(
-    ({ metadata }) => metadata.name === defaultName && metadata.deletionTimestamp !== undefined,
-  )
-  const others = objects.filter(isReady).flatMap(({ spec }) => spec.cidrs ?? [])
-  return [...new Set([...(isDefaultGoing ? [] : [defaultCidr]), ...others])].filter((cidr) => !cidr.includes(':'))
+export type IpFamily = 'IPv4' | 'IPv6'
+
+/** Gives out addresses of every range there is. */
+export type ServiceCidrAllocator = Omit<ClusterIpAllocator, 'allocateNext'> & {
+  /** What this server's flags have ranges of; the first is for Services that do not say. */
+  readonly families: readonly IpFamily[]
+  readonly allocateNext: (
+    family: IpFamily,
+    ...input: Parameters<ClusterIpAllocator['allocateNext']>
+  ) => string | undefined
+}
+
+/** Pure: the ranges that addresses may come from now; those of the flags until the default ServiceCIDR is there. */
+export function usableCidrs(objects: readonly ServiceCIDR[], defaultCidrs: readonly string[]): readonly string[] {
+  const isReady = ({ metadata, status }: ServiceCIDR): boolean => {
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status
+    // The default one is used before this server has come to call it ready.
+    return metadata.deletionTimestamp === undefined && (ready ?? (metadata.name === defaultName && 'True')) === 'True'
+  }
+  const hasDefault = objects.some(({ metadata }) => metadata.name === defaultName)
+  const ready = objects.filter(isReady).flatMap(({ spec }) => spec.cidrs ?? [])
+  return [...new Set([...(hasDefault ? [] : defaultCidrs), ...ready])]
+}
+
+/** The family of an address or a range. */
+export function familyOf(text: string): IpFamily {
+  return text.includes(':') ? 'IPv6' : 'IPv4'
 }
 
 /** One allocator for all of them. */
 export function createServiceCidrAllocator(
-  defaultCidr: string,
+  defaultCidrs: readonly string[],
   reader: ObjectReader,
   random: () => number,
-): ClusterIpAllocator {
-  const first = createClusterIpAllocator(defaultCidr, random)
+): ServiceCidrAllocator {
   // Ranges may overlap: what is held of one is held of all.
-  const reservations = new Reservations()
+  const reservations = new Reservations<string>()
   const known = new Map<string, ClusterIpAllocator | undefined>()
-  const current = (): readonly ClusterIpAllocator[] =>
-    usableCidrs(readAll(reader, kinds.serviceCidrs), defaultCidr).flatMap((cidr) => {
+  const current = (family: IpFamily): readonly ClusterIpAllocator[] =>
+    usableCidrs(readAll(reader, kinds.serviceCidrs), defaultCidrs).flatMap((cidr) => {
+      if (familyOf(cidr) !== family) return []
       if (!known.has(cidr)) known.set(cidr, allocatorOf(cidr, random, reservations))
       return known.get(cidr) ?? []
     })
   return {
-    cidr: defaultCidr,
-    firstAddress: first.firstAddress,
-    allocate: (...input) => {
-      let refusal: string | undefined = outOfRange
-      for (const allocator of current()) {
-        refusal = allocator.allocate(...input)
+    families: defaultCidrs.map(familyOf),
+    allocate: (address, ...input) => {
+      let refusal: Refusal = outOfRange
+      for (const allocator of current(familyOf(address))) {
+        refusal = allocator.allocate(address, ...input)
         if (refusal !== outOfRange) break
       }
       return refusal
     },
-    allocateNext: (...input) => {
-      for (const allocator of current()) {
+    allocateNext: (family, ...input) => {
+      for (const allocator of current(family)) {
         const address = allocator.allocateNext(...input)
         if (address !== undefined) return address
       }
@@ -63,7 +77,11 @@ export function createServiceCidrAllocator(
 }
 
 /** Ranges of a size that the allocator does not know are left alone. */
-function allocatorOf(cidr: string, random: () => number, reservations: Reservations): ClusterIpAllocator | undefined {
+function allocatorOf(
+  cidr: string,
+  random: () => number,
+  reservations: Reservations<string>,
+): ClusterIpAllocator | undefined {
   try {
     return createClusterIpAllocator(cidr, random, reservations)
   } catch (error) {

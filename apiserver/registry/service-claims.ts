@@ -6,14 +6,14 @@
 import type { Service } from '../../api/core/v1.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import { loopbackUser } from '../authn/user.ts'
-import { ipAddressDraft } from './ip-address-allocator.ts'
+import { ipAddressDraft } from './ip-address-plan.ts'
 import type { PortRange } from './port-range.ts'
 import type { ObjectReader } from './reader.ts'
+import { type Holdings, holdingsOf, nothing } from './service-holdings.ts'
 import type { Store } from './store.ts'
 import { kinds, read, readAll } from './typed-reader.ts'
 
 export type ServiceName = { readonly namespace: string; readonly name: string }
-export type Holdings = { readonly addresses: readonly string[]; readonly ports: readonly number[] }
 
 export type ServiceClaims = {
   /** Makes all of them the Service's, or none; what others hold is returned. */
@@ -30,12 +30,6 @@ export type ServiceClaimsOptions = {
   readonly ports: PortRange
   /** Waits until the caches are current. */
   readonly fresh: () => Promise<unknown>
-}
-
-export const nothing: Holdings = { addresses: [], ports: [] }
-
-export function isNothing({ addresses, ports }: Holdings): boolean {
-  return addresses.length === 0 && ports.length === 0
 }
 
 /** Claims in the store. */
@@ -112,22 +106,5 @@ function holdingsOfAll(services: readonly Service[]): {
   return {
     addresses: new Set(all.flatMap(({ addresses }) => addresses)),
     ports: new Set(all.flatMap(({ ports }) => ports)),
-  }
-}
-
-/** What a Service holds. */
-export function holdingsOf({ spec }: Service): Holdings {
-  const ports = [...(spec.ports ?? []).map(({ nodePort }) => nodePort ?? 0), spec.healthCheckNodePort ?? 0]
-  return {
-    addresses: (spec.clusterIPs ?? []).filter((address) => address !== 'None' && address !== ''),
-    ports: [...new Set(ports.filter((port) => port !== 0))],
-  }
-}
-
-/** What is in the first and not in the second. */
-export function without(some: Holdings, others: Holdings): Holdings {
-  return {
-    addresses: some.addresses.filter((address) => !others.addresses.includes(address)),
-    ports: some.ports.filter((port) => !others.ports.includes(port)),
   }
 }
