@@ -1,0 +1,41 @@
+/** Runs ipvsadm. */
+import { type ExecOptions, run } from '../component-base/exec.ts'
+import { type Connections, parseConnections, parseVirtualServers, type VirtualServers } from './ipvs.ts'
+
+/** Hundreds of thousands of servers take their time. */
+const limitMs = 300_000
+
+export type IpvsTimeouts = { readonly tcp: number; readonly tcpFin: number; readonly udp: number }
+export type IpvsCommand = {
+  readonly restore: (script: string, signal: AbortSignal) => Promise<void>
+  readonly save: (signal: AbortSignal) => Promise<VirtualServers>
+  /** Of one virtual server, named as by `keyOf`, or of all. */
+  readonly connections: (key: string | undefined, signal: AbortSignal) => Promise<Connections>
+  /** In seconds; 0 leaves one as it is. */
+  readonly setTimeouts: (timeouts: IpvsTimeouts, signal: AbortSignal) => Promise<void>
+}
+
+/** The tool in the network namespace of this process, or in the one that `namespace` names. */
+export function createIpvs(options: { readonly namespace?: string } = {}): IpvsCommand {
+  const { namespace } = options
+  const ipvsadm = async (
+    args: readonly string[],
+    rest: ExecOptions & { readonly signal: AbortSignal },
+  ): Promise<string> =>
+    namespace === undefined
+      ? (await run('ipvsadm', args, rest)).stdout
+      : (await run('ip', ['netns', 'exec', namespace, 'ipvsadm', ...args], rest)).stdout
+  return {
+    restore: async (script, signal) => {
+      if (script !== '') await ipvsadm(['--restore'], { input: script, timeoutMs: limitMs, signal })
+    },
+    save: async (signal) => parseVirtualServers(await ipvsadm(['--save', '--numeric'], { timeoutMs: limitMs, signal })),
+    connections: async (key, signal) => {
+      const args = ['--list', '--numeric', ...(key === undefined ? [] : key.split(' '))]
+      return parseConnections(await ipvsadm(args, { timeoutMs: limitMs, signal }))
+    },
+    setTimeouts: async ({ tcp, tcpFin, udp }, signal) => {
+      await ipvsadm(['--set', String(tcp), String(tcpFin), String(udp)], { signal })
+    },
+  }
+}
