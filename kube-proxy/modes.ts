@@ -1,12 +1,14 @@
 /** The proxy modes by name: the one place that knows them all. */
 import { createIptablesMode } from './iptables/mode.ts'
 import type { ModeName, ModeOptions, ProxyMode } from './mode.ts'
+import { createNftablesMode } from './nftables/mode.ts'
 
 type CreateMode = (options: ModeOptions) => ProxyMode
 
 /** One line per mode; a mode that is not here is refused by the configuration. */
 export const modes: Readonly<Partial<Record<ModeName, CreateMode>>> = {
   iptables: createIptablesMode,
+  nftables: createNftablesMode,
 }
 
 /** Builds the mode for one address family. */

@@ -2,9 +2,10 @@
 
 import type { Node, Service } from '../api/core/v1.ts'
 import type { EndpointSlice } from '../api/discovery/v1.ts'
+import type { ServiceCIDR } from '../api/networking/v1.ts'
 import { createInformer } from '../client/cache/informer.ts'
 import type { Client } from '../client/rest/client.ts'
-import { endpointSlices, nodes, services } from '../client/rest/resource-refs.ts'
+import { endpointSlices, nodes, serviceCidrs, services } from '../client/rest/resource-refs.ts'
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
 import { runAll, type Task } from '../component-base/run.ts'
@@ -44,6 +45,7 @@ export async function startProxy(options: ProxyOptions, signal: AbortSignal): Pr
     services: createInformer({ client, ref: services, labelSelector: notOurs, clock, logger }),
     slices: createInformer({ client, ref: endpointSlices, labelSelector: notOurs, clock, logger }),
     nodes: createInformer({ client, ref: nodes, fieldSelector: `metadata.name=${nodeName}`, clock, logger }),
+    serviceCidrs: createInformer({ client, ref: serviceCidrs, clock, logger }),
   }
   informers.slices.addIndex(byService, serviceKeys)
   const { once, check } = createSync(options, () => snapshotOf(options, informers))
@@ -57,6 +59,7 @@ export async function startProxy(options: ProxyOptions, signal: AbortSignal): Pr
     for (const { whenSynced } of Object.values(informers)) await whenSynced(stop)
     informers.services.onChange(changed)
     informers.slices.onChange(changed)
+    informers.serviceCidrs.onChange(changed)
     informers.nodes.onChange(({ type, object }) => {
       health.setNodeEligible(type !== 'deleted' && object.metadata.deletionTimestamp === undefined)
       changed()
@@ -67,6 +70,7 @@ export async function startProxy(options: ProxyOptions, signal: AbortSignal): Pr
     services: (stop) => informers.services.run(stop),
     endpointslices: (stop) => informers.slices.run(stop),
     nodes: (stop) => informers.nodes.run(stop),
+    servicecidrs: (stop) => informers.serviceCidrs.run(stop),
     rules: syncing,
   })
 }
@@ -75,12 +79,18 @@ type Informers = {
   readonly services: { readonly list: () => readonly Service[] }
   readonly slices: { readonly byIndex: (name: string, value: string) => readonly EndpointSlice[] }
   readonly nodes: { readonly get: (name: string) => Node | undefined }
+  readonly serviceCidrs: { readonly list: () => readonly ServiceCIDR[] }
 }
 
 function snapshotOf({ nodeName, config, hostIps }: ProxyOptions, informers: Informers): ClusterSnapshot {
   const { detectLocal, nodePortAddresses } = config
   return {
-    facts: { nodeName, node: informers.nodes.get(nodeName), detectLocal, nodePortAddresses, hostIps: hostIps() },
+    facts: {
+      ...{ nodeName, detectLocal, nodePortAddresses },
+      node: informers.nodes.get(nodeName),
+      hostIps: hostIps(),
+      serviceCidrs: informers.serviceCidrs.list().flatMap(({ spec }) => spec?.cidrs ?? []),
+    },
     services: informers.services.list(),
     slicesOf: ({ metadata }) => informers.slices.byIndex(byService, `${metadata.namespace ?? ''}/${metadata.name}`),
   }

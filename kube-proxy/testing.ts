@@ -6,6 +6,8 @@ import { type Packet, type TraceOptions, tracePacket } from '../netfilter/trace.
 import { baseJumps } from './iptables/base.ts'
 import type { RenderOptions } from './iptables/options.ts'
 import { blocksOf } from './iptables/plan.ts'
+import type { ModeSettings } from './mode.ts'
+import type { NodeState } from './plan/node.ts'
 import { type PlannedPort, Planner, type Snapshot } from './plan/planner.ts'
 
 export const nodeName = 'node-1'
@@ -39,6 +41,26 @@ export const defaultOptions: RenderOptions = {
   hasLocalhostNodePorts: true,
   dropsInvalid: true,
   bridgedSources: undefined,
+}
+
+/** The node of `defaultOptions`, as modes take it. */
+export const defaultNode: NodeState = {
+  family: 'ip',
+  topology: { nodeName, zone: 'zone-a' },
+  podTraffic: { type: 'source', cidr: '10.244.0.0/16' },
+  nodeIps: [nodeIp],
+  nodePortAddresses: 'all',
+  podCidr: '10.244.0.0/24',
+  serviceCidrs: ['10.96.0.0/12'],
+}
+
+/** Settings as the flags have them by default. */
+export const defaultSettings: ModeSettings = {
+  masqueradeAll: false,
+  masqueradeMark: '0x4000',
+  hasLocalhostNodePorts: true,
+  dropsInvalid: true,
+  seesBridged: true,
 }
 
 /** A Service at 10.96.0.1:80 in namespace `default` with its slice. */

@@ -1,5 +1,5 @@
 /** The text that `iptables-restore --noflush` takes in one transaction, and the text that `iptables-save` gives. */
-import type { Chains, Change, Table } from './ruleset.ts'
+import type { Chains, Change, Table, TableChange } from './ruleset.ts'
 
 /** Rules to put at the top of chains that are not ours, by table and chain. */
 export type Jumps = ReadonlyMap<Table, Chains>
@@ -33,6 +33,33 @@ export function renderRestore(change: Change, jumps: Jumps = new Map()): string 
     lines.push('COMMIT')
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+}
+
+/**
+ * Scripts that take away chains and every rule elsewhere that leads to one of them: first those rules, then the chains.
+ * Empty when there is nothing.
+ */
+export function renderRemoval(
+  present: ReadonlyMap<Table, Chains>,
+  isGoing: (table: Table, chain: string) => boolean,
+): readonly string[] {
+  const change = new Map<Table, TableChange>()
+  const lines: string[] = []
+  for (const [table, chains] of present) {
+    const remove = [...chains.keys()].filter((chain) => isGoing(table, chain))
+    if (remove.length === 0) continue
+    change.set(table, { write: new Map(), remove })
+    const going = new Set(remove)
+    const jumps = [...chains].flatMap(([chain, rules]) =>
+      going.has(chain) ? [] : rules.filter((rule) => going.has(targetOf(rule))).map((rule) => `-D ${chain} ${rule}`),
+    )
+    if (jumps.length > 0) lines.push(`*${table}`, ...jumps, 'COMMIT')
+  }
+  return [lines.length === 0 ? '' : `${lines.join('\n')}\n`, renderRestore(change)].filter((script) => script !== '')
+}
+
+function targetOf(rule: string): string {
+  return /(?:^| )-[jg] (\S+)/.exec(rule)?.[1] ?? ''
 }
 
 /** Reads what `iptables-save` printed for all tables it printed. */

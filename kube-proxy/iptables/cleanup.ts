@@ -1,37 +1,34 @@
-/** Takes every rule of kube-proxy out of the kernel: `--cleanup`. Rules of others, also the kubelet's, stay. */
+/** Takes what mode iptables, ours or upstream's, has written out of the kernel. Rules of others stay. */
 
 import type { Iptables } from '../../netfilter/iptables.ts'
-import { type Jumps, parseSave, renderRestore } from '../../netfilter/iptables-restore.ts'
-import type { Table, TableChange } from '../../netfilter/ruleset.ts'
+import { parseSave, renderRemoval } from '../../netfilter/iptables-restore.ts'
+import type { Chains, Table } from '../../netfilter/ruleset.ts'
+import type { ModeName } from '../mode.ts'
 import * as chains from './chains.ts'
 
+/** KUBE-FIREWALL is not among them: the kubelet has it too. */
 const ownChains: ReadonlySet<string> = new Set([
   ...[chains.services, chains.nodePorts, chains.externalServices, chains.proxyFirewall, chains.forward],
   ...[chains.postrouting, chains.markMasquerade, chains.canary],
 ])
 
-/** Jumps first, each by itself; then all chains at once. */
-export async function cleanUp(iptables: Iptables, jumps: Jumps, signal: AbortSignal): Promise<void> {
-  for (const [table, byChain] of jumps) {
-    for (const [chain, rules] of byChain) {
-      for (const rule of rules) await deleteAll(iptables, table, chain, rule, signal)
-    }
-  }
-  const change = new Map<Table, TableChange>()
-  for (const table of ['filter', 'mangle', 'nat'] as const) {
-    const present = parseSave(await iptables.save(table, signal)).get(table) ?? new Map()
-    const remove = [...present.keys()].filter(isOwn)
-    if (remove.length > 0) change.set(table, { write: new Map(), remove })
-  }
-  const script = renderRestore(change)
-  if (script !== '') await iptables.restore(script, signal)
-}
+/** Chains that mode ipvs has too, under the same names in the same tables; it has written them anew by now. */
+const sharedWithIpvs: ReadonlySet<string> = new Set([
+  ...[`nat/${chains.services}`, `nat/${chains.postrouting}`, `nat/${chains.markMasquerade}`],
+  ...[`filter/${chains.forward}`, `filter/${chains.proxyFirewall}`],
+  ...['nat', 'filter', 'mangle'].map((table) => `${table}/${chains.canary}`),
+])
 
-/** A rule may be there more than once. */
-async function deleteAll(iptables: Iptables, table: Table, chain: string, rule: string, signal: AbortSignal) {
-  if (rule.includes(chains.firewall)) return
-  const words = [...rule.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
-  while (await iptables.deleteRule(table, chain, words, signal)) signal.throwIfAborted()
+/** Removes the chains and all jumps to them. */
+export async function cleanUp(iptables: Iptables, next: ModeName | undefined, signal: AbortSignal): Promise<void> {
+  const present = new Map<Table, Chains>()
+  for (const table of ['filter', 'mangle', 'nat'] as const) {
+    const saved = parseSave(await iptables.save(table, signal)).get(table)
+    if (saved !== undefined) present.set(table, saved)
+  }
+  const isGoing = (table: Table, chain: string) =>
+    isOwn(chain) && !(next === 'ipvs' && sharedWithIpvs.has(`${table}/${chain}`))
+  for (const script of renderRemoval(present, isGoing)) await iptables.restore(script, signal)
 }
 
 function isOwn(chain: string): boolean {

@@ -29,8 +29,8 @@ export function createIptablesMode({ family, settings, namespace }: ModeOptions)
     },
     isDisturbed: async (signal) => await applier.isFlushed(signal),
     forget: () => applier.forget(),
-    cleanUp: async (_next, signal) => {
-      await cleanUp(iptables, baseJumps({ ...settings, family }), signal)
+    cleanUp: async (next, signal) => {
+      if ((await obstacleOf(iptables, signal)) === undefined) await cleanUp(iptables, next, signal)
     },
   }
 }

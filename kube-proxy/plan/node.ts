@@ -23,6 +23,8 @@ export type NodeState = {
   readonly nodePortAddresses: 'all' | readonly string[]
   /** The range of this node's pods. */
   readonly podCidr: string | undefined
+  /** The ranges that cluster IPs come from, as the ServiceCIDR objects say. */
+  readonly serviceCidrs: readonly string[]
 }
 
 export type NodeFacts = {
@@ -31,11 +33,12 @@ export type NodeFacts = {
   readonly detectLocal: DetectLocal
   readonly nodePortAddresses: readonly string[]
   readonly hostIps: readonly string[]
+  readonly serviceCidrs: readonly string[]
 }
 
 /** The state of the node as one family sees it. */
 export function nodeStateOf(facts: NodeFacts, family: Family): NodeState {
-  const { node, nodeName, detectLocal, nodePortAddresses, hostIps } = facts
+  const { node, nodeName, detectLocal, nodePortAddresses, hostIps, serviceCidrs } = facts
   const nodeIps = nodeIpsOf(node, family)
   return {
     family,
@@ -44,6 +47,7 @@ export function nodeStateOf(facts: NodeFacts, family: Family): NodeState {
     nodeIps,
     nodePortAddresses: nodePortAddressesOf(nodePortAddresses, hostIps, nodeIps, family),
     podCidr: podCidrOf(node, family),
+    serviceCidrs: serviceCidrs.filter((cidr) => ofFamily([cidr.split('/')[0] ?? ''], family).length > 0).toSorted(),
   }
 }
 

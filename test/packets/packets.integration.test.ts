@@ -22,7 +22,7 @@ afterAll(async () => {
   await bed.close()
 })
 
-const modes: readonly ModeName[] = ['iptables']
+const modes: readonly ModeName[] = ['iptables', 'nftables']
 
 test.each(modes)('packets go where the table says in mode %s over plain routes', async (mode) => {
   const proxies = new Proxies(bed, mode)

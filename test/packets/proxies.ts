@@ -81,6 +81,7 @@ async function syncOne(
       detectLocal: { type: 'source', cidrs: [podCidr.IPv4, podCidr.IPv6] },
       nodePortAddresses: [],
       hostIps: [],
+      serviceCidrs: [],
     },
     mode.family,
   )

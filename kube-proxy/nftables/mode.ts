@@ -1,0 +1,46 @@
+/** Mode nftables: ports → elements and chains of one table → what differs → one `nft -f -`. */
+import { createNft, type Nft } from '../../netfilter/nft-command.ts'
+import type { ModeOptions, ProxyMode } from '../mode.ts'
+import { NftApplier } from './applier.ts'
+import * as names from './names.ts'
+import { nftOptionsOf } from './options.ts'
+import { createRenderings, nftBlocksOf } from './plan.ts'
+
+/** Older ones read every table of the machine at each start and fall over what they do not know. */
+const oldestVersion = [1, 0, 1] as const
+
+/** Builds the mode for one address family. */
+export function createNftablesMode({ family, settings, namespace, clock }: ModeOptions): ProxyMode {
+  const nft = createNft(namespace === undefined ? {} : { namespace })
+  const table = names.tableOf(family)
+  const applier = new NftApplier({ nft, table, clock })
+  const renderings = createRenderings()
+  return {
+    name: 'nftables',
+    family,
+    obstacle: async (signal) => await obstacleOf(nft, signal),
+    sync: async ({ node, ports, policy }, signal) => {
+      const own = nftBlocksOf(ports, nftOptionsOf(node, settings), renderings)
+      const more = policy.nftables()
+      return await applier.apply(more.size === 0 ? own : new Map([...own, ...more]), signal)
+    },
+    isDisturbed: async (signal) => !(await nft.hasRules(table, names.services, signal)),
+    forget: () => applier.forget(),
+    cleanUp: async (_next, signal) => {
+      if ((await obstacleOf(nft, signal)) === undefined) await nft.deleteTable(family, table.name, signal)
+    },
+  }
+}
+
+async function obstacleOf(nft: Nft, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const version = await nft.version(signal)
+    const numbers = version.split('.').map(Number)
+    const different = oldestVersion.findIndex((number, at) => (numbers[at] ?? 0) !== number)
+    const isOlder = different >= 0 && (numbers[different] ?? 0) < (oldestVersion[different] ?? 0)
+    return isOlder ? `nft ${version} is older than ${oldestVersion.join('.')}` : undefined
+  } catch (error) {
+    signal.throwIfAborted()
+    return error instanceof Error ? error.message : String(error)
+  }
+}

@@ -1,0 +1,47 @@
+/** The whole table as blocks: the base, the chains that ports share, and one block for each Service port. */
+import type { NftBlock, NftBlocks } from '../../netfilter/nft.ts'
+import type { PlannedPort } from '../plan/planner.ts'
+import { Renderings } from '../plan/renderings.ts'
+import { renderBase } from './base.ts'
+import { type Dispatch, renderDispatches } from './dispatch.ts'
+import type { NftOptions } from './options.ts'
+import { type RenderedPort, renderPort } from './service.ts'
+
+const [baseId, sharedId] = ['', 'shared']
+
+/** Renders Service ports, each once. */
+export function createRenderings(): Renderings<RenderedPort, NftOptions> {
+  return new Renderings((planned, options) => renderPort(planned, options))
+}
+
+/** The blocks for the ports. */
+export function nftBlocksOf(
+  ports: readonly PlannedPort[],
+  options: NftOptions,
+  renderings: Renderings<RenderedPort, NftOptions> = createRenderings(),
+): NftBlocks {
+  const rendered = withoutConflicts(ports, renderings.of(ports, options), options)
+  const dispatches = new Map<string, Dispatch>()
+  for (const port of rendered) for (const dispatch of port.dispatches) dispatches.set(dispatch.name, dispatch)
+  const blocks = new Map<string, NftBlock>([
+    [baseId, renderBase(options)],
+    [sharedId, renderDispatches(dispatches.values(), options)],
+  ])
+  for (const [index, { block }] of rendered.entries()) blocks.set(ports[index]?.key ?? '', block)
+  return blocks
+}
+
+/** External addresses are nobody's: when two ports claim one, the first by name has it, as in the order of iptables' rules. */
+function withoutConflicts(
+  ports: readonly PlannedPort[],
+  rendered: readonly RenderedPort[],
+  options: NftOptions,
+): readonly RenderedPort[] {
+  const owners = new Set<string>()
+  return rendered.map((port, index) => {
+    const taken = port.frontends.filter((key) => owners.has(key))
+    for (const key of port.frontends) owners.add(key)
+    const planned = ports[index]
+    return taken.length === 0 || planned === undefined ? port : renderPort(planned, options, new Set(taken))
+  })
+}
