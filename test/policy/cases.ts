@@ -4,7 +4,12 @@
  */
 import type { Peer, Policy, Port, Selector } from './oracle.ts'
 
-export type Case = { readonly name: string; readonly policies: readonly Policy[] }
+export type Case = {
+  readonly name: string
+  readonly policies: readonly Policy[]
+  /** Ports are what matters: a few pods are enough. */
+  readonly isAboutPorts?: true
+}
 
 type Way = 'ingress' | 'egress'
 const ways: readonly Way[] = ['ingress', 'egress']
@@ -141,7 +146,9 @@ function portCases(): readonly Case[] {
     Array.from({ length: 9 }, (_, index): Port => ({ port: 2 + 10 * index, endPort: 3 + 10 * index })),
   ]
   const lists = [...others, ...singlePorts.map((port) => [port]), ...pairs]
-  return lists.flatMap((ports) => both(`ports ${ports.map(textOf).join(', ') || 'none'}`, [{ ports }]))
+  return lists
+    .flatMap((ports) => both(`ports ${ports.map(textOf).join(', ') || 'none'}`, [{ ports }]))
+    .map((each) => ({ ...each, isAboutPorts: true }))
 }
 
 function peerCases(): readonly Case[] {

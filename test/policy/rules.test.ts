@@ -1,22 +1,26 @@
 /** The compiled plan and the rendered rules say what the oracle says, for every case and every connection. */
 import { expect, test, vi } from 'vitest'
 import type { Direction } from '../../kube-proxy/policy/compile.ts'
-import type { PlannedTerm, PolicyPlan } from '../../kube-proxy/policy/plan.ts'
+import { emptyPlan, type PlannedTerm, type PolicyPlan } from '../../kube-proxy/policy/plan.ts'
 import { familyOf } from '../../kube-proxy/policy/pod.ts'
 import { createIptablesRenderer } from '../../kube-proxy/policy/render/iptables.ts'
+import { createNftablesRenderer, tableName } from '../../kube-proxy/policy/render/nftables.ts'
 import type { Family } from '../../netfilter/iptables.ts'
 import { flatten } from '../../netfilter/ruleset.ts'
 import { isInside, type TraceOptions, tracePacket } from '../../netfilter/trace.ts'
-import { cases } from './cases.ts'
+import { tableOf, traceNft } from '../../netfilter/trace-nft.ts'
+import { type Case, cases } from './cases.ts'
 import { addressesOf, type Judged, judge, nodeNames, nodesOf, packetOf, planOn, textOf } from './matrix.ts'
 import type { Connection, Policy } from './oracle.ts'
 
 // Hundreds of thousands of packets.
 vi.setConfig({ testTimeout: 60_000 })
 
+const families = ['ip', 'ip6'] as const
+
 /** Connections about which `passes` disagrees with the oracle. */
-function differences(policies: readonly Policy[], passes: (connection: Connection) => boolean): readonly string[] {
-  return judge(policies)
+function differences(each: Case, passes: (connection: Connection) => boolean): readonly string[] {
+  return judge(each)
     .filter(({ connection, isAllowed }) => passes(connection) !== isAllowed)
     .map(({ connection, isAllowed }: Judged) => `${textOf(connection)} should ${isAllowed ? 'pass' : 'be dropped'}`)
 }
@@ -31,13 +35,13 @@ test('cases are many and named once', () => {
 })
 
 test('PolicyState.plan() allows what the documentation allows, in every case', () => {
-  for (const { name, policies } of cases) {
-    const plans = plansOf(policies)
+  for (const each of cases) {
+    const plans = plansOf(each.policies)
     expect(
-      differences(policies, (connection) =>
+      differences(each, (connection) =>
         nodesOf(connection).every((node) => planAllows(node, plans.get(node), connection)),
       ),
-      name,
+      each.name,
     ).toEqual([])
   }
 })
@@ -70,11 +74,11 @@ function planAllows(node: string, plan: PolicyPlan | undefined, { from, to, port
 }
 
 test('createIptablesRenderer() makes rules and sets that allow what the documentation allows, in every case', () => {
-  for (const { name, policies } of cases) {
-    const plans = plansOf(policies)
+  for (const each of cases) {
+    const plans = plansOf(each.policies)
     const traces = new Map(
       nodeNames.flatMap((node) =>
-        (['ip', 'ip6'] as const).map((family) => [`${node} ${family}`, traceOptions(plans.get(node), family, node)]),
+        families.map((family) => [`${node} ${family}`, traceOptions(plans.get(node), family, node)]),
       ),
     )
     const passes = (connection: Connection) =>
@@ -82,14 +86,33 @@ test('createIptablesRenderer() makes rules and sets that allow what the document
         const options = traces.get(`${node} ${familyOf(connection.to.ip)}`)
         return options === undefined || tracePacket(packetOf(connection), options).verdict === 'ACCEPT'
       })
-    expect(differences(policies, passes), name).toEqual([])
+    expect(differences(each, passes), each.name).toEqual([])
   }
 })
 
 function traceOptions(plan: PolicyPlan | undefined, family: Family, node: string): TraceOptions {
   const render = createIptablesRenderer(family, { hasIpvs: false })
-  const { sets, blocks, jumps } = render(plan ?? { sets: new Map(), profiles: new Map(), members: new Map() })
+  const { sets, blocks, jumps } = render(plan ?? emptyPlan)
   const tables = new Map(flatten(blocks))
   tables.set('mangle', new Map([...(tables.get('mangle') ?? []), ...(jumps.get('mangle') ?? [])]))
   return { tables, sets, localAddresses: addressesOf(node) }
 }
+
+test('createNftablesRenderer() makes a table that allows what the documentation allows, in every case', () => {
+  for (const each of cases) {
+    const plans = plansOf(each.policies)
+    const options = new Map(
+      nodeNames.map((node) => {
+        const plan = plans.get(node) ?? emptyPlan
+        const tables = families.map((family) => tableOf(tableName, family, createNftablesRenderer(family)(plan)))
+        return [node, { tables, localAddresses: addressesOf(node) }]
+      }),
+    )
+    const passes = (connection: Connection) =>
+      nodesOf(connection).every((node) => {
+        const of = options.get(node)
+        return of === undefined || traceNft(packetOf(connection), of).verdict === 'ACCEPT'
+      })
+    expect(differences(each, passes), each.name).toEqual([])
+  }
+})
