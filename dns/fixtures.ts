@@ -7,6 +7,8 @@ export type Records = {
   readonly namespaces: readonly string[]
   readonly services: Readonly<Record<string, ServiceView>>
   readonly endpoints: Readonly<Record<string, readonly EndpointView[]>>
+  /** Namespaces of pods, by address. */
+  readonly pods?: Readonly<Record<string, readonly string[]>>
 }
 
 const http = { name: 'http', protocol: 'TCP', port: 80 }
@@ -49,7 +51,7 @@ export const sampleRecords: Records = {
 }
 
 /** Answers the view's questions from records. */
-export function viewOfRecords({ namespaces, services, endpoints }: Records): ClusterView {
+export function viewOfRecords({ namespaces, services, endpoints, pods = {} }: Records): ClusterView {
   const split = (key: string): { namespace: string; name: string } => {
     const [namespace = '', name = ''] = key.split('/')
     return { namespace, name }
@@ -69,6 +71,8 @@ export function viewOfRecords({ namespaces, services, endpoints }: Records): Clu
         return items.filter((item) => item.address === address).map(({ hostname }) => ({ ...split(key), hostname }))
       })
     },
+    podNamespaces: (address) => pods[address] ?? [],
+    services: () => Object.keys(services).map(split),
   }
 }
 
@@ -78,10 +82,22 @@ export class FakeCluster implements Cluster {
   synced = true
   readonly #listeners: (() => void)[] = []
 
-  get view(): ClusterView {
-    return viewOfRecords(this.records)
+  /** Follows the records of the moment; what the options would hide is shown. */
+  readonly view = (): ClusterView => {
+    const current = (): ClusterView => viewOfRecords(this.records)
+    return {
+      hasNamespace: (namespace) => current().hasNamespace(namespace),
+      service: (namespace, name) => current().service(namespace, name),
+      endpoints: (namespace, name) => current().endpoints(namespace, name),
+      serviceOf: (address) => current().serviceOf(address),
+      endpointsOf: (address) => current().endpointsOf(address),
+      podNamespaces: (address) => current().podNamespaces(address),
+      services: () => current().services(),
+    }
   }
 
+  readonly changedMs = (): number => 1_700_000_000_000
+  readonly watchPods = (): void => {}
   readonly run = async (): Promise<void> => {}
   readonly isSynced = (): boolean => this.synced
   readonly onChange = (listener: () => void): void => {

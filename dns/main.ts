@@ -9,6 +9,6 @@ await runMain({
   purpose: 'dns answers for the names of Services and Pods, and forwards everything else.',
   flags,
   work: async ({ flags: values, logger }, signal) => {
-    await runDns({ flags: values, clock: systemClock, logger }, signal)
+    await runDns({ flags: values, clock: systemClock, logger, environment: process.env }, signal)
   },
 })

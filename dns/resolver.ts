@@ -1,98 +1,155 @@
 /**
  * From a query's bytes to an answer's bytes.
  *
- *   in the cluster's zone ─▶ zone/ (encoded once, kept until something changes)
- *   address of the cluster ─▶ PTR
- *   everything else ─▶ forward/
+ *   asked before, and the same for everybody ─▶ bytes kept ready (until the cluster or the configuration changes)
+ *   everything else ─▶ the chain of plugins of the zone
  */
-import type { Cluster } from './cluster/informers.ts'
+
+import type { Clock } from '../component-base/clock.ts'
+import type { Logger } from '../component-base/logger.ts'
 import {
   decodeMessage,
   type Edns,
+  type EdnsOption,
+  ednsOptions,
   ednsRecord,
   encodeMessage,
   encodeWithin,
   headerBits,
   type Message,
-  type Question,
+  rcodeName,
   rcodes,
   readEdns,
 } from './codec/message.ts'
-import { FormatError, isWithin, lowerName } from './codec/name.ts'
-import { type ResourceRecord, types } from './codec/record.ts'
+import { FormatError, lowerName } from './codec/name.ts'
+import { type ResourceRecord, typeName, types } from './codec/record.ts'
+import { type Listener, zoneFor } from './configuration.ts'
 import { endOfQuestion } from './forward/exchange.ts'
-import { ForwardError, type Forwarder } from './forward/forwarder.ts'
-import { reverseAddress, reverseRecords } from './zone/reverse.ts'
-import { answerZone, soaRecord, type ZoneConfig } from './zone/zone.ts'
+import { type DnsMetrics, typeLabel } from './metrics.ts'
+import { failure, type Outcome, type Peer, type Reply, type Request, type Transport } from './plugins/plugin.ts'
 
 /** What the resolver needs. */
-export type ResolverOptions = {
-  readonly zone: ZoneConfig
-  readonly cluster: Pick<Cluster, 'view' | 'isSynced' | 'onChange'>
-  readonly forwarder: Pick<Forwarder, 'ask'>
-}
+export type ResolverOptions = { readonly metrics: DnsMetrics; readonly clock: Clock; readonly logger: Logger }
 
-/** How a query came in. */
-export type Transport = 'udp' | 'tcp'
-
-/** Largest answer over UDP without EDNS (RFC 1035), the one that we announce, and the one over TCP. */
+/** Largest answer over UDP without EDNS (RFC 1035), the largest that we send, and the one over TCP. */
 const plainLimit = 512
-const ourPayloadSize = 4096
+const largestPayload = 4096
 const tcpLimit = 65_535
-/** Upstream answers of this size pass any network without fragments (DNS flag day 2020). */
-const upstreamPayloadSize = 1232
 
-/** Answers of the zone kept encoded. */
-const maxEncoded = 20_000
+/** Answers kept encoded. */
+const maxKept = 20_000
 /** Different orders in which a set of addresses is handed out, so that clients spread. */
 const maxRotations = 8
+/** One of so many answers kept ready is timed. */
+const timedEvery = 64
 
-type Encoded = { readonly message: Message; readonly orders: Buffer[]; next: number }
+/** An answer kept ready, in the orders that were asked for so far. */
+export type Kept = {
+  readonly message: Message
+  readonly isShuffled: boolean
+  readonly orders: Buffer[]
+  next: number
+  /** What figures say of it. */
+  readonly zone: string
+  readonly type: string
+  readonly rcode: string
+  readonly plugin: string
+}
 
-/** Answers queries. */
+/** Answers queries for one pair of sockets. */
 export class Resolver {
   readonly #options: ResolverOptions
-  readonly #encoded = new Map<string, Encoded>()
+  #listener: Listener
+  readonly #kept = new Map<string, Kept>()
+  #hits = 0
+  /** Grows with every change after which kept answers are wrong. */
+  generation = 0
 
-  constructor(options: ResolverOptions) {
+  constructor(listener: Listener, options: ResolverOptions) {
+    this.#listener = listener
     this.#options = options
-    options.cluster.onChange(() => this.#encoded.clear())
+  }
+
+  /** Forgets what is kept ready. */
+  forget(): void {
+    this.generation += 1
+    if (this.#kept.size > 0) this.#kept.clear()
+  }
+
+  /** Serves another configuration from now on. */
+  serve(listener: Listener): void {
+    this.#listener = listener
+    this.forget()
   }
 
   /** The answer; `undefined` for bytes that deserve none. A promise only when others must be asked. */
-  answer(query: Buffer, transport: Transport, signal: AbortSignal): Buffer | undefined | Promise<Buffer> {
-    return this.#answerKnown(query, transport) ?? this.#answerDecoded(query, transport, signal)
+  answer(
+    query: Buffer,
+    transport: Transport,
+    client: Peer,
+    signal: AbortSignal,
+  ): Buffer | undefined | Promise<Buffer | undefined> {
+    return this.#answerKept(query, transport, client) ?? this.#answerDecoded(query, transport, client, signal)
   }
 
-  /** The common case: a question that was answered before, with or without a plain EDNS record behind it. */
-  #answerKnown(query: Buffer, transport: Transport): Buffer | undefined {
-    if (!isUsual(query)) return undefined
-    const end = endOfQuestion(query)
+  /** The answer kept ready for a query, if there is one; other threads may give it out, too. */
+  kept(query: Buffer): { readonly key: string; readonly kept: Kept } | undefined {
+    const end = usualEnd(query)
+    if (end === undefined) return undefined
+    const key = keyOf(query, end)
+    const kept = this.#kept.get(key)
+    return kept === undefined ? undefined : { key, kept }
+  }
+
+  #answerKept(query: Buffer, transport: Transport, client: Peer): Buffer | undefined {
+    const end = usualEnd(query)
+    if (end === undefined) return undefined
     const payloadSize = plainEdnsSize(query, end)
     if (payloadSize === undefined) return undefined
-    const encoded = this.#encoded.get(keyOf(query, end))
-    if (encoded === undefined) return undefined
-    const bytes = nextOrder(encoded)
+    const kept = this.#kept.get(keyOf(query, end))
+    if (kept === undefined) return undefined
+    const bytes = nextOrder(kept)
     const extra = payloadSize === 0 ? 0 : ednsBytes
-    const limit = transport === 'tcp' ? tcpLimit : Math.max(plainLimit, Math.min(payloadSize, ourPayloadSize))
+    const limit = transport === 'tcp' ? tcpLimit : Math.max(plainLimit, Math.min(payloadSize, largestPayload))
     if (bytes.length + extra > limit) return undefined
+    const startMs = this.#hits % timedEvery === 0 ? performance.now() : 0
+    this.#hits += 1
     const answer = Buffer.allocUnsafe(bytes.length + extra)
     bytes.copy(answer)
-    query.copy(answer, 0, 0, 2)
-    query.copy(answer, 12, 12, end)
-    // The recursion-desired bit is the client's.
-    answer[2] = ((answer[2] ?? 0) & 0xfe) | ((query[2] ?? 0) & 1)
-    if (extra > 0) {
-      query.copy(answer, bytes.length, end, end + ednsBytes)
-      answer.writeUInt16BE(ourPayloadSize, bytes.length + 3)
-      answer.writeUInt16BE(answer.readUInt16BE(10) + 1, 10)
-    }
+    personalize(answer, query, end, bytes.length, extra)
+    this.#count(kept, transport, client)
+    if (startMs !== 0) this.#timed({ zone: kept.zone, size: answer.length, asked: payloadSize }, transport, startMs)
     return answer
   }
 
-  #answerDecoded(query: Buffer, transport: Transport, signal: AbortSignal): Buffer | undefined | Promise<Buffer> {
+  #count({ zone, type, rcode, plugin }: Kept, proto: Transport, { address }: Peer): void {
+    const place = { server: this.#listener.server, zone }
+    this.#options.metrics.answered({ place, proto, family: familyOf(address), type, rcode, plugin })
+  }
+
+  #timed(
+    { zone, size, asked }: { readonly zone: string; readonly size: number; readonly asked: number },
+    proto: Transport,
+    startMs: number,
+  ): void {
+    const { metrics } = this.#options
+    const labels = { server: this.#listener.server, zone, view: '' }
+    metrics.buckets('coredns_dns_request_duration_seconds', labels).observe((performance.now() - startMs) / 1000)
+    metrics.buckets('coredns_dns_response_size_bytes', { ...labels, proto }).observe(size)
+    metrics
+      .buckets('coredns_dns_request_size_bytes', { ...labels, proto })
+      .observe(proto === 'tcp' ? tcpLimit : Math.max(plainLimit, asked))
+  }
+
+  #answerDecoded(
+    query: Buffer,
+    transport: Transport,
+    client: Peer,
+    signal: AbortSignal,
+  ): Buffer | undefined | Promise<Buffer | undefined> {
     if (query.length < 12 || (query.readUInt16BE(2) & headerBits.response) !== 0) return undefined
     if (((query.readUInt16BE(2) >> 11) & 15) !== 0) return errorAnswer(query, rcodes.notImplemented)
+    if (!isAcceptable(query)) return errorAnswer(query, rcodes.formatError)
     let message: Message
     try {
       message = decodeMessage(query)
@@ -100,159 +157,178 @@ export class Resolver {
       if (!(error instanceof FormatError) && !(error instanceof RangeError)) throw error
       return errorAnswer(query, rcodes.formatError)
     }
-    const [question, second] = message.questions
-    if (question === undefined || second !== undefined) return errorAnswer(query, rcodes.formatError)
+    const [question] = message.questions
+    if (question === undefined) return errorAnswer(query, rcodes.formatError)
     const edns = readEdns(message.additionals)
-    if (edns !== undefined && edns.version !== 0) return badVersion(message, edns)
-    if (question.class !== 1) return errorAnswer(query, rcodes.refused)
-    return this.#route({ query, message, question, edns, transport }, signal)
-  }
-
-  #route(asked: Asked, signal: AbortSignal): Buffer | Promise<Buffer> {
-    const { zone, cluster } = this.#options
-    const name = lowerName(asked.question.name)
-    const address = reverseAddress(name)
-    const isOurs = isWithin(name, zone.domain)
-    if (!isOurs && address === undefined) return this.#forward(asked, signal)
-    if (!cluster.isSynced()) return respond(asked, { rcode: rcodes.serverFailure })
-    if (isOurs) return this.#answerZone(asked, name, signal)
-    const names = address === undefined ? [] : reverseRecords(zone, cluster.view, asked.question.name, address)
-    if (names.length === 0) return this.#forward(asked, signal)
-    if (asked.question.type === types.PTR) return respond(asked, { answers: names, isAuthoritative: true })
-    return respond(asked, { authorities: [soaRecord(zone)], isAuthoritative: true })
-  }
-
-  #answerZone(asked: Asked, name: string, signal: AbortSignal): Buffer | Promise<Buffer> {
-    const { zone, cluster } = this.#options
-    const { exists, answers, additionals, alias } = answerZone(zone, cluster.view, name, asked.question.type)
-    if (alias !== undefined) return this.#followAlias(asked, answers, alias, signal)
-    const isNegative = answers.length === 0
-    const parts = {
-      rcode: exists ? rcodes.noError : rcodes.nameError,
-      answers,
-      authorities: isNegative ? [soaRecord(zone)] : [],
-      additionals,
-      isAuthoritative: true,
+    const request: Request = {
+      id: message.id,
+      flags: message.flags,
+      question,
+      name: lowerName(question.name),
+      edns,
+      transport,
+      client,
+      size: query.length,
+      depth: 0,
+      signal,
     }
-    this.#keep(asked, parts)
-    return respond(asked, parts)
+    if (edns !== undefined && edns.version !== 0) return badVersion(request, edns)
+    return this.#ask(request, query)
   }
 
-  #keep(asked: Asked, parts: Parts): void {
-    if (this.#encoded.size >= maxEncoded) this.#encoded.clear()
-    const message = compose({ ...asked, edns: undefined }, parts)
-    const end = endOfQuestion(asked.query)
-    this.#encoded.set(keyOf(asked.query, end), { message, orders: [], next: 0 })
+  #ask(request: Request, query: Buffer): Buffer | undefined | Promise<Buffer | undefined> {
+    const startMs = performance.now()
+    const { generation } = this
+    const zone = zoneFor(this.#listener, request.name)
+    const isClass = request.question.class === 1 || zone?.hasChaos === true
+    const outcome = zone === undefined || !isClass ? failure(rcodes.refused) : this.#run(zone.handler, request)
+    const finish = (reply: Outcome): Buffer | undefined => {
+      if (reply === undefined) return undefined
+      if (reply.isSettled && generation === this.generation) this.#keep(request, query, reply, zone?.name ?? '')
+      const bytes = respond(request, reply)
+      this.#observe(request, reply, zone?.name ?? '', bytes.length, startMs)
+      return bytes
+    }
+    return outcome instanceof Promise ? outcome.then(finish) : finish(outcome)
   }
 
-  /** An ExternalName: our alias, then whatever the world says about its target. */
-  async #followAlias(
-    asked: Asked,
-    own: readonly ResourceRecord[],
-    alias: string,
-    signal: AbortSignal,
-  ): Promise<Buffer> {
-    const query = encodeMessage({
-      id: 0,
-      flags: headerBits.recursionDesired,
-      questions: [{ ...asked.question, name: alias }],
-      answers: [],
-      authorities: [],
-      additionals: [ednsRecord(ourPayloadSize, false)],
+  #run(handler: (request: Request) => Outcome | Promise<Outcome>, request: Request): Outcome | Promise<Outcome> {
+    const failed = (error: unknown): Reply => {
+      if (!request.signal.aborted) {
+        this.#options.logger.error('Could not answer a query', { name: request.name, error })
+        this.#options.metrics.count('coredns_panics_total', {}).add()
+      }
+      return failure(rcodes.serverFailure)
+    }
+    try {
+      const outcome = handler(request)
+      return outcome instanceof Promise ? outcome.catch(failed) : outcome
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  #observe(request: Request, reply: Reply, zone: string, size: number, startMs: number): void {
+    const { metrics } = this.#options
+    const place = { server: this.#listener.server, zone: zone === '' ? 'dropped' : zone }
+    metrics.answered({
+      place,
+      proto: request.transport,
+      family: familyOf(request.client.address),
+      type: typeLabel(typeName(request.question.type)),
+      rcode: rcodeName(reply.rcode),
+      plugin: reply.by ?? '',
     })
-    try {
-      let bytes = await this.#options.forwarder.ask(query, false, signal)
-      const isCut = (bytes.readUInt16BE(2) & headerBits.truncated) !== 0
-      if (isCut) bytes = await this.#options.forwarder.ask(query, true, signal)
-      const { answers, flags: answered } = decodeMessage(bytes)
-      const rcode = (answered & 15) === rcodes.nameError ? rcodes.nameError : rcodes.noError
-      return respond(asked, { rcode, answers: [...own, ...answers], isAuthoritative: true })
-    } catch (error) {
-      if (signal.aborted || !(error instanceof ForwardError || error instanceof FormatError)) throw error
-      return respond(asked, { answers: own, isAuthoritative: true })
-    }
+    if (request.edns?.isDnssecWanted === true)
+      metrics.count('coredns_dns_do_requests_total', { ...place, view: '' }).add()
+    this.#timed({ zone: place.zone, size, asked: request.edns?.payloadSize ?? 0 }, request.transport, startMs)
   }
 
-  async #forward(asked: Asked, signal: AbortSignal): Promise<Buffer> {
-    try {
-      const bytes = await this.#options.forwarder.ask(outgoing(asked), asked.transport === 'tcp', signal)
-      if (bytes.length <= limitOf(asked)) return bytes
-      return respond(asked, { isTruncated: true })
-    } catch (error) {
-      if (signal.aborted || !(error instanceof ForwardError)) throw error
-      return respond(asked, { rcode: rcodes.serverFailure })
-    }
+  #keep(request: Request, query: Buffer, reply: Reply, zone: string): void {
+    if (this.#kept.size >= maxKept) this.#kept.clear()
+    // Flags of one client must not reach another; kept answers serve the usual kind of question only.
+    const end = usualEnd(query)
+    if (end === undefined || reply.extendedError !== undefined || reply.payloadLimit !== undefined) return
+    this.#kept.set(keyOf(query, end), {
+      message: compose({ ...request, edns: undefined }, reply),
+      isShuffled: reply.isShuffled,
+      orders: [],
+      next: 0,
+      zone,
+      type: typeLabel(typeName(request.question.type)),
+      rcode: rcodeName(reply.rcode),
+      plugin: reply.by ?? '',
+    })
   }
 }
 
-type Asked = {
-  readonly query: Buffer
-  readonly message: Message
-  readonly question: Question
-  readonly edns: Edns | undefined
-  readonly transport: Transport
+function familyOf(address: string): '1' | '2' {
+  return address.includes(':') && !address.startsWith('::ffff:') ? '2' : '1'
 }
 
-type Parts = {
-  readonly rcode?: number
-  readonly answers?: readonly ResourceRecord[]
-  readonly authorities?: readonly ResourceRecord[]
-  readonly additionals?: readonly ResourceRecord[]
-  readonly isAuthoritative?: boolean
-  readonly isTruncated?: boolean
+/** Makes a kept answer the answer to one query: its id, spelling, wish for recursion, and EDNS record. */
+export function personalize(answer: Buffer, query: Buffer, end: number, size: number, extra: number): void {
+  query.copy(answer, 0, 0, 2)
+  query.copy(answer, 12, 12, end)
+  answer[2] = ((answer[2] ?? 0) & 0xfe) | ((query[2] ?? 0) & 1)
+  answer[3] = ((answer[3] ?? 0) & 0xef) | ((query[3] ?? 0) & 0x10)
+  if (extra === 0) return
+  query.copy(answer, size, end, end + ednsBytes)
+  answer.writeUInt16BE(announced(query.readUInt16BE(end + 3)), size + 3)
+  // Of the flags only "DNSSEC answers wanted" is repeated.
+  answer.writeUInt32BE(query.readUInt32BE(end + 5) & 0x8000, size + 5)
+  answer.writeUInt16BE(answer.readUInt16BE(10) + 1, 10)
 }
 
-function compose({ message, question, edns }: Asked, parts: Parts): Message {
+/** The size that an answer announces: the client's own, as CoreDNS repeats it. */
+function announced(payloadSize: number): number {
+  return Math.max(plainLimit, Math.min(payloadSize, largestPayload))
+}
+
+function compose({ id, flags: asked, question, edns }: Request, reply: Reply): Message {
   const flags =
     headerBits.response |
-    (message.flags & headerBits.recursionDesired) |
-    (parts.isAuthoritative === true ? headerBits.authoritative : headerBits.recursionAvailable) |
-    (parts.isTruncated === true ? headerBits.truncated : 0) |
-    (parts.rcode ?? rcodes.noError)
+    (asked & (headerBits.recursionDesired | headerBits.checkingDisabled)) |
+    (reply.isAuthoritative ? headerBits.authoritative : 0) |
+    (reply.isRecursionAvailable ? headerBits.recursionAvailable : 0) |
+    (reply.isAuthenticated ? headerBits.authenticData : 0) |
+    (reply.isTruncated ? headerBits.truncated : 0) |
+    reply.rcode
   return {
-    id: message.id,
+    id,
     flags,
     questions: [question],
-    answers: parts.answers ?? [],
-    authorities: parts.authorities ?? [],
-    additionals: [
-      ...(parts.additionals ?? []),
-      ...(edns === undefined ? [] : [ednsRecord(ourPayloadSize, edns.isDnssecWanted)]),
-    ],
+    answers: reply.answers,
+    authorities: reply.authorities,
+    additionals: [...reply.additionals, ...(edns === undefined ? [] : [ednsOf(edns, reply)])],
   }
 }
 
-function respond(asked: Asked, parts: Parts): Buffer {
-  const message = compose(asked, parts)
-  return encodeWithin(
-    { ...message, answers: rotate(message.answers, Math.floor(Math.random() * maxRotations)) },
-    limitOf(asked),
-  )
+function ednsOf({ payloadSize, isDnssecWanted }: Edns, { extendedError, serverId }: Reply): ResourceRecord {
+  const options: EdnsOption[] = []
+  if (serverId !== undefined) options.push({ code: ednsOptions.serverId, bytes: Buffer.from(serverId) })
+  if (extendedError !== undefined) {
+    const code = Buffer.alloc(2)
+    code.writeUInt16BE(extendedError.code)
+    const bytes = Buffer.concat([code, Buffer.from(extendedError.text)])
+    options.push({ code: ednsOptions.extendedError, bytes })
+  }
+  return ednsRecord(announced(payloadSize), isDnssecWanted, 0, options)
 }
 
-function limitOf({ transport, edns }: Asked): number {
+function respond(request: Request, reply: Reply): Buffer {
+  // The question goes back as it came, whatever plugins made of it on the way.
+  const message = compose(request, reply)
+  const steps = reply.isShuffled ? Math.floor(Math.random() * maxRotations) : 0
+  return encodeWithin({ ...message, answers: rotate(message.answers, steps) }, limitOf(request, reply))
+}
+
+function limitOf({ transport, edns }: Request, { payloadLimit = largestPayload }: Reply): number {
   if (transport === 'tcp') return tcpLimit
-  return edns === undefined ? plainLimit : Math.max(plainLimit, Math.min(edns.payloadSize, ourPayloadSize))
+  return edns === undefined
+    ? plainLimit
+    : Math.max(plainLimit, Math.min(edns.payloadSize, payloadLimit, largestPayload))
 }
 
-/** The query for an upstream server: the client's question and wishes, without its cookies and other options, so that clients can share answers. */
-function outgoing({ message, question, edns }: Asked): Buffer {
-  const flags = message.flags & (headerBits.recursionDesired | headerBits.authenticData | headerBits.checkingDisabled)
-  const additionals = edns === undefined ? [] : [ednsRecord(upstreamPayloadSize, edns.isDnssecWanted)]
-  return encodeMessage({ id: message.id, flags, questions: [question], answers: [], authorities: [], additionals })
+/** As CoreDNS' server: one question, and no more records than any client has reason to send. */
+function isAcceptable(query: Buffer): boolean {
+  const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => query.readUInt16BE(at))
+  return questions === 1 && (answers ?? 0) <= 1 && (authorities ?? 0) <= 1 && (additionals ?? 0) <= 2
 }
 
-/** One question, at most one record behind it, a request of the usual kind. */
-function isUsual(query: Buffer): boolean {
-  if (query.length < 17 || ((query[2] ?? 0xff) & 0xfe) !== 0) return false
-  return query.readUInt16BE(4) === 1 && query.readUInt32BE(6) === 0 && query.readUInt16BE(10) <= 1
+/** The end of the question, in a request of the usual kind: one question, and at most one record behind it. */
+export function usualEnd(query: Buffer): number | undefined {
+  if (query.length < 17 || ((query[2] ?? 0xff) & 0xfe) !== 0) return undefined
+  if (query.readUInt16BE(4) !== 1 || query.readUInt32BE(6) !== 0 || query.readUInt16BE(10) > 1) return undefined
+  const end = endOfQuestion(query)
+  return end > query.length ? undefined : end
 }
 
 /** Root name, type, class, four bytes of flags, and no options. */
-const ednsBytes = 11
+export const ednsBytes = 11
 
 /** What stands behind the question: nothing (0), an EDNS record of version 0 without options (its payload size), or something else. */
-function plainEdnsSize(query: Buffer, end: number): number | undefined {
+export function plainEdnsSize(query: Buffer, end: number): number | undefined {
   const hasRecord = query.readUInt16BE(10) === 1
   if (!hasRecord) return query.length === end ? 0 : undefined
   if (query.length !== end + ednsBytes || query[end] !== 0 || query.readUInt16BE(end + 1) !== types.OPT)
@@ -262,22 +338,29 @@ function plainEdnsSize(query: Buffer, end: number): number | undefined {
 }
 
 /** Name in lower case, type and class: bytes, since they need no decoding. */
-function keyOf(query: Buffer, end: number): string {
+export function keyOf(query: Buffer, end: number): string {
   return (
     query.toString('latin1', 12, end - 4).toLowerCase() +
     String.fromCharCode(query.readUInt16BE(end - 4), query.readUInt16BE(end - 2))
   )
 }
 
-function nextOrder(encoded: Encoded): Buffer {
-  const { message, orders } = encoded
-  const count = Math.max(1, Math.min(addressCount(message.answers), maxRotations))
-  encoded.next = (encoded.next + 1) % count
-  const known = orders[encoded.next]
+/** The bytes in the next of the orders. */
+export function nextOrder(kept: Kept): Buffer {
+  const { message, orders, isShuffled } = kept
+  const count = isShuffled ? Math.max(1, Math.min(addressCount(message.answers), maxRotations)) : 1
+  kept.next = (kept.next + 1) % count
+  const known = orders[kept.next]
   if (known !== undefined) return known
-  const bytes = encodeMessage({ ...message, answers: rotate(message.answers, encoded.next) })
-  orders[encoded.next] = bytes
+  const bytes = encodeMessage({ ...message, answers: rotate(message.answers, kept.next) })
+  orders[kept.next] = bytes
   return bytes
+}
+
+/** All orders of a kept answer. */
+export function allOrders({ message, isShuffled }: Kept): readonly Buffer[] {
+  const count = isShuffled ? Math.max(1, Math.min(addressCount(message.answers), maxRotations)) : 1
+  return Array.from({ length: count }, (_, i) => encodeMessage({ ...message, answers: rotate(message.answers, i) }))
 }
 
 function addressCount(answers: readonly ResourceRecord[]): number {
@@ -288,12 +371,12 @@ function addressCount(answers: readonly ResourceRecord[]): number {
 function rotate(answers: readonly ResourceRecord[], steps: number): readonly ResourceRecord[] {
   const isAddress = ({ data }: ResourceRecord): boolean => data.type === 'A' || data.type === 'AAAA'
   const addresses = answers.filter(isAddress)
-  if (addresses.length < 2) return answers
+  if (addresses.length < 2 || steps === 0) return answers
   const by = steps % addresses.length
   return [...answers.filter((item) => !isAddress(item)), ...addresses.slice(by), ...addresses.slice(0, by)]
 }
 
-/** An answer without sections: the question stays where it could be read. */
+/** An answer that is a header alone. */
 function errorAnswer(query: Buffer, rcode: number): Buffer {
   const answer = Buffer.alloc(12)
   query.copy(answer, 0, 0, 2)
@@ -302,10 +385,9 @@ function errorAnswer(query: Buffer, rcode: number): Buffer {
   return answer
 }
 
-function badVersion(message: Message, { isDnssecWanted }: Edns): Buffer {
-  const { id, questions } = message
-  const flags = headerBits.response | (message.flags & headerBits.recursionDesired)
+function badVersion({ id, question, flags: asked }: Request, { isDnssecWanted, payloadSize }: Edns): Buffer {
+  const flags = headerBits.response | (asked & headerBits.recursionDesired)
   // BADVERS is 16: its high part stands in the OPT record (RFC 6891, 6.1.3).
-  const additionals = [ednsRecord(ourPayloadSize, isDnssecWanted, 1)]
-  return encodeMessage({ id, flags, questions, answers: [], authorities: [], additionals })
+  const additionals = [ednsRecord(announced(payloadSize), isDnssecWanted, 1)]
+  return encodeMessage({ id, flags, questions: [question], answers: [], authorities: [], additionals })
 }

@@ -3,13 +3,15 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dg
 import { createServer, isIPv6, type Server, type Socket } from 'node:net'
 import type { Logger } from '../component-base/logger.ts'
 import { aborted, runAll } from '../component-base/run.ts'
-import type { Transport } from './resolver.ts'
+import type { Resolver } from './resolver.ts'
 
 /** Where to listen, and what to answer. */
 export type ServerOptions = {
   readonly address: string
   readonly port: number
-  readonly answer: (query: Buffer, transport: Transport, signal: AbortSignal) => Buffer | undefined | Promise<Buffer>
+  readonly resolver: Pick<Resolver, 'answer'>
+  /** Threads that answer over UDP what is kept ready; negative: as many as suit the machine. */
+  readonly threads: number
   readonly logger: Logger
   /** Told the port once both sockets listen; port 0 picks a free one. */
   readonly onListening?: (port: number) => void
@@ -64,16 +66,15 @@ async function listenTcp(server: Server, address: string, port: number): Promise
   })
 }
 
-async function serveUdp(socket: UdpSocket, { answer, logger }: ServerOptions, signal: AbortSignal): Promise<void> {
-  const send = (bytes: Buffer, to: RemoteInfo): void => {
+async function serveUdp(socket: UdpSocket, { resolver, logger }: ServerOptions, signal: AbortSignal): Promise<void> {
+  const send = (bytes: Buffer | undefined, to: RemoteInfo): void => {
     // A client that is gone is no concern of ours.
-    socket.send(bytes, to.port, to.address, () => {})
+    if (bytes !== undefined) socket.send(bytes, to.port, to.address, () => {})
   }
   socket.on('message', (query, from) => {
     try {
-      const result = answer(query, 'udp', signal)
-      if (result === undefined) return
-      if (Buffer.isBuffer(result)) send(result, from)
+      const result = resolver.answer(query, 'udp', from, signal)
+      if (result === undefined || Buffer.isBuffer(result)) send(result, from)
       else result.then((bytes) => send(bytes, from)).catch((error: unknown) => report(error, logger, signal))
     } catch (error) {
       report(error, logger, signal)
@@ -103,7 +104,7 @@ async function serveTcp(server: Server, options: ServerOptions, signal: AbortSig
 }
 
 /** Reads queries with their length in front (RFC 1035, 4.2.2) and answers each as soon as it can (RFC 7766). */
-function converse(socket: Socket, { answer, logger }: ServerOptions, signal: AbortSignal): void {
+function converse(socket: Socket, { resolver, logger }: ServerOptions, signal: AbortSignal): void {
   let rest: Buffer = Buffer.alloc(0)
   let waiting = 0
   const finish = (bytes: Buffer | undefined): void => {
@@ -111,10 +112,11 @@ function converse(socket: Socket, { answer, logger }: ServerOptions, signal: Abo
     if (bytes === undefined) socket.destroy()
     else if (!socket.destroyed) socket.write(framed(bytes))
   }
+  const client = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
   const take = (query: Buffer): void => {
     waiting += 1
     const isTooMany = waiting > maxPipelined
-    Promise.resolve(isTooMany ? undefined : answer(query, 'tcp', signal))
+    Promise.resolve(isTooMany ? undefined : resolver.answer(query, 'tcp', client, signal))
       .then(finish)
       .catch((error: unknown) => {
         report(error, logger, signal)

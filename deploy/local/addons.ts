@@ -1,5 +1,6 @@
-/** What `npm start` puts into the cluster: the roles of flanneld and DNS, and the DNS Service with the nodes' addresses behind it. */
+/** What `npm start` puts into the cluster: the roles of flanneld and DNS, the DNS Service with the nodes' addresses behind it, and its Corefile. */
 import type { Client } from '../../client/rest/client.ts'
+import { corefileRole, createCorefile } from './corefile.ts'
 import { dnsServiceAddress, type NodeLayout } from './layout.ts'
 import { loadBalancerManifests } from './load-balancer.ts'
 import { binding, type Manifest, pathOf, role } from './manifest.ts'
@@ -17,6 +18,7 @@ export async function applyManifests(client: Client, nodes: readonly NodeLayout[
       signal,
     )
   }
+  await createCorefile(client, signal)
 }
 
 /** Pure. Nodes run DNS themselves, so the Service has no selector and the slice names the nodes' addresses. */
@@ -34,6 +36,7 @@ const roles: readonly Manifest[] = [
     { apiGroups: [''], resources: ['endpoints', 'services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
   ]),
+  ...corefileRole,
   // As kubeadm: the certificate by which the API server reaches kubelets is an administrator's.
   binding('kubeadm:cluster-admins', 'cluster-admin', { kind: 'Group', name: 'kubeadm:cluster-admins' }),
 ]

@@ -1,4 +1,5 @@
 /** Which processes make up the cluster and with which flags. Pure: options in, a list out. */
+import { corefileConfigMap } from './corefile.ts'
 import {
   apiserverPort,
   clusterDomain,
@@ -104,6 +105,7 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
         kubeconfig('dns'),
         `--bind-address=${node.address}`,
         `--cluster-domain=${clusterDomain}`,
+        `--config-map=${corefileConfigMap.namespace}/${corefileConfigMap.name}`,
         // Ports that pods on the host network like to have.
         '--health-port=0',
         '--ready-port=0',

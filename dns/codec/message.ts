@@ -13,6 +13,31 @@ export const rcodes = {
   refused: 5,
 } as const
 
+const rcodeNames = [
+  'NOERROR',
+  'FORMERR',
+  'SERVFAIL',
+  'NXDOMAIN',
+  'NOTIMP',
+  'REFUSED',
+  'YXDOMAIN',
+  'YXRRSET',
+  'NXRRSET',
+  'NOTAUTH',
+  'NOTZONE',
+]
+
+/** The name of a response code. */
+export function rcodeName(rcode: number): string {
+  return rcodeNames[rcode] ?? String(rcode)
+}
+
+/** The number of a response code by its name. */
+export function rcodeNumber(name: string): number | undefined {
+  const found = rcodeNames.indexOf(name.toUpperCase())
+  return found < 0 ? undefined : found
+}
+
 /** Bits of the second word of the header. */
 export const headerBits = {
   response: 0x8000,
@@ -102,7 +127,13 @@ export function encodeWithin(message: Message, limit: number): Buffer {
 }
 
 /** The EDNS record of a message: how large an answer may be, and the flags. */
-export type Edns = { readonly payloadSize: number; readonly version: number; readonly isDnssecWanted: boolean }
+export type Edns = {
+  readonly payloadSize: number
+  readonly version: number
+  readonly isDnssecWanted: boolean
+  /** The client asks for the server's identifier. */
+  readonly isServerIdWanted: boolean
+}
 
 /** Reads the OPT record among additional ones. Its fields stand where class and time to live usually are. */
 export function readEdns(additionals: readonly ResourceRecord[]): Edns | undefined {
@@ -112,16 +143,43 @@ export function readEdns(additionals: readonly ResourceRecord[]): Edns | undefin
     payloadSize: option.class,
     version: (option.ttlSeconds >>> 16) & 255,
     isDnssecWanted: (option.ttlSeconds & 0x8000) !== 0,
+    isServerIdWanted: option.data.type === 'raw' && hasOption(option.data.bytes, ednsOptions.serverId),
   }
 }
 
+function hasOption(bytes: Uint8Array, code: number): boolean {
+  const view = Buffer.from(bytes)
+  for (let at = 0; at + 4 <= view.length; at += 4 + view.readUInt16BE(at + 2)) {
+    if (view.readUInt16BE(at) === code) return true
+  }
+  return false
+}
+
 /** The OPT record of an answer. `extendedRcode` is the high part of response codes above 15. */
-export function ednsRecord(payloadSize: number, isDnssecWanted: boolean, extendedRcode = 0): ResourceRecord {
+export function ednsRecord(
+  payloadSize: number,
+  isDnssecWanted: boolean,
+  extendedRcode = 0,
+  options: readonly EdnsOption[] = [],
+): ResourceRecord {
   const ttlSeconds = ((extendedRcode << 24) | (isDnssecWanted ? 0x8000 : 0)) >>> 0
   return {
     name: '.',
     class: payloadSize,
     ttlSeconds,
-    data: { type: 'raw', number: types.OPT, bytes: new Uint8Array(0) },
+    data: { type: 'raw', number: types.OPT, bytes: Buffer.concat(options.map(optionBytes)) },
   }
+}
+
+/** An option of EDNS. */
+export type EdnsOption = { readonly code: number; readonly bytes: Uint8Array }
+
+/** Codes of options. */
+export const ednsOptions = { serverId: 3, extendedError: 15 } as const
+
+function optionBytes({ code, bytes }: EdnsOption): Buffer {
+  const head = Buffer.alloc(4)
+  head.writeUInt16BE(code, 0)
+  head.writeUInt16BE(bytes.length, 2)
+  return Buffer.concat([head, bytes])
 }

@@ -80,6 +80,12 @@ export function labelsOf(name: string): readonly Uint8Array[] {
   return labels.map((label) => Uint8Array.from(label))
 }
 
+/** A name on the wire, without pointers. */
+export function wireName(name: string): Buffer {
+  const labels = labelsOf(name)
+  return Buffer.concat([...labels.flatMap((label) => [Uint8Array.of(label.length), label]), Uint8Array.of(0)])
+}
+
 /** Names compare without regard to case (RFC 4343). */
 export function lowerName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
@@ -87,5 +93,9 @@ export function lowerName(name: string): string {
 
 /** Whether `name` is `zone` or below it. Both in lower case. */
 export function isWithin(name: string, zone: string): boolean {
-  return zone === '.' || name === zone || name.endsWith(`.${zone}`)
+  if (zone === '.' || name === zone) return true
+  if (!name.endsWith(`.${zone}`)) return false
+  // A dot within a label is no border.
+  const before = /\\*$/.exec(name.slice(0, -zone.length - 1))?.[0] ?? ''
+  return before.length % 2 === 0
 }

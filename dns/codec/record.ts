@@ -1,6 +1,6 @@
 /** Resource records (RFC 1035, 3.2 and 3.3; RFC 2782; RFC 3596). Types that are not known here stay bytes. */
 import { isIPv4 } from 'node:net'
-import { decodeName, FormatError } from './name.ts'
+import { decodeName, FormatError, wireName } from './name.ts'
 import type { Writer } from './writer.ts'
 
 /** Numbers of record types. */
@@ -14,9 +14,36 @@ export const types = {
   TXT: 16,
   AAAA: 28,
   SRV: 33,
+  NAPTR: 35,
+  DNAME: 39,
   OPT: 41,
+  DS: 43,
+  RRSIG: 46,
+  NSEC: 47,
+  DNSKEY: 48,
+  TLSA: 52,
+  SVCB: 64,
+  HTTPS: 65,
+  IXFR: 251,
+  AXFR: 252,
   ANY: 255,
+  CAA: 257,
+  HINFO: 13,
 } as const
+
+const namesOfTypes = new Map<number, string>(Object.entries(types).map(([name, number]) => [number, name]))
+
+/** The name of a type: `A`, or `TYPE1234` (RFC 3597). */
+export function typeName(type: number): string {
+  return namesOfTypes.get(type) ?? `TYPE${type}`
+}
+
+/** The number of a type by its name; `undefined` when there is none. */
+export function typeNumber(name: string): number | undefined {
+  const upper = name.toUpperCase()
+  const generic = /^TYPE(\d{1,5})$/.exec(upper)?.[1]
+  return generic === undefined ? Object.entries(types).find(([known]) => known === upper)?.[1] : Number(generic)
+}
 
 /** What a record says. */
 export type RecordData =
@@ -150,8 +177,43 @@ function readData(bytes: Buffer, type: number, start: number, stop: number): Rec
     case types.SOA:
       return readSoa(bytes, start, stop)
     default:
-      return { type: 'raw', number: type, bytes: Uint8Array.from(bytes.subarray(start, stop)) }
+      return { type: 'raw', number: type, bytes: plainBytes(bytes, type, start, stop) }
   }
+}
+
+/**
+ * Types of RFC 1035 and its age whose names may be compressed: how many bytes stand before the names, and how many names.
+ * Pointers mean nothing in another message, so such data is kept in full (RFC 3597, 4).
+ */
+const namedLayouts: ReadonlyMap<number, readonly [before: number, names: number]> = new Map([
+  [3, [0, 1]], // MD
+  [4, [0, 1]], // MF
+  [7, [0, 1]], // MB
+  [8, [0, 1]], // MG
+  [9, [0, 1]], // MR
+  [14, [0, 2]], // MINFO
+  [types.MX, [2, 1]],
+  [17, [0, 2]], // RP
+  [18, [2, 1]], // AFSDB
+  [21, [2, 1]], // RT
+  [26, [2, 2]], // PX
+  [36, [2, 1]], // KX
+  [types.DNAME, [0, 1]],
+])
+
+function plainBytes(bytes: Buffer, type: number, start: number, stop: number): Uint8Array {
+  const layout = namedLayouts.get(type)
+  if (layout === undefined) return Uint8Array.from(bytes.subarray(start, stop))
+  const [before, names] = layout
+  const parts = [bytes.subarray(start, Math.min(start + before, stop))]
+  let at = start + before
+  for (let i = 0; i < names; i += 1) {
+    const { name, end } = decodeName(bytes, at)
+    parts.push(wireName(name))
+    at = end
+  }
+  exactly(at, stop)
+  return Uint8Array.from(Buffer.concat(parts))
 }
 
 function readSoa(bytes: Buffer, start: number, stop: number): RecordData {

@@ -1,15 +1,16 @@
 /** One question to one name server, over UDP or TCP. */
 import { createSocket } from 'node:dgram'
-import { connect, isIPv6 } from 'node:net'
-import type { Upstream } from './resolv-conf.ts'
+import { connect, isIP, isIPv6, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { Target } from './upstream.ts'
 
 /** Sends `query` and resolves with the answer that carries its id and question. Every query has a port of its own. */
-export async function exchangeUdp({ address, port }: Upstream, query: Buffer, signal: AbortSignal): Promise<Buffer> {
+export async function exchangeUdp({ address, port }: Target, query: Buffer, signal: AbortSignal): Promise<Buffer> {
   signal.throwIfAborted()
   const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', recvBufferSize: 65_536 })
   try {
     return await new Promise<Buffer>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      signal.addEventListener('abort', () => reject(new Error('i/o timeout', { cause: signal.reason })), { once: true })
       socket.on('error', reject)
       socket.on('message', (answer) => {
         if (isAnswerTo(query, answer)) resolve(answer)
@@ -22,10 +23,27 @@ export async function exchangeUdp({ address, port }: Upstream, query: Buffer, si
   }
 }
 
+/** A connection that ends with `signal`; over TLS with the server's certificate checked. */
+function open({ address, port, isTls, serverName, tls }: Target, signal: AbortSignal): Socket {
+  if (!isTls) return connect({ host: address, port, signal })
+  const name = serverName ?? address
+  const socket = connectTls({
+    host: address,
+    port,
+    ...tls,
+    // RFC 6066: addresses are no server names; the certificate is then checked against the address itself.
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+  })
+  const abort = (): void => void socket.destroy(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  socket.once('close', () => signal.removeEventListener('abort', abort))
+  return socket
+}
+
 /** As `exchangeUdp`, over a connection of its own. */
-export async function exchangeTcp({ address, port }: Upstream, query: Buffer, signal: AbortSignal): Promise<Buffer> {
+export async function exchangeTcp(target: Target, query: Buffer, signal: AbortSignal): Promise<Buffer> {
   signal.throwIfAborted()
-  const socket = connect({ host: address, port, signal })
+  const socket = open(target, signal)
   try {
     const size = Buffer.alloc(2)
     size.writeUInt16BE(query.length)
@@ -61,9 +79,12 @@ export function isAnswerTo(query: Buffer, answer: Buffer): boolean {
   return answer.length >= end && answer.toString('latin1', 12, end).toLowerCase() === asked
 }
 
-/** The first byte behind the only question of a query that we have made or checked: its name has no pointers. */
+/** The first byte behind the only question of a message; infinity where its name has pointers or runs past the end. */
 export function endOfQuestion(query: Buffer): number {
   let at = 12
-  for (let size = query[at] ?? 0; size !== 0; size = query[at] ?? 0) at += size + 1
+  for (let size = query[at] ?? 0xff; size !== 0; size = query[at] ?? 0xff) {
+    if (size > 63) return Number.POSITIVE_INFINITY
+    at += size + 1
+  }
   return at + 5
 }

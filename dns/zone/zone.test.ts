@@ -3,9 +3,18 @@ import type { ResourceRecord } from '../codec/record.ts'
 import { types } from '../codec/record.ts'
 import { sampleRecords, viewOfRecords } from '../fixtures.ts'
 import { reverseAddress, reverseRecords } from './reverse.ts'
-import { answerZone } from './zone.ts'
+import { answerZone, type ZoneConfig } from './zone.ts'
 
-const zone = { domain: 'cluster.local.', ttlSeconds: 30, serial: 1, serverAddresses: ['10.96.0.10'] }
+const zone: ZoneConfig = {
+  domain: 'cluster.local.',
+  ttlSeconds: 30,
+  serial: 1,
+  serviceAddresses: ['10.96.0.10'],
+  ownAddresses: ['172.31.240.11'],
+  pods: 'insecure',
+  hasEndpoints: true,
+  isEmptyIgnored: false,
+}
 const view = viewOfRecords(sampleRecords)
 
 function describeRecord({ name, data }: ResourceRecord): string {

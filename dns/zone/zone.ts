@@ -10,7 +10,7 @@
  * What the specification leaves open (negative answers, apex, weights) is as CoreDNS' kubernetes plugin has it.
  */
 import { isIP, isIPv4 } from 'node:net'
-import type { ClusterView, PortName } from '../cluster/view.ts'
+import type { ClusterView, PortName, ServiceView } from '../cluster/view.ts'
 import { isWithin } from '../codec/name.ts'
 import { type RecordData, type ResourceRecord, record, types } from '../codec/record.ts'
 
@@ -20,9 +20,19 @@ export type ZoneConfig = {
   readonly domain: string
   readonly ttlSeconds: number
   readonly serial: number
-  /** Addresses that this DNS is reached at, for the name server's own record. */
-  readonly serverAddresses: readonly string[]
+  /** Addresses of the DNS Service, for the name server's own record where the Service cannot be found. */
+  readonly serviceAddresses: readonly string[]
+  /** Addresses of this process: the Service that they stand behind is the name server. */
+  readonly ownAddresses: readonly string[]
+  readonly pods: PodMode
+  /** Headless Services and endpoints have names. */
+  readonly hasEndpoints: boolean
+  /** A Service that nobody stands behind does not exist. */
+  readonly isEmptyIgnored: boolean
 }
+
+/** Which names `1-2-3-4.<ns>.pod` exist: none, all, or those of pods. */
+export type PodMode = 'disabled' | 'insecure' | 'verified'
 
 /**
  * An answer. `exists` is false for a name that is not there at all; a name that is there
@@ -47,23 +57,52 @@ export function answerZone(zone: ZoneConfig, cluster: ClusterView, name: string,
 }
 
 function follow(zone: ZoneConfig, cluster: ClusterView, name: string, type: number, depth: number): ZoneAnswer {
-  if (name === zone.domain) return answerApex(zone, type)
+  if (name === zone.domain) return answerApex(zone, cluster, type)
   const labels = name.slice(0, -zone.domain.length - 1).split('.')
   const kind = labels.at(-1)
   if (labels.length === 1 && kind === 'dns-version') return answerVersion(zone, name, type)
-  if (name === `ns.dns.${zone.domain}`) return only(addressRecords(zone, name, zone.serverAddresses, type))
+  // Nothing of its own, but a name below it (RFC 8020).
+  if (labels.length === 1 && kind === 'dns') return nothing
+  if (name === `ns.dns.${zone.domain}`) {
+    const addresses = nameServers(zone, cluster).map(({ address }) => address)
+    return only(addressRecords(zone, name, [...new Set(addresses)], type))
+  }
   if (kind === 'pod') return answerPod(zone, cluster, name, labels.slice(0, -1), type)
   if (kind === 'svc') return answerService(zone, cluster, name, labels.slice(0, -1), type, depth)
   return nameError
 }
 
-function answerApex(zone: ZoneConfig, type: number): ZoneAnswer {
-  const server = `ns.dns.${zone.domain}`
+function answerApex(zone: ZoneConfig, cluster: ClusterView, type: number): ZoneAnswer {
   if (type === types.SOA) return only([soaRecord(zone)])
   if (type !== types.NS) return nothing
-  const own = record(zone.domain, zone.ttlSeconds, { type: 'NS', target: server })
-  const glue = [types.A, types.AAAA].flatMap((family) => addressRecords(zone, server, zone.serverAddresses, family))
-  return { exists: true, answers: [own], additionals: glue }
+  const servers = nameServers(zone, cluster)
+  const names = [...new Set(servers.map(({ name }) => name))]
+  return {
+    exists: true,
+    answers: names.map((target) => record(zone.domain, zone.ttlSeconds, { type: 'NS', target })),
+    additionals: servers.map(({ name, address }) => record(name, zone.ttlSeconds, addressData(address))),
+  }
+}
+
+/** Who answers for the zone: the Service that this process stands behind, or a name made up for it. */
+export function nameServers(
+  zone: ZoneConfig,
+  cluster: ClusterView,
+): readonly { readonly name: string; readonly address: string }[] {
+  const found = zone.ownAddresses.flatMap((own) =>
+    cluster.endpointsOf(own).flatMap(({ namespace, name }) => {
+      const service = cluster.service(namespace, name)
+      const base = `${name}.${namespace}.svc.${zone.domain}`
+      if (service?.kind === 'clusterIp') return service.addresses.map((address) => ({ name: base, address }))
+      if (service?.kind !== 'headless') return []
+      return cluster
+        .endpoints(namespace, name)
+        .map(({ hostname, address }) => ({ name: `${hostname}.${base}`, address }))
+    }),
+  )
+  const unique = [...new Map(found.map((server) => [`${server.name} ${server.address}`, server])).values()]
+  const fallback = zone.serviceAddresses.length > 0 ? zone.serviceAddresses : zone.ownAddresses
+  return unique.length > 0 ? unique : fallback.map((address) => ({ name: `ns.dns.${zone.domain}`, address }))
 }
 
 /** The record that negative answers carry: how long "no" may be remembered. */
@@ -80,11 +119,14 @@ export function soaRecord({ domain, ttlSeconds, serial }: ZoneConfig): ResourceR
   })
 }
 
-function answerVersion({ ttlSeconds }: ZoneConfig, name: string, type: number): ZoneAnswer {
-  return type === types.TXT ? only([record(name, ttlSeconds, { type: 'TXT', texts: ['1.1.0'] })]) : nothing
+/** The version of the specification does not change while the server runs. */
+const versionTtlSeconds = 28_800
+
+function answerVersion(_: ZoneConfig, name: string, type: number): ZoneAnswer {
+  return type === types.TXT ? only([record(name, versionTtlSeconds, { type: 'TXT', texts: ['1.1.0'] })]) : nothing
 }
 
-/** `1-2-3-4.<ns>.pod`: any address, in a namespace that exists ("pods insecure", as kubeadm sets it). */
+/** `1-2-3-4.<ns>.pod`, in a namespace that exists: any address, or only those of pods. */
 function answerPod(
   zone: ZoneConfig,
   cluster: ClusterView,
@@ -94,12 +136,13 @@ function answerPod(
 ): ZoneAnswer {
   const namespace = labels.at(-1)
   if (namespace === undefined) return nothing
-  if (!cluster.hasNamespace(namespace) || labels.length > 2) return nameError
+  if (zone.pods === 'disabled' || !cluster.hasNamespace(namespace) || labels.length > 2) return nameError
   const pod = labels.at(-2)
   if (pod === undefined) return nothing
   const isIpv4 = pod.split('-').length === 4 && !pod.includes('--')
   const address = pod.replaceAll('-', isIpv4 ? '.' : ':')
   if (isIP(address) === 0) return nameError
+  if (zone.pods === 'verified' && !cluster.podNamespaces(address).includes(namespace)) return nameError
   return only(addressRecords(zone, name, [address], type))
 }
 
@@ -122,16 +165,32 @@ function answerService(
     if (selector.endpoint !== undefined || selector.port !== undefined) return nameError
     return answerAlias(zone, cluster, name, view.target, type, depth)
   }
+  const isEmpty = zone.isEmptyIgnored && view.kind === 'clusterIp' && cluster.endpoints(namespace, service).length === 0
+  if (isEmpty) return nameError
   const base = `${service}.${namespace}.svc.${zone.domain}`
   const isByEndpoint = view.kind === 'headless' || selector.endpoint !== undefined
   const targets = isByEndpoint
-    ? endpointTargets(cluster, { namespace, service, base }, selector)
+    ? zone.hasEndpoints
+      ? endpointTargets(cluster, { namespace, service, base }, selector)
+      : []
     : view.addresses.flatMap((address) =>
         selectPorts(view.ports, selector).map((port) => ({ owner: base, address, port })),
       )
-  if (targets.length === 0) return nameError
+  if (targets.length === 0) return hasProtocol(cluster, { namespace, service, view }, selector) ? nothing : nameError
   if (type === types.SRV) return answerSrv(zone, name, targets)
   return only(addressRecords(zone, name, [...new Set(targets.map(({ address }) => address))], type))
+}
+
+/** `_tcp.<service>` has no records, but names below it (RFC 8020): a port with that protocol. */
+function hasProtocol(
+  cluster: ClusterView,
+  { namespace, service, view }: { readonly namespace: string; readonly service: string; readonly view: ServiceView },
+  { endpoint }: Selector,
+): boolean {
+  if (endpoint?.startsWith('_') !== true) return false
+  const ports =
+    view.kind === 'clusterIp' ? view.ports : cluster.endpoints(namespace, service).flatMap((item) => item.ports)
+  return ports.some(({ name, protocol }) => name !== '' && `_${protocol.toLowerCase()}` === endpoint)
 }
 
 /** What stands before the service: nothing, an endpoint, or a port with its protocol. */
