@@ -16,6 +16,7 @@ export const services = defineResource<Service>({
   facts: factsOf('', 'services'),
   definition: 'core.v1.Service',
   hasGeneration: false,
+  allowCreateOnUpdate: true,
   // Names may begin with a digit since 1.34 (RelaxedServiceNameValidation).
   validateName: labelName,
   defaults: (service) => ({ ...service, spec: defaultServiceSpec(service.spec), status: defaultStatus(service) }),
