@@ -1,123 +1,137 @@
 /** The network as `net-conf.json` describes it. Pure. */
-import { formatSubnet, includes, maskOf, parseIpv4, parseSubnet, type Subnet } from './ipv4.ts'
+import {
+  type Address,
+  contains,
+  formatAddress,
+  formatSubnet,
+  lastAddress,
+  offsetAddress,
+  parseAddress,
+  parseSubnet,
+  type Subnet,
+} from '../component-base/ip-address.ts'
+import { type BackendConfig, parseBackend } from './backend/config.ts'
+import { type Family, families, familiesOf, familyFacts, type PerFamily, perFamily } from './family.ts'
+import { ConfigError, type JsonFields, parseFields } from './json-fields.ts'
 
-/** How packets travel between hosts. */
-export type BackendConfig =
-  | { readonly type: 'udp'; readonly port: number }
-  | { readonly type: 'host-gw' }
-  | {
-      readonly type: 'vxlan'
-      readonly vni: number
-      readonly port: number
-      readonly directRouting: boolean
-      readonly gbp: boolean
-      /** 0: what the device below leaves room for. */
-      readonly mtu: number
-    }
-  | { readonly type: 'alloc' }
-
-/** A network: its range, how it is cut into subnets, and its backend. */
+/** A network: its ranges, how they are cut into subnets, and its backend. */
 export type NetworkConfig = {
-  readonly network: Subnet
-  readonly subnetMin: number
-  readonly subnetMax: number
-  readonly subnetLen: number
+  readonly networks: PerFamily<Subnet>
+  readonly limits: PerFamily<SubnetLimits>
+  readonly usesNftables: boolean
   readonly backend: BackendConfig
 }
 
-/** A net-conf.json that cannot be used; the message says why. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
+/** How an operator limits the subnets of a family; what is absent has a default. */
+export type SubnetLimits = { readonly length?: number; readonly min?: Address; readonly max?: Address }
 
-type Fields = Readonly<Record<string, unknown>>
+/** The subnets that may be leased: all of one length, from the first to the last. */
+export type SubnetRange = { readonly length: number; readonly min: Address; readonly max: Address }
+
+/** Names in net-conf.json and numbers by which the families differ. */
+const names = {
+  ipv4: {
+    enable: 'EnableIPv4',
+    network: 'Network',
+    prefix: '',
+    usual: 24,
+    longest: 30,
+    smallest: 28,
+    small: 'network',
+  },
+  ipv6: {
+    enable: 'EnableIPv6',
+    network: 'IPv6Network',
+    prefix: 'IPv6',
+    usual: 64,
+    longest: 126,
+    smallest: 124,
+    small: 'IPv6Network',
+  },
+} as const
 
 /** Reads net-conf.json with upstream's field names and defaults. */
 export function parseNetworkConfig(text: string): NetworkConfig {
-  const raw = parseObject(text)
-  const network = parseSubnet(textOf(raw['Network']))
-  if (network === undefined) throw new ConfigError('please define a correct Network parameter in the flannel config')
-  const subnetLen = chooseSubnetLength(network, raw['SubnetLen'])
-  return { network, subnetLen, ...chooseBounds(network, subnetLen, raw), backend: parseBackend(raw['Backend']) }
-}
-
-function parseObject(text: string): Fields {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new ConfigError('net-conf.json is not JSON', { cause: error })
+  const fields = parseFields('Config', text)
+  const enabled = families.filter((family) => fields.flag(names[family].enable, family === 'ipv4'))
+  if (enabled.length === 0) throw new ConfigError('none defined stack')
+  return {
+    networks: perFamily(enabled, (family) => readNetwork(fields, family)),
+    limits: perFamily(enabled, (family) => readLimits(fields, family)),
+    usesNftables: fields.flag('EnableNFTables'),
+    backend: parseBackend(fields.raw('Backend')),
   }
-  if (!isFields(value)) throw new ConfigError('net-conf.json is not an object')
-  return value
 }
 
-function chooseSubnetLength({ prefix }: Subnet, given: unknown): number {
-  if (typeof given === 'number' && given > 0) {
-    if (given > 30) throw new ConfigError('SubnetLen must be less than /31')
+function readNetwork(fields: JsonFields, family: Family): Subnet {
+  const { network } = names[family]
+  const text = fields.text(network)
+  const parsed = text === '' ? undefined : parseSubnet(text)
+  if (text !== '' && parsed === undefined) throw new ConfigError(`invalid CIDR address: ${text}`)
+  const isUsable = parsed !== undefined && parsed.base.bits === familyFacts[family].bits && parsed.prefix > 0
+  if (!isUsable) throw new ConfigError(`please define a correct ${network} parameter in the flannel config`)
+  return { base: parsed.base, prefix: parsed.prefix }
+}
+
+function readLimits(fields: JsonFields, family: Family): SubnetLimits {
+  const { prefix } = names[family]
+  const length = fields.whole(`${prefix}SubnetLen`, 0, 'uint')
+  const address = (field: string): Address | undefined => {
+    const text = fields.text(field)
+    const parsed = text === '' ? undefined : parseAddress(text)
+    if (text !== '' && parsed?.bits !== familyFacts[family].bits) throw new ConfigError('invalid IP address format')
+    return parsed?.value === 0n ? undefined : parsed
+  }
+  const min = address(`${prefix}SubnetMin`)
+  const max = address(`${prefix}SubnetMax`)
+  return { ...(length > 0 && { length }), ...(min !== undefined && { min }), ...(max !== undefined && { max }) }
+}
+
+/** The subnets of each family that etcd's hosts may lease; throws where limits and network do not fit. */
+export function subnetRanges(config: NetworkConfig): PerFamily<SubnetRange> {
+  return perFamily(familiesOf(config.networks), (family) => {
+    const network = config.networks[family]
+    return network === undefined ? undefined : rangeOf(family, network, config.limits[family] ?? {})
+  })
+}
+
+function rangeOf(family: Family, network: Subnet, limits: SubnetLimits): SubnetRange {
+  const { prefix } = names[family]
+  const length = subnetLength(family, network, limits.length)
+  const size = 1n << BigInt(network.base.bits - length)
+  // The first subnet is left out: its network address would be the network's own.
+  const min = limits.min ?? offsetAddress(network.base, size)
+  const max = limits.max ?? offsetAddress(lastAddress(network), 1n - size)
+  for (const [field, bound] of [
+    ['SubnetMin', min],
+    ['SubnetMax', max],
+  ] as const) {
+    if (!contains(network, bound)) {
+      throw new ConfigError(`${prefix}${field} is not in the range of the ${names[family].network}`)
+    }
+    if (bound.value % size !== 0n) {
+      throw new ConfigError(`${prefix}${field} is not on a SubnetLen boundary: ${formatAddress(bound)}`)
+    }
+  }
+  if (min.value > max.value) throw new ConfigError(`${prefix}SubnetMin is behind ${prefix}SubnetMax`)
+  return { length, min, max }
+}
+
+function subnetLength(family: Family, { prefix }: Subnet, given: number | undefined): number {
+  const { usual, longest, smallest, small } = names[family]
+  if (given !== undefined) {
+    if (given > longest) throw new ConfigError(`SubnetLen must be less than /${longest + 1}`)
     if (given < prefix + 2) throw new ConfigError('network must be able to accommodate at least four subnets')
     return given
   }
-  if (prefix > 28) throw new ConfigError('network is too small. Minimum useful network prefix is /28')
-  return prefix <= 22 ? 24 : prefix + 2
-}
-
-function chooseBounds(network: Subnet, subnetLen: number, raw: Fields): Pick<NetworkConfig, 'subnetMin' | 'subnetMax'> {
-  const size = 2 ** (32 - subnetLen)
-  const bound = (field: string, fallback: number): number => {
-    const text = textOf(raw[field])
-    if (text === '') return fallback
-    const value = parseIpv4(text)
-    if (value === undefined || !includes(network, { address: value, prefix: 32 })) {
-      throw new ConfigError(`${field} is not in the range of the Network`)
-    }
-    if ((value & maskOf(subnetLen)) >>> 0 !== value)
-      throw new ConfigError(`${field} is not on a SubnetLen boundary: ${text}`)
-    return value
+  if (prefix > smallest) {
+    throw new ConfigError(`${small} is too small. Minimum useful network prefix is /${smallest}`)
   }
-  // The first subnet is left out: its network address would be the network's own.
-  const min = bound('SubnetMin', network.address + size)
-  const max = bound('SubnetMax', network.address + 2 ** (32 - network.prefix) - size)
-  if (min > max) throw new ConfigError('SubnetMin is behind SubnetMax')
-  return { subnetMin: min, subnetMax: max }
-}
-
-function parseBackend(value: unknown): BackendConfig {
-  const raw = isFields(value) ? value : {}
-  const type = textOf(raw['Type']) === '' ? 'udp' : textOf(raw['Type'])
-  switch (type) {
-    case 'udp':
-      return { type, port: numberOf(raw['Port'], 8285) }
-    case 'host-gw':
-    case 'alloc':
-      return { type }
-    case 'vxlan':
-      return {
-        type,
-        vni: numberOf(raw['VNI'], 1),
-        port: numberOf(raw['Port'], 8472),
-        directRouting: raw['DirectRouting'] === true,
-        gbp: raw['GBP'] === true,
-        mtu: numberOf(raw['MTU'], 0),
-      }
-    default:
-      throw new ConfigError(`unknown backend type: ${type}`)
-  }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-function numberOf(value: unknown, fallback: number): number {
-  return typeof value === 'number' && value > 0 ? value : fallback
+  return prefix <= usual - 2 ? usual : prefix + 2
 }
 
 /** The network as texts for logs. */
-export function describeNetwork({ network, backend }: NetworkConfig): Readonly<Record<string, string>> {
-  return { network: formatSubnet(network), backend: backend.type }
+export function describeNetwork({ networks, backend }: NetworkConfig): Readonly<Record<string, string>> {
+  const texts = families.flatMap((family) => networks[family] ?? []).map(formatSubnet)
+  return { network: texts.join(','), backend: backend.type }
 }

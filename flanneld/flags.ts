@@ -22,8 +22,21 @@ export const flags = defineFlags({
   },
   'etcd-username': { type: 'string', default: '', description: 'username for BasicAuth to etcd' },
   'etcd-password': { type: 'string', default: '', description: 'password for BasicAuth to etcd' },
-  iface: { type: 'strings', default: [], description: 'interface to use (IP or name) for inter-host communication' },
-  'iface-regex': { type: 'strings', default: [], description: 'regex expression to match the first interface to use' },
+  iface: {
+    type: 'texts',
+    default: [],
+    description: 'interface to use (IP or name) for inter-host communication; the first of several that is there',
+  },
+  'iface-regex': {
+    type: 'texts',
+    default: [],
+    description: 'regex expression to match the first interface to use (IP or name), tried after --iface',
+  },
+  'iface-can-reach': {
+    type: 'string',
+    default: '',
+    description: "use the interface that 'ip route get' names for this IP",
+  },
   'subnet-file': {
     type: 'string',
     default: '/run/flannel/subnet.env',
@@ -34,6 +47,11 @@ export const flags = defineFlags({
     default: '',
     description: 'IP accessible by other nodes for inter-host communication',
   },
+  'public-ipv6': {
+    type: 'string',
+    default: '',
+    description: 'IPv6 accessible by other nodes for inter-host communication',
+  },
   'subnet-lease-renew-margin': {
     type: 'number',
     default: 60,
@@ -43,6 +61,16 @@ export const flags = defineFlags({
     type: 'boolean',
     default: false,
     description: 'setup IP masquerade rule for traffic destined outside of overlay network',
+  },
+  'ip-masq-fully-random-disable': {
+    type: 'boolean',
+    default: false,
+    description: 'disable fully-random mode for MASQUERADE',
+  },
+  'ip-blackhole-route': {
+    type: 'boolean',
+    default: false,
+    description: 'add a blackhole route on the node for the local podCIDR',
   },
   'kube-subnet-mgr': {
     type: 'boolean',

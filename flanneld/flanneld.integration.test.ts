@@ -149,12 +149,14 @@ for (const { name, type, flags } of networks) {
       const before = await readFile(bed.subnetFile(2), 'utf8')
       await bed.stop(second, 'SIGKILL')
       await rm(bed.subnetFile(2))
-      await bed.startFlanneld(2, ...flags[1])
+      second = await bed.startFlanneld(2, ...flags[1])
       expect(await readFile(bed.subnetFile(2), 'utf8')).toBe(before)
       await until('a reply', async () => (await ping(address2)).includes(oneReply))
     })
 
     test('a host whose lease is gone is forgotten', async () => {
+      // It would lease its subnet again at once.
+      await bed.stop(second, 'SIGKILL')
       const key = `/coreos.com/network/subnets/${address2.replace(/\.9$/, '.0')}-24`
       await bed.etcdctl('del', key)
       await until('no reply', async () => !(await ping(address2)).includes(oneReply))

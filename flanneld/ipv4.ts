@@ -1,4 +1,8 @@
-/** IPv4 addresses and subnets as unsigned 32-bit numbers. Pure. */
+/**
+ * IPv4 addresses and subnets as unsigned 32-bit numbers, for the udp backend, which looks at every packet. Everything
+ * else uses `component-base/ip-address.ts`. Pure.
+ */
+import type { Subnet as AnySubnet } from '../component-base/ip-address.ts'
 
 /** An IPv4 subnet: network address (masked) and prefix length. */
 export type Subnet = { readonly address: number; readonly prefix: number }
@@ -35,12 +39,7 @@ export function formatSubnet({ address, prefix }: Subnet): string {
   return `${formatIpv4(address)}/${prefix}`
 }
 
-/** Whether an address lies in a subnet. */
-export function contains(subnet: Subnet, address: number): boolean {
-  return (address & maskOf(subnet.prefix)) >>> 0 === subnet.address
-}
-
-/** Whether `inner` lies within `outer`. */
-export function includes(outer: Subnet, inner: Subnet): boolean {
-  return inner.prefix >= outer.prefix && contains(outer, inner.address)
+/** A subnet of `component-base/ip-address.ts`, which must be an IPv4 one. */
+export function ipv4Subnet({ base, prefix }: AnySubnet): Subnet {
+  return { address: Number(base.value), prefix }
 }

@@ -1,11 +1,11 @@
 /** Leases a subnet and carries nothing: something else connects the hosts. */
-import type { Backend, BackendOptions } from './backend.ts'
+import { type Backend, type BackendOptions, plainAttributes } from './backend.ts'
 
-/** The alloc backend. */
-export function createAllocBackend({ external, publicIp }: BackendOptions): Backend {
+/** The alloc backend; as upstream it names no type in its lease. */
+export function createAllocBackend(options: BackendOptions): Backend {
   return {
-    mtu: external.mtu,
-    attributes: async () => ({ publicIp, backendType: 'alloc' }),
+    mtu: options.external.mtu,
+    attributes: async () => plainAttributes(options, ''),
     start: async () => ({
       run: async (leases) => {
         for await (const _ of leases) {

@@ -3,14 +3,13 @@
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { NetworkConfig } from '../config.ts'
-import type { HostInterface } from '../interface.ts'
+import type { External } from '../interface.ts'
 import type { Lease, LeaseAttributes } from '../subnet/lease.ts'
 
 /** What every backend is given. */
 export type BackendOptions = {
   readonly config: NetworkConfig
-  readonly external: HostInterface
-  readonly publicIp: string
+  readonly external: External
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -29,4 +28,14 @@ export type Backend = {
 export type RunningBackend = {
   /** Carries packets until `signal` aborts; follows the other hosts' leases. */
   readonly run: (leases: AsyncIterable<readonly Lease[]>, signal: AbortSignal) => Promise<void>
+}
+
+/** This host's attributes where other hosts need nothing but its addresses. */
+export function plainAttributes({ external }: BackendOptions, backendType: string): LeaseAttributes {
+  const { ipv4, ipv6 } = external.publicIps
+  return {
+    backendType,
+    ...(ipv4 !== undefined && { ipv4: { publicIp: ipv4 } }),
+    ...(ipv6 !== undefined && { ipv6: { publicIp: ipv6 } }),
+  }
 }

@@ -1,179 +1,104 @@
-/** Packets travel in the kernel's VXLAN: device `flannel.<VNI>`, everything about other hosts set by us. */
-import { createHash } from 'node:crypto'
-import { ExecError, run } from '../../component-base/exec.ts'
-import type { BackendConfig } from '../config.ts'
-import { contains, formatIpv4, parseIpv4, parseSubnet } from '../ipv4.ts'
-import { ipBatch, ipQuery, observeRoutes } from '../routes/apply.ts'
-import type { Lease } from '../subnet/lease.ts'
+/** Packets travel in the kernel's VXLAN, one device per family, everything about other hosts set by us. */
+import { run } from '../../component-base/exec.ts'
+import { type Family, familiesOf, familyFacts, type PerFamily } from '../family.ts'
+import { forceBatch, observeRoutes } from '../routes/apply.ts'
+import { ipQuery } from '../routes/links.ts'
+import { isOnLink } from '../routes/plan.ts'
+import type { Lease, Reach } from '../subnet/lease.ts'
 import type { Backend, BackendOptions } from './backend.ts'
-import { parseForwarding, parseNeighbours, planVxlan, type VxlanFacts, vtepsOf } from './vxlan-plan.ts'
+import type { VxlanConfig } from './config.ts'
+import { followLeases } from './follow.ts'
+import { addressVxlan, ensureVxlan, hardwareAddress, type VxlanDevice, vxlanName } from './vxlan-device.ts'
+import { parseForwarding, parseNeighbours, planVxlan, vtepsOf } from './vxlan-plan.ts'
 
-/** Outer Ethernet, IPv4, UDP and VXLAN headers. */
-const overhead = 50
+/** Outer Ethernet, IP, UDP and VXLAN headers. */
+const overhead = { ipv4: 50, ipv6: 70 }
 
-/** How often the kernel's tables are compared again when no lease changes. */
-const resyncMs = 10_000
-
-type VxlanConfig = Extract<BackendConfig, { readonly type: 'vxlan' }>
 type Options = BackendOptions & { readonly vxlan: VxlanConfig }
 
 /** The vxlan backend. */
 export function createVxlanBackend(options: Options): Backend {
-  const device = `flannel.${options.vxlan.vni}`
-  const mtu = options.vxlan.mtu > 0 ? options.vxlan.mtu : options.external.mtu - overhead
+  const { config, external, vxlan, clock, logger } = options
+  const stack = familiesOf(config.networks)
+  const wire = vxlan.mtu > 0 ? vxlan.mtu : external.mtu
+  const mtu = wire - Math.max(...stack.map((family) => overhead[family]))
+  const deviceOf = (family: Family, mac?: string): VxlanDevice => ({
+    family,
+    name: vxlanName(family, vxlan.vni),
+    external: external.name,
+    local: external.addresses[family] ?? '',
+    mtu: wire - overhead[family],
+    mac: mac ?? hardwareAddress(external.publicIps[family] ?? '', vxlan.vni),
+    vxlan,
+  })
   return {
     mtu,
     attributes: async (signal) => {
-      const mac = await ensureDevice(options, device, mtu, signal)
-      const { publicIp, vxlan } = options
-      return { publicIp, backendType: 'vxlan', backendData: { VNI: vxlan.vni, VtepMAC: mac } }
+      const reach: { -readonly [F in Family]?: Reach } = {}
+      for (const family of stack) {
+        const mac = await ensureVxlan(deviceOf(family), signal)
+        reach[family] = {
+          publicIp: external.publicIps[family] ?? '',
+          backendData: { VNI: vxlan.vni, VtepMAC: mac },
+        }
+      }
+      return { ...reach, backendType: 'vxlan' }
     },
     start: async (own, signal) => {
-      await configure(device, own, signal)
-      return { run: async (leases, runSignal) => await follow(options, device, leases, runSignal) }
+      // Other hosts know the address that the lease names: a device that is made again must have the same.
+      const devices = stack.map((family) => deviceOf(family, publishedMac(own, family)))
+      for (const device of devices) await addressVxlan(device, own, signal)
+      const sync = async (leases: readonly Lease[], syncSignal: AbortSignal): Promise<void> => {
+        for (const device of devices) await syncDevice(options, device, own, leases, syncSignal)
+      }
+      return { run: async (leases, runSignal) => await followLeases({ clock, logger, sync }, leases, runSignal) }
     },
   }
 }
 
-/** Makes the device, or takes over one that fits; its hardware address. */
-async function ensureDevice(options: Options, device: string, mtu: number, signal: AbortSignal): Promise<string> {
-  const { vxlan, external } = options
-  const present = deviceOf(await ipQuery(['-details', 'link', 'show', 'dev', device], signal))
-  if (present !== undefined) {
-    const { id, local, port, link, learning } = present
-    const fits =
-      id === vxlan.vni && local === external.address && port === vxlan.port && link === external.name && !learning
-    if (fits) {
-      await ipBatch([`link set dev ${device} mtu ${mtu} up`], signal)
-      return present.mac
-    }
-    await ipBatch([`link delete dev ${device}`], signal)
-  }
-  const mac = hardwareAddress(options.publicIp, vxlan.vni)
-  const gbp = vxlan.gbp ? ' gbp' : ''
-  await ipBatch(
-    [
-      `link add name ${device} mtu ${mtu} address ${mac} type vxlan id ${vxlan.vni} dev ${external.name} local ${external.address} dstport ${vxlan.port} nolearning${gbp}`,
-      `link set dev ${device} addrgenmode none up`,
-    ],
-    signal,
-  )
-  return mac
+function publishedMac(own: PerFamily<Reach>, family: Family): string | undefined {
+  const data = own[family]?.backendData
+  const mac = typeof data === 'object' && data !== null && 'VtepMAC' in data ? data.VtepMAC : undefined
+  return typeof mac === 'string' ? mac : undefined
 }
 
-/** The same after every restart, so that other hosts' entries stay right. */
-function hardwareAddress(publicIp: string, vni: number): string {
-  const hex = createHash('sha256').update(`flannel ${vni} ${publicIp}`).digest('hex')
-  return ['02', ...[0, 2, 4, 6, 8].map((at) => hex.slice(at, at + 2))].join(':')
-}
-
-type Device = {
-  readonly mac: string
-  readonly link: string
-  readonly id: number
-  readonly local: string
-  readonly port: number
-  readonly learning: boolean
-}
-
-function deviceOf(value: unknown): Device | undefined {
-  const [found] = Array.isArray(value) ? value : []
-  const data = found?.linkinfo?.info_data
-  if (found === undefined || data === undefined) return undefined
-  const { id, local, port, link, learning } = data
-  return { mac: found.address, link, id, local, port, learning: learning === true }
-}
-
-async function configure(device: string, own: Lease, signal: AbortSignal): Promise<void> {
-  const address = formatIpv4(own.subnet.address)
-  const [found] = asList(await ipQuery(['-4', 'address', 'show', 'dev', device], signal))
-  const others = asList(found?.['addr_info']).filter(({ local }) => typeof local === 'string' && local !== address)
-  await ipBatch(
-    [
-      ...others.map(({ local, prefixlen }) => `address delete ${String(local)}/${String(prefixlen)} dev ${device}`),
-      `address replace ${address}/32 dev ${device}`,
-    ],
-    signal,
-  )
-}
-
-function asList(value: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value : []
-}
-
-async function follow(
-  options: Options,
-  device: string,
-  leases: AsyncIterable<readonly Lease[]>,
-  signal: AbortSignal,
-): Promise<void> {
-  const facts = await findFacts(options, device, signal)
-  let current: readonly Lease[] | undefined
-  const watch = async (): Promise<void> => {
-    for await (const next of leases) {
-      current = next
-      await sync(options, facts, next, signal)
-    }
-  }
-  const resync = async (): Promise<void> => {
-    while (!signal.aborted) {
-      await options.clock.sleep(resyncMs, signal)
-      if (current !== undefined) await sync(options, facts, current, signal)
-    }
-  }
-  await Promise.all([watch(), resync()])
-}
-
-async function findFacts(
-  { config, external, vxlan }: Options,
-  device: string,
-  signal: AbortSignal,
-): Promise<VxlanFacts> {
-  const [found] = asList(await ipQuery(['-4', 'address', 'show', 'dev', external.name], signal))
-  const links = asList(found?.['addr_info']).flatMap(
-    ({ local, prefixlen }) => parseSubnet(`${String(local)}/${String(prefixlen)}`) ?? [],
-  )
-  return {
-    device,
-    external: external.name,
-    network: config.network,
-    isDirect: (publicIp) => {
-      const address = parseIpv4(publicIp)
-      return vxlan.directRouting && address !== undefined && links.some((link) => contains(link, address))
-    },
-  }
-}
-
-async function sync(
-  { vxlan, logger }: Options,
-  facts: VxlanFacts,
+async function syncDevice(
+  { config, external, vxlan, logger }: Options,
+  device: VxlanDevice,
+  own: Lease,
   leases: readonly Lease[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { device } = facts
-  const fdb = await run('bridge', ['-json', 'fdb', 'show', 'dev', device], { signal })
+  const { family, name } = device
+  const network = config.networks[family]
+  if (network === undefined) return
+  await ensurePresent(device, own, signal)
+  const { ipFlag } = familyFacts[family]
+  const fdb = await run('bridge', ['-json', 'fdb', 'show', 'dev', name], { signal })
+  const routes = await observeRoutes([family], signal)
   const observed = {
-    routes: await observeRoutes(signal),
-    neighbours: parseNeighbours(await ipQuery(['-4', 'neighbour', 'show', 'dev', device, 'nud', 'permanent'], signal)),
+    routes,
+    neighbours: parseNeighbours(await ipQuery([ipFlag, 'neighbour', 'show', 'dev', name, 'nud', 'permanent'], signal)),
     forwarding: parseForwarding(fdb.stdout.trim() === '' ? [] : JSON.parse(fdb.stdout)),
   }
-  const plan = planVxlan(vtepsOf(leases, vxlan.vni), observed, facts)
-  const failures = [await batch('bridge', plan.bridge, signal), await batch('ip', plan.ip, signal)].filter(
+  const isDirect = (publicIp: string): boolean => vxlan.directRouting && isOnLink(routes, external.name, publicIp)
+  const facts = { family, device: name, external: external.name, network, isDirect }
+  const plan = planVxlan(vtepsOf(leases, family, vxlan.vni), observed, facts)
+  const failures = [await forceBatch('bridge', plan.bridge, signal), await forceBatch('ip', plan.ip, signal)].filter(
     (text) => text !== '',
   )
-  if (failures.length > 0) logger.error('Could not set all entries', { failures })
-  else if (plan.bridge.length + plan.ip.length > 0)
-    logger.info('Changed entries', { changes: plan.bridge.length + plan.ip.length })
+  if (failures.length > 0) logger.error('Could not set all entries', { device: name, failures })
+  else if (plan.bridge.length + plan.ip.length > 0) {
+    logger.info('Changed entries', { device: name, changes: plan.bridge.length + plan.ip.length })
+  }
 }
 
-/** Runs every line, also when one fails; what the tool had to say, '' when all went well. */
-async function batch(tool: 'bridge' | 'ip', lines: readonly string[], signal: AbortSignal): Promise<string> {
-  if (lines.length === 0) return ''
-  try {
-    await run(tool, ['-force', '-batch', '-'], { input: `${lines.join('\n')}\n`, signal })
-    return ''
-  } catch (error) {
-    if (error instanceof ExecError && error.exitCode !== undefined) return error.stderr.trim()
-    throw error
-  }
+/** A device that somebody has removed, set down or robbed of its address is put right. */
+async function ensurePresent(device: VxlanDevice, own: Lease, signal: AbortSignal): Promise<void> {
+  const { family, name } = device
+  const address = await ipQuery([familyFacts[family].ipFlag, 'address', 'show', 'dev', name, 'up'], signal)
+  const [found] = Array.isArray(address) ? address : []
+  if (found?.addr_info?.length > 0) return
+  await ensureVxlan(device, signal)
+  await addressVxlan(device, own, signal)
 }

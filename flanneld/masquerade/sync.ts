@@ -1,70 +1,76 @@
 /** Keeps our chains as they should be: somebody else may flush them at any time. */
 import type { Clock } from '../../component-base/clock.ts'
-import { ExecError, run } from '../../component-base/exec.ts'
+import { ExecError } from '../../component-base/exec.ts'
 import type { Logger } from '../../component-base/logger.ts'
-import { type ChainRules, renderChain } from './rules.ts'
+import { type ChainRules, mergeChain } from './rules.ts'
 
-/** What the loop needs. */
-export type SyncOptions = {
-  readonly chains: readonly ChainRules[]
-  readonly resyncMs: number
-  readonly clock: Clock
-  readonly logger: Logger
+/** Chains in iptables or in nftables. */
+export type Firewall = {
+  /** The rules in one of our chains, none where it is not there, and whether packets meet it. */
+  readonly list: (chain: ChainRules, signal: AbortSignal) => Promise<Listing>
+  /** Replaces the rules of the chain, and makes sure that packets meet it. */
+  readonly write: (chain: ChainRules, rules: readonly string[], signal: AbortSignal) => Promise<void>
+  /** Leaves nothing of ours. */
+  readonly cleanUp: (signal: AbortSignal) => Promise<void>
 }
 
-/** Installs the chains once. */
-export async function installChains(chains: readonly ChainRules[], signal: AbortSignal): Promise<void> {
-  for (const chain of chains) await restore(chain, signal)
-}
+/** A chain as the kernel has it. */
+export type Listing = { readonly rules: readonly string[]; readonly isReached: boolean }
 
-/** Looks after the chains until `signal` aborts. */
-export async function keepChains({ chains, resyncMs, clock, logger }: SyncOptions, signal: AbortSignal): Promise<void> {
-  const installed = new Map<ChainRules, string>()
-  while (!signal.aborted) {
-    for (const chain of chains) {
+/** Our chains in one firewall. */
+export class ChainKeeper {
+  readonly #firewall: Firewall
+  readonly #chains: readonly ChainRules[]
+  /** Our rules as the kernel writes them, once it has: texts differ from version to version. */
+  readonly #written = new Map<ChainRules, readonly string[]>()
+
+  constructor(firewall: Firewall, chains: readonly ChainRules[]) {
+    this.#firewall = firewall
+    this.#chains = chains
+  }
+
+  /** Puts right what is not; how many chains that were. */
+  async sync(signal: AbortSignal): Promise<number> {
+    let changed = 0
+    for (const chain of this.#chains) if (await this.#syncChain(chain, signal)) changed += 1
+    return changed
+  }
+
+  async #syncChain(chain: ChainRules, signal: AbortSignal): Promise<boolean> {
+    const present = await this.#firewall.list(chain, signal)
+    const known = this.#written.get(chain) ?? chain.rules
+    const { isSettled, others } = mergeChain(known, chain.stale, present.rules)
+    if (isSettled && present.isReached) return false
+    await this.#firewall.write(chain, [...chain.rules, ...others], signal)
+    const { rules } = await this.#firewall.list(chain, signal)
+    if (rules.length >= chain.rules.length) this.#written.set(chain, rules.slice(0, chain.rules.length))
+    return true
+  }
+
+  /** Looks after the chains until `signal` aborts. */
+  async run(
+    { resyncMs, clock, logger }: { readonly resyncMs: number; readonly clock: Clock; readonly logger: Logger },
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(resyncMs, signal)
       try {
-        const listing = await list(chain, signal)
-        const isIntact = listing !== undefined && listing === installed.get(chain) && (await hasJump(chain, signal))
-        if (!isIntact) await restore(chain, signal)
-        installed.set(chain, isIntact ? listing : ((await list(chain, signal)) ?? ''))
+        const changed = await this.sync(signal)
+        if (changed > 0) logger.info('Some rules were missing; wrote them again', { chains: changed })
       } catch (error) {
-        if (signal.aborted) break
-        logger.error('Could not install rules', { chain: chain.chain, error })
+        if (signal.aborted) return
+        logger.error('Failed to ensure the rules', { error })
       }
     }
-    await clock.sleep(resyncMs, signal)
   }
 }
 
-async function restore(chain: ChainRules, signal: AbortSignal): Promise<void> {
-  const input = renderChain(chain, await hasJump(chain, signal))
-  await run('iptables-restore', ['-w', '5', '--noflush'], { input, signal })
-}
-
-/** What the kernel has in our chain; `undefined` when there is none. */
-async function list({ table, chain }: ChainRules, signal: AbortSignal): Promise<string | undefined> {
-  return await unlessFailed(
-    async () => (await run('iptables', ['-w', '5', '-t', table, '-S', chain], { signal })).stdout,
-  )
-}
-
-async function hasJump({ table, from, jump }: ChainRules, signal: AbortSignal): Promise<boolean> {
-  const args = ['-w', '5', '-t', table, '-C', from, ...splitRule(jump)]
-  return (await unlessFailed(async () => await run('iptables', args, { signal }))) !== undefined
-}
-
-/** Words of a rule; a quoted comment is one. */
-function splitRule(rule: string): readonly string[] {
-  return [...rule.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
-}
-
-async function unlessFailed<T>(work: () => Promise<T>): Promise<T | undefined> {
+/** Removes what a run with the other firewall has left; a host may lack that one's tools. */
+export async function cleanUpOther(firewall: Firewall, logger: Logger, signal: AbortSignal): Promise<void> {
   try {
-    return await work()
+    await firewall.cleanUp(signal)
   } catch (error) {
-    // iptables answers 1 for a rule that is not there, and 2 for one that jumps to a chain that is not.
-    const isAbsent = error instanceof ExecError && (error.exitCode === 1 || error.stderr.includes('does not exist'))
-    if (isAbsent) return undefined
-    throw error
+    if (signal.aborted || !(error instanceof ExecError)) throw error
+    logger.debug('Could not clean up unused rules', { error })
   }
 }

@@ -28,7 +28,7 @@ export type KeyValue = {
 export type Range = { readonly revision: string; readonly items: readonly KeyValue[] }
 
 /** A change of a watched key. */
-export type Event = { readonly type: 'put' | 'delete'; readonly key: string; readonly value: string }
+export type Event = KeyValue & { readonly type: 'put' | 'delete' }
 
 /** An answer of etcd that is not a result; `code` is gRPC's. */
 export class EtcdError extends Error {
@@ -50,6 +50,11 @@ type Fields = Readonly<Record<string, unknown>>
 
 const requestLimitMs = 10_000
 const keepAliveMs = 30_000
+/** Leases of 65,536 hosts fit several times. */
+const maxAnswerLength = 256 << 20
+/** Codes of gRPC. */
+const unavailable = 14
+const unauthenticated = 16
 
 /** etcd through its JSON gateway. */
 export class EtcdClient {
@@ -87,9 +92,23 @@ export class EtcdClient {
     return (await this.#call('/v3/kv/txn', body, signal))['succeeded'] === true
   }
 
+  /** Removes a key that has not changed since `modRevision`; false when it has. */
+  async remove(key: string, modRevision: string, signal: AbortSignal): Promise<boolean> {
+    const body = {
+      compare: [{ key: base64(key), target: 'MOD', result: 'EQUAL', modRevision }],
+      success: [{ requestDeleteRange: { key: base64(key) } }],
+    }
+    return (await this.#call('/v3/kv/txn', body, signal))['succeeded'] === true
+  }
+
   /** A lease of `ttlSeconds`; its id. */
   async grantLease(ttlSeconds: number, signal: AbortSignal): Promise<string> {
     return textOf((await this.#call('/v3/lease/grant', { TTL: String(ttlSeconds) }, signal))['ID'])
+  }
+
+  /** Ends a lease, and with it the keys that are bound to it. */
+  async revokeLease(id: string, signal: AbortSignal): Promise<void> {
+    await this.#call('/v3/lease/revoke', { ID: id }, signal)
   }
 
   /** Renews a lease; its remaining seconds, 0 when it is gone. */
@@ -112,18 +131,32 @@ export class EtcdClient {
     for await (const chunk of response) {
       const lines = (rest + String(chunk)).split('\n')
       rest = lines.pop() ?? ''
+      if (rest.length > maxAnswerLength) throw new EtcdError('etcd: an event is too long', 2)
       for (const line of lines) if (line !== '') yield readEvents(line)
     }
   }
 
+  /** A token that etcd does not know any more (it restarted, or it took too long) is replaced once. */
   async #call(path: string, body: Fields, signal: AbortSignal): Promise<Fields> {
+    try {
+      return await this.#callOnce(path, body, signal)
+    } catch (error) {
+      if (this.#token === undefined || !(error instanceof EtcdError) || error.code !== unauthenticated) throw error
+      this.#token = undefined
+      return await this.#callOnce(path, body, signal)
+    }
+  }
+
+  async #callOnce(path: string, body: Fields, signal: AbortSignal): Promise<Fields> {
     const text = await withDeadline(signal, requestLimitMs, async (limited) => {
-      const response = await this.#open(path, body, limited)
-      let whole = ''
-      for await (const chunk of response) whole += String(chunk)
-      return whole
+      try {
+        return await readAll(await this.#open(path, body, limited))
+      } catch (error) {
+        if (signal.aborted || error instanceof EtcdError) throw error
+        throw new EtcdError(`etcd does not answer ${path}`, unavailable, { cause: error })
+      }
     })
-    const answer = fieldsOf(JSON.parse(text.split('\n')[0] ?? '{}'))
+    const answer = fieldsOf(parseLine(text.split('\n')[0] ?? ''))
     if (answer['error'] === undefined) return answer
     const error = fieldsOf(answer['error'])
     const code = Number(answer['code'] ?? error['grpc_code'] ?? 2)
@@ -145,7 +178,7 @@ export class EtcdClient {
         failure = error
       }
     }
-    throw new EtcdError(`etcd at ${endpoints.join(', ')} cannot be reached`, 14, { cause: failure })
+    throw new EtcdError(`etcd at ${endpoints.join(', ')} cannot be reached`, unavailable, { cause: failure })
   }
 
   async #send(url: string, body: Fields, signal: AbortSignal): Promise<AsyncIterable<unknown>> {
@@ -155,7 +188,12 @@ export class EtcdClient {
     const options: RequestOptions = {
       method: 'POST',
       signal,
-      headers: { 'Content-Type': 'application/json', ...(this.#token !== undefined && { Authorization: this.#token }) },
+      headers: {
+        'Content-Type': 'application/json',
+        // A member that has lost its leader ends a watch instead of leaving it silent.
+        'Grpc-Metadata-Hasleader': 'true',
+        ...(this.#token !== undefined && { Authorization: this.#token }),
+      },
     }
     const tls = {
       ...(ca !== undefined && { ca }),
@@ -180,22 +218,43 @@ export class EtcdClient {
       { name: username, password },
       signal,
     )
-    let text = ''
-    for await (const chunk of response) text += String(chunk)
-    this.#token = textOf(fieldsOf(JSON.parse(text))['token'])
+    const answer = fieldsOf(parseLine(await readAll(response)))
+    const token = textOf(answer['token'])
+    if (token === '')
+      throw new EtcdError(`etcd: ${textOf(answer['error']) || 'authentication failed'}`, unauthenticated)
+    this.#token = token
+  }
+}
+
+async function readAll(response: AsyncIterable<unknown>): Promise<string> {
+  let whole = ''
+  for await (const chunk of response) {
+    whole += String(chunk)
+    if (whole.length > maxAnswerLength) throw new EtcdError('etcd: an answer is too long', 2)
+  }
+  return whole
+}
+
+/** A line of JSON; a proxy in between may answer with something else. */
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch (error) {
+    throw new EtcdError(`etcd: not an answer of etcd: ${line.slice(0, 100)}`, unavailable, { cause: error })
   }
 }
 
 function readEvents(line: string): readonly Event[] {
-  const answer = fieldsOf(JSON.parse(line))
-  if (answer['error'] !== undefined) throw new EtcdError(`etcd: ${textOf(fieldsOf(answer['error'])['message'])}`, 2)
+  const answer = fieldsOf(parseLine(line))
+  if (answer['error'] !== undefined) {
+    throw new EtcdError(`etcd: ${textOf(fieldsOf(answer['error'])['message']) || textOf(answer['error'])}`, 2)
+  }
   const result = fieldsOf(answer['result'])
   if (result['canceled'] === true || Number(result['compact_revision'] ?? 0) > 0) {
     throw new CompactedError(`watch cancelled: ${textOf(result['cancel_reason'])}`)
   }
   return listOf(result['events']).map((event) => {
-    const { key, value } = readKeyValue(fieldsOf(event['kv']))
-    return { type: event['type'] === 'DELETE' ? 'delete' : 'put', key, value }
+    return { ...readKeyValue(fieldsOf(event['kv'])), type: event['type'] === 'DELETE' ? 'delete' : 'put' }
   })
 }
 

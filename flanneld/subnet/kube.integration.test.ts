@@ -8,9 +8,9 @@ import { systemClock } from '../../component-base/clock.ts'
 import { silentLogger } from '../../component-base/logger.ts'
 import { startControlPlane, type TestControlPlane } from '../../test/fixtures/control-plane.ts'
 import { run } from '../../test/fixtures/process.ts'
-import { formatSubnet } from '../ipv4.ts'
+import { annotationNames } from './annotations.ts'
 import { createKubeSubnetManager } from './kube.ts'
-import type { Lease, SubnetManager } from './lease.ts'
+import { describeSubnets, type Lease, type LeaseAttributes, type SubnetManager } from './lease.ts'
 
 let plane: TestControlPlane
 let client: Client
@@ -36,6 +36,7 @@ subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: flannel }]
 beforeAll(async () => {
   plane = await startControlPlane()
   await writeFile(`${plane.folder}/role.yaml`, role)
+  await writeFile(`${plane.folder}/net-conf.json`, '{"Network":"10.244.0.0/16"}')
   await kubectl('apply', '-f', `${plane.folder}/role.yaml`)
   client = createClient(await loadKubeconfig(await plane.kubeconfigFor('flannel')))
 })
@@ -62,8 +63,8 @@ function managerOf(nodeName: string): SubnetManager {
     client,
     informer,
     nodeName,
-    netConfigPath: '/dev/null',
-    annotationPrefix: 'flannel.alpha.coreos.com',
+    netConfigPath: `${plane.folder}/net-conf.json`,
+    names: annotationNames('flannel.alpha.coreos.com'),
     setsNetworkUnavailable: true,
     clock: systemClock,
     logger: silentLogger,
@@ -71,14 +72,14 @@ function managerOf(nodeName: string): SubnetManager {
 }
 
 test('two hosts lease what the controller manager has given them, and learn of each other', async () => {
-  const attributes = (host: number): { publicIp: string; backendType: string } => ({
-    publicIp: `192.168.0.${host}`,
+  const attributes = (host: number): LeaseAttributes => ({
+    ipv4: { publicIp: `192.168.0.${host}` },
     backendType: 'udp',
   })
   await addNode('a', '10.244.0.0/24')
   await addNode('b')
   const own = await managerOf('a').acquire(attributes(1), stop.signal)
-  expect(formatSubnet(own.subnet)).toBe('10.244.0.0/24')
+  expect(describeSubnets(own)).toBe('10.244.0.0/24')
   const annotations = JSON.parse(await kubectl('get', 'node', 'a', '-o', 'jsonpath={.metadata.annotations}'))
   expect(annotations).toMatchObject({
     'flannel.alpha.coreos.com/backend-data': 'null',
@@ -94,8 +95,8 @@ test('two hosts lease what the controller manager has given them, and learn of e
   })()
   const waiting = managerOf('b').acquire(attributes(2), stop.signal)
   await addNode('b', '10.244.1.0/24')
-  expect(formatSubnet((await waiting).subnet)).toBe('10.244.1.0/24')
-  await expect.poll(() => seen.at(-1)?.map(({ publicIp }) => publicIp), { timeout: 10_000 }).toEqual(['192.168.0.2'])
+  expect(describeSubnets(await waiting)).toBe('10.244.1.0/24')
+  await expect.poll(() => seen.at(-1)?.map(({ ipv4 }) => ipv4?.publicIp), { timeout: 10_000 }).toEqual(['192.168.0.2'])
   await kubectl('delete', 'node', 'b')
   await expect.poll(() => seen.at(-1), { timeout: 10_000 }).toEqual([])
 

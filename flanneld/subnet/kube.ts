@@ -1,5 +1,5 @@
 /**
- * Leases in the Kubernetes API: a node's subnet is `spec.podCIDR`, given by the
+ * Leases in the Kubernetes API: a node's subnets are `spec.podCIDRs`, given by the
  * controller manager; what flanneld adds stands in the node's annotations.
  */
 import { readFile } from 'node:fs/promises'
@@ -9,11 +9,22 @@ import type { Informer } from '../../client/cache/informer.ts'
 import type { Client } from '../../client/rest/client.ts'
 import { nodes } from '../../client/rest/resource-refs.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import { covers, formatSubnet } from '../../component-base/ip-address.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { aborted } from '../../component-base/run.ts'
-import { formatSubnet, parseIpv4, parseSubnet, type Subnet } from '../ipv4.ts'
+import { type NetworkConfig, parseNetworkConfig } from '../config.ts'
+import { type Family, families, familiesOf, type PerFamily, perFamily } from '../family.ts'
+import { ConfigError } from '../json-fields.ts'
+import { type AnnotationNames, annotationsOf, leaseOf, podSubnets } from './annotations.ts'
 import { Latest } from './latest.ts'
-import { type Lease, type LeaseAttributes, type SubnetManager, sortLeases } from './lease.ts'
+import {
+  describeSubnets,
+  hasSameSubnets,
+  type Lease,
+  type LeaseAttributes,
+  type SubnetManager,
+  sortLeases,
+} from './lease.ts'
 
 /** What the kube subnet manager needs. */
 export type KubeOptions = {
@@ -22,7 +33,7 @@ export type KubeOptions = {
   readonly informer: Informer<Node>
   readonly nodeName: string
   readonly netConfigPath: string
-  readonly annotationPrefix: string
+  readonly names: AnnotationNames
   readonly setsNetworkUnavailable: boolean
   readonly clock: Clock
   readonly logger: Logger
@@ -30,35 +41,77 @@ export type KubeOptions = {
 
 /** Leases kept in node objects. */
 export function createKubeSubnetManager(options: KubeOptions): SubnetManager {
+  const config = async (): Promise<NetworkConfig> => await readConfig(options.netConfigPath)
   return {
-    networkConfig: async () => await readFile(options.netConfigPath, 'utf8'),
-    acquire: async (attributes, signal) => await acquire(options, attributes, signal),
+    networkConfig: config,
+    givenAddresses: async (signal) => await givenAddresses(options, signal),
+    acquire: async (attributes, signal) => await acquire(options, await config(), attributes, signal),
     watch: (own, signal) => watch(options, own, signal),
     keep: async (own, signal) => {
-      await declareNetworkUp(options, signal)
+      await untilDeclared(options, signal)
       await restoreAnnotations(options, own, signal)
     },
   }
 }
 
-/** Waits for the node and its podCIDR, then publishes how to reach it. */
-async function acquire(options: KubeOptions, attributes: LeaseAttributes, signal: AbortSignal): Promise<Lease> {
-  const { informer, nodeName, logger, annotationPrefix } = options
+async function readConfig(path: string): Promise<NetworkConfig> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new ConfigError(`failed to read net conf: ${error instanceof Error ? error.message : String(error)}`)
+  })
+  try {
+    return parseNetworkConfig(text)
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError(`error parsing subnet config: ${error.message}`)
+    throw error
+  }
+}
+
+async function givenAddresses(options: KubeOptions, signal: AbortSignal): Promise<PerFamily<string>> {
+  const { informer, nodeName, names } = options
+  await informer.whenSynced(signal)
+  const annotations = informer.get(nodeName)?.metadata.annotations ?? {}
+  return perFamily(families, (family) => annotations[names[family].given] || undefined)
+}
+
+/** Waits for the node and its pod CIDRs, then publishes how to reach it. */
+async function acquire(
+  options: KubeOptions,
+  config: NetworkConfig,
+  attributes: LeaseAttributes,
+  signal: AbortSignal,
+): Promise<Lease> {
+  const { informer, nodeName, logger } = options
   await informer.whenSynced(signal)
   let isReported = false
   for await (const node of changesOf(options, signal)) {
-    const subnet = node === undefined ? undefined : subnetOf(node)
-    if (node !== undefined && subnet !== undefined) {
-      const overwrite = node.metadata.annotations?.[`${annotationPrefix}/public-ip-overwrite`]
-      const lease = { ...attributes, ...(overwrite !== undefined && { publicIp: overwrite }), subnet }
-      await publish(options, lease, signal)
+    const lease = node === undefined ? undefined : ownLease(config, attributes, node)
+    if (lease !== undefined) {
+      await untilPublished(options, lease, signal)
       return lease
     }
-    if (!isReported)
-      logger.info('Waiting for the node to get a pod CIDR', { node: nodeName, exists: node !== undefined })
+    if (!isReported) logger.info(`node "${nodeName}" pod cidr not assigned: waiting`, { exists: node !== undefined })
     isReported = true
   }
   throw signal.reason
+}
+
+/** This host's lease by its node; `undefined` while it has no pod CIDR. */
+function ownLease(config: NetworkConfig, attributes: LeaseAttributes, node: Node): Lease | undefined {
+  const subnets = podSubnets(node)
+  if (familiesOf(subnets).length === 0) return undefined
+  const { name } = node.metadata
+  const halfOf = (family: Family): Lease['ipv4'] => {
+    const [reach, network, subnet] = [attributes[family], config.networks[family], subnets[family]]
+    if (reach === undefined || network === undefined) return undefined
+    const label = family === 'ipv4' ? 'PodCIDR' : 'IPv6 PodCIDR'
+    if (subnet === undefined) throw new ConfigError(`${family} is enabled, but node "${name}" has no ${label}`)
+    if (covers(network, subnet)) return { ...reach, subnet }
+    const [all, own] = [formatSubnet(network), formatSubnet(subnet)]
+    throw new ConfigError(
+      `subnet "${all}" specified in the flannel net config doesn't contain "${own}" ${label} of the "${name}" node`,
+    )
+  }
+  return { ...perFamily(families, halfOf), backendType: attributes.backendType }
 }
 
 async function* changesOf({ informer, nodeName }: KubeOptions, signal: AbortSignal): AsyncGenerator<Node | undefined> {
@@ -70,46 +123,11 @@ async function* changesOf({ informer, nodeName }: KubeOptions, signal: AbortSign
   yield* latest.values(signal)
 }
 
-/** The subnet of a node; `undefined` until one is assigned. */
-export function subnetOf(node: Node): Subnet | undefined {
-  const texts = [...(node.spec?.podCIDRs ?? []), node.spec?.podCIDR ?? '']
-  return texts.map(parseSubnet).find((subnet) => subnet !== undefined)
-}
-
-/** The annotations by which other hosts learn this one's attributes. */
-export function annotationsOf(prefix: string, attributes: LeaseAttributes): Readonly<Record<string, string>> {
-  return {
-    [`${prefix}/backend-data`]: JSON.stringify(attributes.backendData ?? null),
-    [`${prefix}/backend-type`]: attributes.backendType,
-    [`${prefix}/public-ip`]: attributes.publicIp,
-    [`${prefix}/kube-subnet-manager`]: 'true',
-  }
-}
-
-/** The lease that a node's annotations tell of; `undefined` when flanneld has not been there. */
-export function leaseOf(prefix: string, node: Node): Lease | undefined {
-  const annotations = node.metadata.annotations ?? {}
-  const subnet = subnetOf(node)
-  const publicIp = annotations[`${prefix}/public-ip-overwrite`] ?? annotations[`${prefix}/public-ip`] ?? ''
-  if (annotations[`${prefix}/kube-subnet-manager`] !== 'true' || subnet === undefined) return undefined
-  if (parseIpv4(publicIp) === undefined) return undefined
-  const backendData = parseJson(annotations[`${prefix}/backend-data`] ?? 'null')
-  return { subnet, publicIp, backendType: annotations[`${prefix}/backend-type`] ?? '', backendData }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
-}
-
 /** Writes the annotations unless they stand already. Through the status, which is all that upstream's role allows. */
 async function publish(options: KubeOptions, lease: Lease, signal: AbortSignal): Promise<void> {
-  const { client, informer, nodeName, annotationPrefix } = options
-  const wanted = annotationsOf(annotationPrefix, lease)
+  const { client, informer, nodeName, names } = options
   const present = informer.get(nodeName)?.metadata.annotations ?? {}
+  const wanted = annotationsOf(names, lease, present)
   if (Object.entries(wanted).every(([name, value]) => present[name] === value)) return
   const body = { metadata: { annotations: wanted } }
   await client.patch(nodes, { name: nodeName }, { type: 'strategic', body, subresource: 'status' }, signal)
@@ -132,42 +150,74 @@ async function declareNetworkUp(options: KubeOptions, signal: AbortSignal): Prom
   await client.patch(nodes, { name: nodeName }, { type: 'strategic', body, subresource: 'status' }, signal)
 }
 
+/** An API server that is away for a moment must not end the network. */
+const retryMs = 3_000
+
+async function untilPublished(options: KubeOptions, lease: Lease, signal: AbortSignal): Promise<void> {
+  await untilDone(options, 'Could not publish the lease', async () => await publish(options, lease, signal), signal)
+}
+
+async function untilDeclared(options: KubeOptions, signal: AbortSignal): Promise<void> {
+  await untilDone(options, 'Could not set NetworkUnavailable', () => declareNetworkUp(options, signal), signal)
+}
+
+async function untilDone(
+  { clock, logger }: KubeOptions,
+  message: string,
+  attempt: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    try {
+      await attempt()
+      return
+    } catch (error) {
+      if (signal.aborted) throw error
+      logger.error(message, { error })
+    }
+    await clock.sleep(retryMs, signal)
+  }
+}
+
 /** A node that was deleted and registered anew has lost annotations and condition: put them back. */
 async function restoreAnnotations(options: KubeOptions, own: Lease, signal: AbortSignal): Promise<void> {
-  const { logger, annotationPrefix } = options
   let uid = options.informer.get(options.nodeName)?.metadata.uid
   for await (const node of changesOf(options, signal)) {
     if (node === undefined) continue
-    const subnet = subnetOf(node)
-    if (subnet !== undefined && formatSubnet(subnet) !== formatSubnet(own.subnet)) {
-      throw new Error(`the node's pod CIDR changed from ${formatSubnet(own.subnet)} to ${formatSubnet(subnet)}`)
+    const subnets = podSubnets(node)
+    const now = perFamily(familiesOf(own), (family) => {
+      const [reach, subnet] = [own[family], subnets[family]]
+      return reach === undefined || subnet === undefined ? undefined : { ...reach, subnet }
+    })
+    if (familiesOf(now).length > 0 && !hasSameSubnets({ ...now, backendType: '' }, own)) {
+      throw new Error(`the node's pod CIDR changed from ${describeSubnets(own)} to ${describeSubnets(now)}`)
     }
-    if (leaseOf(annotationPrefix, node)?.publicIp === own.publicIp && node.metadata.uid === uid) continue
-    try {
-      await publish(options, own, signal)
-      if (node.metadata.uid !== uid) await declareNetworkUp(options, signal)
-      uid = node.metadata.uid
-    } catch (error) {
-      if (signal.aborted) break
-      logger.error('Could not publish the lease again', { error })
-    }
+    await untilPublished(options, own, signal)
+    if (node.metadata.uid !== uid) await untilDeclared(options, signal)
+    uid = node.metadata.uid
   }
   await aborted(signal)
 }
 
 async function* watch(options: KubeOptions, own: Lease, signal: AbortSignal): AsyncGenerator<readonly Lease[]> {
-  const { informer, annotationPrefix } = options
+  const { informer, names, nodeName } = options
   const latest = new Latest<true>()
   await informer.whenSynced(signal)
   informer.onChange(() => latest.set(true))
   latest.set(true)
-  let last = ''
+  let last: string | undefined
   for await (const _ of latest.values(signal)) {
-    const all = informer.list().flatMap((node) => leaseOf(annotationPrefix, node) ?? [])
-    const others = sortLeases(all.filter(({ subnet }) => formatSubnet(subnet) !== formatSubnet(own.subnet)))
-    const text = JSON.stringify(others)
+    const others = informer.list().filter(({ metadata }) => metadata.name !== nodeName)
+    const leases = sortLeases(others.flatMap((node) => leaseOf(names, familiesOf(own), node) ?? []))
+    const text = leases.map(describe).join('\n')
     if (text === last) continue
     last = text
-    yield others
+    yield leases
   }
+}
+
+/** Equal texts for equal leases; subnets hold bigints, which JSON cannot write. */
+function describe(lease: Lease): string {
+  const reach = familiesOf(lease).map((family) => [lease[family]?.publicIp, lease[family]?.backendData])
+  return JSON.stringify([describeSubnets(lease), lease.backendType, reach])
 }

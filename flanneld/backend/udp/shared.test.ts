@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseIpv4, parseSubnet } from '../../ipv4.ts'
+import { leaseOf } from '../../testing.ts'
 import { PeerTable } from './lookup.ts'
 import { createCounterMemory, createPeerMemory, peerVersion, readCounters, readPeers, writePeers } from './shared.ts'
 import { peersOf } from './udp.ts'
@@ -39,8 +40,9 @@ test('PeerTable finds the longest prefix, and knows senders', () => {
 })
 
 test('peersOf() takes hosts of this backend with an address', () => {
-  const lease = { subnet: subnet('10.244.1.0/24'), publicIp: '192.168.0.1', backendType: 'udp' }
-  expect(peersOf([lease, { ...lease, backendType: 'vxlan' }, { ...lease, publicIp: 'x' }])).toEqual(peers.slice(0, 1))
+  const lease = leaseOf('udp', '10.244.1.0/24', { publicIp: '192.168.0.1' })
+  const others = [{ ...lease, backendType: 'vxlan' }, leaseOf('udp', '10.244.2.0/24', { publicIp: 'x' })]
+  expect(peersOf([lease, ...others])).toEqual(peers.slice(0, 1))
 })
 
 test('readCounters() names every counter', () => {

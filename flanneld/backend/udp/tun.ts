@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { formatIpv4, formatSubnet, type Subnet } from '../../ipv4.ts'
-import { ipBatch, ipQuery } from '../../routes/apply.ts'
+import { ipBatch, ipQuery } from '../../routes/links.ts'
 import { libc, linux, must, SystemError } from './libc.ts'
 
 /** Name of the device, upstream's. */

@@ -6,7 +6,8 @@ import { existsSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { parseIpv4 } from '../../ipv4.ts'
+import { ipv4Subnet, parseIpv4 } from '../../ipv4.ts'
+import { ConfigError } from '../../json-fields.ts'
 import type { Lease } from '../../subnet/lease.ts'
 import type { Backend, BackendOptions } from '../backend.ts'
 import { libc, linux, must, socketAddress } from './libc.ts'
@@ -32,14 +33,20 @@ export function createUdpBackend(options: UdpOptions): Backend {
   const mtu = options.external.mtu - overhead
   return {
     mtu,
-    attributes: async () => ({ publicIp: options.publicIp, backendType: 'udp' }),
+    attributes: async () => ({ backendType: 'udp', ipv4: { publicIp: options.external.publicIps.ipv4 ?? '' } }),
     start: async (own, signal) => {
+      const network = options.config.networks.ipv4
+      const address = options.external.addresses.ipv4
+      if (network === undefined || address === undefined || own.ipv4 === undefined) {
+        throw new ConfigError('the udp backend carries IPv4 only')
+      }
       const tun = openBestTun(options)
-      const { network } = options.config
-      await configureTun(tunName, { network, subnet: own.subnet, mtu }, signal)
-      const socketFd = openSocket(options.external.address, options.port, tun.offloads !== 'none')
+      const subnet = ipv4Subnet(own.ipv4.subnet)
+      await configureTun(tunName, { network: ipv4Subnet(network), subnet, mtu }, signal)
+      const socketFd = openSocket(address, options.port, tun.offloads !== 'none')
       options.logger.info('Opened the tunnel', { device: tunName, offloads: tun.offloads, mtu })
-      return { run: async (leases, runSignal) => await run(options, { tun, socketFd, own }, leases, runSignal) }
+      const ends = { tun, socketFd, tunAddress: subnet.address }
+      return { run: async (leases, runSignal) => await run(options, ends, leases, runSignal) }
     },
   }
 }
@@ -76,11 +83,11 @@ function openSocket(address: string, port: number, hasOffloads: boolean): number
   return fd
 }
 
-type Ends = { readonly tun: Tun; readonly socketFd: number; readonly own: Lease }
+type Ends = { readonly tun: Tun; readonly socketFd: number; readonly tunAddress: number }
 
 async function run(
   { logger, port }: UdpOptions,
-  { tun, socketFd, own }: Ends,
+  { tun, socketFd, tunAddress }: Ends,
   leases: AsyncIterable<readonly Lease[]>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -89,7 +96,7 @@ async function run(
     tunFd: tun.fd,
     socketFd,
     wakeFd,
-    tunAddress: own.subnet.address,
+    tunAddress,
     port,
     hasOffloads: tun.offloads !== 'none',
     peers: createPeerMemory(),
@@ -133,9 +140,10 @@ async function endOf(worker: Worker): Promise<void> {
 
 /** Hosts that use this backend and say where they are. */
 export function peersOf(leases: readonly Lease[]): readonly Peer[] {
-  return leases.flatMap(({ subnet, publicIp, backendType }) => {
-    const address = parseIpv4(publicIp)
-    return backendType === 'udp' && address !== undefined ? [{ subnet, address }] : []
+  return leases.flatMap(({ backendType, ipv4 }) => {
+    const address = parseIpv4(ipv4?.publicIp ?? '')
+    if (backendType !== 'udp' || ipv4 === undefined || address === undefined) return []
+    return [{ subnet: ipv4Subnet(ipv4.subnet), address }]
   })
 }
 
