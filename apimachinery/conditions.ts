@@ -6,7 +6,8 @@ export type AnyCondition = {
   readonly status: string
   readonly reason?: string
   readonly message?: string
-  readonly lastTransitionTime?: string
+  /** Null where it was never set. */
+  readonly lastTransitionTime?: string | null
 }
 
 /** The condition of this type, if it is there. */
@@ -35,7 +36,7 @@ export function setCondition<T extends AnyCondition>(conditions: readonly T[] | 
   const old = list[at]
   if (old === undefined) return [...list, condition]
   const next =
-    old.status === condition.status && old.lastTransitionTime !== undefined
+    old.status === condition.status && (old.lastTransitionTime ?? undefined) !== undefined
       ? { ...condition, lastTransitionTime: old.lastTransitionTime }
       : condition
   return sameFields(old, next) ? list : list.with(at, next)
@@ -53,6 +54,7 @@ export function removeCondition<T extends { readonly type: string }>(
 function sameFields(a: AnyCondition, b: AnyCondition): boolean {
   const before = new Map(Object.entries(a))
   const after = new Map(Object.entries(b))
-  for (const key of new Set([...before.keys(), ...after.keys()])) if (before.get(key) !== after.get(key)) return false
-  return true
+  // A time that was never set is null in one form and absent in the other.
+  const isSame = (key: string): boolean => (before.get(key) ?? undefined) === (after.get(key) ?? undefined)
+  return [...before.keys(), ...after.keys()].every(isSame)
 }

@@ -78,7 +78,7 @@ async function setScheduled(
     reason,
     message,
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
-    ...(lastTransitionTime === undefined ? {} : { lastTransitionTime }),
+    ...(typeof lastTransitionTime === 'string' ? { lastTransitionTime } : {}),
   }
   const nomination = isNominationSame ? {} : { nominatedNodeName: nominatedNodeName === '' ? null : nominatedNodeName }
   const { namespace, name, uid } = pod.metadata

@@ -58,7 +58,8 @@ function firstSeen(event: Event, nowMs: number): string {
 
 function lastSeen(event: Event, nowMs: number): string {
   if (event.series !== undefined) return ago(event.series.lastObservedTime, nowMs)
-  return event.lastTimestamp === undefined ? firstSeen(event, nowMs) : ago(event.lastTimestamp, nowMs)
+  const last = event.lastTimestamp ?? undefined
+  return last === undefined ? firstSeen(event, nowMs) : ago(last, nowMs)
 }
 
 function target({ involvedObject }: Event): string {
@@ -78,7 +79,9 @@ function source({ source: from, reportingComponent, reportingInstance }: Event):
  * Source: `legacyValidateEvent`.
  */
 export function validateEvent(event: Event, controllerField: string): Causes {
-  return event.eventTime === undefined ? validateNamespace(event) : validateNewStyle(event, controllerField)
+  return (event.eventTime ?? undefined) === undefined
+    ? validateNamespace(event)
+    : validateNewStyle(event, controllerField)
 }
 
 const noMatch = 'does not match event.namespace'

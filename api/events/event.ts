@@ -18,7 +18,7 @@ export const events = defineResource<Event>({
   validate: (event) => [
     ...validateEvent(toCore(event), 'reportingController'),
     ...validateSeries(event),
-    ...when(event.eventTime === undefined, required('eventTime')),
+    ...when((event.eventTime ?? undefined) === undefined, required('eventTime')),
     ...when(event.type !== 'Normal' && event.type !== 'Warning', () =>
       invalidValue('type', '', `has invalid value: ${event.type ?? ''}`),
     ),
@@ -63,7 +63,7 @@ function validateSeries({ series }: Event): Causes {
   if (series === undefined) return []
   return [
     ...when(series.count < 2, invalidValue('series.count', '', 'should be at least 2')),
-    ...when(series.lastObservedTime === undefined, required('series.lastObservedTime')),
+    ...when((series.lastObservedTime ?? undefined) === undefined, required('series.lastObservedTime')),
   ]
 }
 
@@ -76,7 +76,7 @@ function validateOldFields(event: Event): Causes {
   ] as const
   return [
     ...when(Object.keys(deprecatedSource ?? {}).length > 0, invalidValue('source', '', 'needs to be unset')),
-    ...times.flatMap(([field, time]) => when(time !== undefined, invalidValue(field, '', 'needs to be unset'))),
+    ...times.flatMap(([field, time]) => when((time ?? undefined) !== undefined, invalidValue(field, '', 'needs to be unset'))),
     ...when(deprecatedCount !== undefined, invalidValue('count', '', 'needs to be unset')),
   ]
 }

@@ -30,7 +30,7 @@ export const apiextensionsV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastTransitionTime: '3 time',
+      lastTransitionTime: '3 time null',
       reason: '4 string',
       message: '5 string',
       observedGeneration: '6 int64',

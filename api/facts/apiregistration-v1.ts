@@ -14,7 +14,7 @@ export const apiregistrationV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastTransitionTime: '3 time',
+      lastTransitionTime: '3 time null',
       reason: '4 string',
       message: '5 string',
     },

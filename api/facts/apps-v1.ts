@@ -24,7 +24,7 @@ export const appsV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastTransitionTime: '3 time',
+      lastTransitionTime: '3 time null',
       reason: '4 string',
       message: '5 string',
     },
@@ -72,8 +72,8 @@ export const appsV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastUpdateTime: '6 time',
-      lastTransitionTime: '7 time',
+      lastUpdateTime: '6 time null',
+      lastTransitionTime: '7 time null',
       reason: '4 string',
       message: '5 string',
     },
@@ -123,7 +123,7 @@ export const appsV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastTransitionTime: '3 time',
+      lastTransitionTime: '3 time null',
       reason: '4 string',
       message: '5 string',
     },
@@ -179,7 +179,7 @@ export const appsV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastTransitionTime: '3 time',
+      lastTransitionTime: '3 time null',
       reason: '4 string',
       message: '5 string',
     },

@@ -42,7 +42,7 @@ export const authenticationV1 = {
   'authentication.v1.TokenRequestStatus': {
     fields: {
       token: '1 string =""',
-      expirationTimestamp: '2 time',
+      expirationTimestamp: '2 time null',
     },
   },
   'authentication.v1.TokenReview': {

@@ -68,7 +68,7 @@ export const autoscalingV2 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastTransitionTime: '3 time',
+      lastTransitionTime: '3 time null',
       reason: '4 string',
       message: '5 string',
     },

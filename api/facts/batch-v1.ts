@@ -43,8 +43,8 @@ export const batchV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastProbeTime: '3 time',
-      lastTransitionTime: '4 time',
+      lastProbeTime: '3 time null',
+      lastTransitionTime: '4 time null',
       reason: '5 string',
       message: '6 string',
     },

@@ -16,8 +16,8 @@ export const certificatesV1 = {
       status: '6! string =""',
       reason: '2 string',
       message: '3 string',
-      lastUpdateTime: '4 time',
-      lastTransitionTime: '5 time',
+      lastUpdateTime: '4 time null',
+      lastTransitionTime: '5 time null',
     },
   },
   'certificates.v1.CertificateSigningRequestSpec': {

@@ -284,7 +284,7 @@ export const coreV1 = {
   },
   'core.v1.ContainerStateRunning': {
     fields: {
-      startedAt: '1 time',
+      startedAt: '1 time null',
     },
   },
   'core.v1.ContainerStateTerminated': {
@@ -293,8 +293,8 @@ export const coreV1 = {
       signal: '2 int32',
       reason: '3 string',
       message: '4 string',
-      startedAt: '5 time',
-      finishedAt: '6 time',
+      startedAt: '5 time null',
+      finishedAt: '6 time null',
       containerID: '7 string',
     },
   },
@@ -460,11 +460,11 @@ export const coreV1 = {
       reason: '3 string',
       message: '4 string',
       source: '5 core.v1.EventSource ={}',
-      firstTimestamp: '6 time',
-      lastTimestamp: '7 time',
+      firstTimestamp: '6 time null',
+      lastTimestamp: '7 time null',
       count: '8 int32',
       type: '9 string',
-      eventTime: '10 microTime',
+      eventTime: '10 microTime null',
       series: '11 core.v1.EventSeries',
       action: '12 string',
       related: '13 core.v1.ObjectReference',
@@ -475,7 +475,7 @@ export const coreV1 = {
   'core.v1.EventSeries': {
     fields: {
       count: '1 int32',
-      lastObservedTime: '2 microTime',
+      lastObservedTime: '2 microTime null',
     },
   },
   'core.v1.EventSource': {
@@ -745,7 +745,7 @@ export const coreV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastTransitionTime: '4 time',
+      lastTransitionTime: '4 time null',
       reason: '5 string',
       message: '6 string',
     },
@@ -794,8 +794,8 @@ export const coreV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastHeartbeatTime: '3 time',
-      lastTransitionTime: '4 time',
+      lastHeartbeatTime: '3 time null',
+      lastTransitionTime: '4 time null',
       reason: '5 string',
       message: '6 string',
     },
@@ -947,8 +947,8 @@ export const coreV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastProbeTime: '3 time',
-      lastTransitionTime: '4 time',
+      lastProbeTime: '3 time null',
+      lastTransitionTime: '4 time null',
       reason: '5 string',
       message: '6 string',
     },
@@ -1087,8 +1087,8 @@ export const coreV1 = {
       type: '1! string =""',
       observedGeneration: '7 int64',
       status: '2! string =""',
-      lastProbeTime: '3 time',
-      lastTransitionTime: '4 time',
+      lastProbeTime: '3 time null',
+      lastTransitionTime: '4 time null',
       reason: '5 string',
       message: '6 string',
     },
@@ -1341,7 +1341,7 @@ export const coreV1 = {
     fields: {
       type: '1! string =""',
       status: '2! string =""',
-      lastTransitionTime: '3 time',
+      lastTransitionTime: '3 time null',
       reason: '4 string',
       message: '5 string',
     },

@@ -6,7 +6,7 @@ export const eventsV1 = {
       apiVersion: '0 string',
       kind: '0 string',
       metadata: '1 meta.v1.ObjectMeta ={}',
-      eventTime: '2! microTime',
+      eventTime: '2! microTime null',
       series: '3 events.v1.EventSeries',
       reportingController: '4 string',
       reportingInstance: '5 string',
@@ -17,15 +17,15 @@ export const eventsV1 = {
       note: '10 string',
       type: '11 string',
       deprecatedSource: '12 core.v1.EventSource ={}',
-      deprecatedFirstTimestamp: '13 time',
-      deprecatedLastTimestamp: '14 time',
+      deprecatedFirstTimestamp: '13 time null',
+      deprecatedLastTimestamp: '14 time null',
       deprecatedCount: '15 int32',
     },
   },
   'events.v1.EventSeries': {
     fields: {
       count: '1! int32 =0',
-      lastObservedTime: '2! microTime',
+      lastObservedTime: '2! microTime null',
     },
   },
 } as const

@@ -25,7 +25,7 @@ export const flowcontrolV1 = {
     fields: {
       type: '1 string',
       status: '2 string',
-      lastTransitionTime: '3 time',
+      lastTransitionTime: '3 time null',
       reason: '4 string',
       message: '5 string',
     },
@@ -89,7 +89,7 @@ export const flowcontrolV1 = {
     fields: {
       type: '1 string',
       status: '2 string',
-      lastTransitionTime: '3 time',
+      lastTransitionTime: '3 time null',
       reason: '4 string',
       message: '5 string',
     },

@@ -28,7 +28,7 @@ export const metaV1 = {
       type: '1! string =""',
       status: '2! string =""',
       observedGeneration: '3 int64',
-      lastTransitionTime: '4! time',
+      lastTransitionTime: '4! time null',
       reason: '5! string =""',
       message: '6! string =""',
     },

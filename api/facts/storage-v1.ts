@@ -122,7 +122,7 @@ export const storageV1 = {
   },
   'storage.v1.VolumeError': {
     fields: {
-      time: '1 time',
+      time: '1 time null',
       message: '2 string',
       errorCode: '3 int32 ptr',
     },

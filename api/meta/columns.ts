@@ -40,8 +40,8 @@ export function yesNo<T>(name: string, cell: (object: T) => boolean | undefined)
 }
 
 /** `3m` since `time`, or `<unknown>`. Source: `translateTimestampSince`. */
-export function ago(time: string | undefined, nowMs: number): string {
-  return time === undefined ? '<unknown>' : humanDuration(nowMs - parseTime(time))
+export function ago(time: string | null | undefined, nowMs: number): string {
+  return time === undefined || time === null ? '<unknown>' : humanDuration(nowMs - parseTime(time))
 }
 
 /** `<none>` for nothing. */

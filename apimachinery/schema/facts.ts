@@ -7,6 +7,7 @@
  *   type   = scalar | definition | "[]" type | "map<" type ">"
  *   flag   = list=atomic|set|map | keys=a,b | map=atomic | patch=merge|replace|retainKeys,merge | mergeKey=name | ptr
  *            ("ptr": a Go pointer, so a zero value that was given is kept; without it Go drops zero values)
+ *            | null ("null" is written where nothing is set: times that are no pointers, lists without `omitempty`)
  *   default = JSON; also Go's zero values that upstream always writes ("", 0, {}, [])
  */
 import type { Json } from '../json.ts'
@@ -61,6 +62,7 @@ type Value<D extends Table, Text, Mode> = Text extends `[]${infer Item}`
           ? ApiType<D, Text>
           : DraftType<D, Text>
         : never
+type Nullable<Spec> = Spec extends `${string} null` ? null : never
 type RequiredKey<Fields, Mode> = {
   [Key in keyof Fields]: Fields[Key] extends `${string}! ${string}`
     ? Key
@@ -72,8 +74,10 @@ type RequiredKey<Fields, Mode> = {
 }[keyof Fields]
 type Flat<T> = { [Key in keyof T]: T[Key] }
 type Struct<D extends Table, Fields, Mode> = Flat<
-  { readonly [Key in RequiredKey<Fields, Mode>]: Value<D, TypeText<Fields[Key]>, Mode> } & {
-    readonly [Key in Exclude<keyof Fields, RequiredKey<Fields, Mode>>]?: Value<D, TypeText<Fields[Key]>, Mode>
+  { readonly [Key in RequiredKey<Fields, Mode>]: Value<D, TypeText<Fields[Key]>, Mode> | Nullable<Fields[Key]> } & {
+    readonly [Key in Exclude<keyof Fields, RequiredKey<Fields, Mode>>]?:
+      | Value<D, TypeText<Fields[Key]>, Mode>
+      | Nullable<Fields[Key]>
   }
 >
 type ApiVersion<Group extends string, Version extends string> = Group extends '' ? Version : `${Group}/${Version}`

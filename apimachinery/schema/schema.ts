@@ -165,7 +165,7 @@ function parseField(structs: ReadonlyMap<string, Struct>, name: string, spec: st
     declaredMapType: flag.get('map'),
     patchStrategy: flag.get('patch'),
     pointer: flag.has('ptr'),
-    default: declared,
+    default: flag.has('null') ? null : declared,
     declaredDefault: declared,
   }
 }
@@ -194,8 +194,8 @@ function fillDefault(field: MutableField): void {
 export function structDefault(struct: Struct): JsonObject {
   const filled: Record<string, Json> = {}
   for (const field of struct.ordered) {
-    if (field.declaredDefault === undefined) continue
-    filled[field.name] = field.type.type === 'struct' ? structDefault(field.type.struct) : field.declaredDefault
+    if (field.declaredDefault === undefined && field.default === undefined) continue
+    filled[field.name] = field.type.type === 'struct' ? structDefault(field.type.struct) : (field.default ?? null)
   }
   return filled
 }

@@ -103,10 +103,7 @@ function bindingRefusal({ metadata, spec }: Pod): string | undefined {
 
 type Conditions = NonNullable<NonNullable<Pod['status']>['conditions']>
 
-/** Go writes a time that was never set as null, where the table of kinds has a text. */
-const unprobed = { lastProbeTime: null } as unknown as object
-
 function scheduled(pod: Pod, time: string): Conditions {
   const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
-  return [...others, { type: 'PodScheduled', status: 'True', ...unprobed, lastTransitionTime: time }]
+  return [...others, { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: time }]
 }

@@ -29,7 +29,7 @@ export function withCondition(conditions: Conditions, next: NewCondition, nowMs:
 export function replaceCondition(conditions: Conditions, next: NewCondition, nowMs: number): Conditions {
   const current = conditionOf(conditions, next.type)
   const now = formatTime(nowMs)
-  const isKept = current?.status === next.status && current.lastTransitionTime !== undefined
+  const isKept = current?.status === next.status && (current.lastTransitionTime ?? undefined) !== undefined
   const lastTransitionTime = isKept ? current.lastTransitionTime : now
   return [
     ...withoutCondition(conditions, next.type),
@@ -65,8 +65,9 @@ function isProgressing(old: DeploymentStatus, status: DeploymentStatus): boolean
 /** When the deadline for the next progress passes; `undefined` when nothing runs. */
 function deadlineMs(deployment: Deployment, conditions: Conditions): number | undefined {
   const current = conditionOf(conditions, 'Progressing')
-  if (current?.lastUpdateTime === undefined || !hasProgressDeadline(deployment)) return undefined
-  return parseTime(current.lastUpdateTime) + (deployment.spec.progressDeadlineSeconds ?? 0) * 1000
+  const updated = current?.lastUpdateTime ?? undefined
+  if (updated === undefined || !hasProgressDeadline(deployment)) return undefined
+  return parseTime(updated) + (deployment.spec.progressDeadlineSeconds ?? 0) * 1000
 }
 
 function isTimedOut(deployment: Deployment, conditions: Conditions, nowMs: number): boolean {

@@ -22,6 +22,7 @@ export function finishedMs(pod: Pod): number {
   const ends = (pod.status.containerStatuses ?? []).flatMap(({ state }) => state.terminated?.finishedAt ?? [])
   if (ends.length > 0) return Math.max(...ends.map(parseTime))
   const ready = podCondition(pod, 'Ready')
-  if (ready?.status === 'False' && ready.lastTransitionTime !== undefined) return parseTime(ready.lastTransitionTime)
+  const since = ready?.status === 'False' ? (ready.lastTransitionTime ?? undefined) : undefined
+  if (since !== undefined) return parseTime(since)
   return parseTime(pod.metadata.deletionTimestamp ?? pod.metadata.creationTimestamp)
 }

@@ -31,8 +31,8 @@ export function isReady(pod: Pod): boolean {
 /** Since when the pod has been ready (Unix milliseconds); `undefined` when it is not, or when nobody said since when. */
 export function readySinceMs(pod: Pod): number | undefined {
   const ready = podCondition(pod, 'Ready')
-  if (ready?.status !== 'True' || ready.lastTransitionTime === undefined) return undefined
-  return parseTime(ready.lastTransitionTime)
+  const since = ready?.status === 'True' ? (ready.lastTransitionTime ?? undefined) : undefined
+  return since === undefined ? undefined : parseTime(since)
 }
 
 /** Ready for at least `minReadySeconds`. */

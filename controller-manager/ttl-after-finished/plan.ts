@@ -14,8 +14,9 @@ export function plan({ job, nowMs }: Observed): Plan<Action> {
   const ended = job.status.conditions?.find(
     ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
   )
-  if (ttl === undefined || ended?.lastTransitionTime === undefined) return { actions: [] }
+  const endedAt = ended?.lastTransitionTime ?? undefined
+  if (ttl === undefined || endedAt === undefined) return { actions: [] }
   if (job.metadata.deletionTimestamp !== undefined) return { actions: [] }
-  const left = parseTime(ended.lastTransitionTime) + ttl * 1000 - nowMs
+  const left = parseTime(endedAt) + ttl * 1000 - nowMs
   return left > 0 ? { actions: [], requeueAfterMs: left } : { actions: [{ type: 'delete', job }] }
 }

@@ -23,12 +23,12 @@ export function nodeConditions(
 ): readonly NodeCondition[] {
   const made = verdicts(health).map((verdict) => {
     const old = before.find(({ type }) => type === verdict.type)
-    const unchanged = old?.status === verdict.status && old.lastTransitionTime !== undefined
+    const since = old?.status === verdict.status ? (old.lastTransitionTime ?? undefined) : undefined
     return {
       type: verdict.type,
       status: verdict.status,
       lastHeartbeatTime: formatTime(nowMs),
-      lastTransitionTime: unchanged ? old.lastTransitionTime : formatTime(nowMs),
+      lastTransitionTime: since ?? formatTime(nowMs),
       reason: verdict.reason,
       message: verdict.message,
     }

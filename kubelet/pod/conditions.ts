@@ -38,12 +38,13 @@ function condition(
   nowMs: number,
 ): PodCondition {
   const before = old.find((one) => one.type === type)
-  const unchanged = before?.status === verdict.status && before.lastTransitionTime !== undefined
+  const since = before?.status === verdict.status ? (before.lastTransitionTime ?? undefined) : undefined
   return {
     type,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     status: verdict.status,
-    lastTransitionTime: unchanged ? before.lastTransitionTime : formatTime(nowMs),
+    lastProbeTime: null,
+    lastTransitionTime: since ?? formatTime(nowMs),
     ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
     ...(verdict.message === undefined ? {} : { message: verdict.message }),
   }

@@ -59,7 +59,8 @@ function disruption({ pod, verdict, nowMs }: StatusObserved): readonly PodCondit
   const isKnown = (pod.status.conditions ?? []).some((condition) => condition.type === type)
   if (verdict?.reason !== 'Evicted' || isKnown) return []
   const { message } = verdict
-  return [{ type, status: 'True', reason: 'TerminationByKubelet', message, lastTransitionTime: formatTime(nowMs) }]
+  const times = { lastProbeTime: null, lastTransitionTime: formatTime(nowMs) }
+  return [{ type, status: 'True', ...times, reason: 'TerminationByKubelet', message }]
 }
 
 /** Fields that others own and a kubelet must leave alone. */
