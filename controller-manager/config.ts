@@ -1,5 +1,6 @@
 /** The flags of kube-controller-manager, by upstream's names, and the configuration they make. Pure. */
-import { defineFlags, type FlagValues } from '../component-base/flags.ts'
+import { defineFlags, FlagError, type FlagValues } from '../component-base/flags.ts'
+import { nodeCidrProblems, nodeMasks } from './node-ipam/flags.ts'
 
 const noCredentials = 'Accepted for compatibility: the API server of --kubeconfig says who may read metrics.'
 
@@ -148,15 +149,18 @@ export type ConfigFiles = {
   readonly signingKey?: string | undefined
 }
 
-/** Flags and file contents to configuration. */
+/** Flags and file contents to configuration. Throws `FlagError`. */
 export function configOf(flags: Flags, files: ConfigFiles): Config {
   const { signingCert, signingKey } = files
+  const clusterCidrs = flags['cluster-cidr'].split(',').filter((text) => text !== '')
+  const problems = flags['allocate-node-cidrs'] ? nodeCidrProblems(flags, clusterCidrs) : []
+  if (problems.length > 0) throw new FlagError(problems.join(', '))
   return {
-    clusterCidrs: flags['cluster-cidr'].split(',').filter((text) => text !== ''),
+    clusterCidrs,
     serviceCidrs: flags['service-cluster-ip-range'].split(',').filter((text) => text !== ''),
     allocateNodeCidrs: flags['allocate-node-cidrs'],
-    nodeMaskIpv4: flags['node-cidr-mask-size-ipv4'] || flags['node-cidr-mask-size'] || 24,
-    nodeMaskIpv6: flags['node-cidr-mask-size-ipv6'] || flags['node-cidr-mask-size'] || 64,
+    nodeMaskIpv4: nodeMasks(flags).ipv4,
+    nodeMaskIpv6: nodeMasks(flags).ipv6,
     rootCa: files.rootCa,
     serviceAccountKey: files.serviceAccountKey,
     signing:

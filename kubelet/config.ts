@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject } from '../apimachinery/json.ts'
 import { parseQuantity, wholeValue } from '../apimachinery/quantity.ts'
 import { parseDuration } from '../component-base/flags.ts'
 import type { KubeletFlags } from './flags.ts'
+import { nodeIpsOf } from './node/node-ips.ts'
 import { type EvictionThreshold, parseThresholds } from './node/thresholds.ts'
 
 export type Taint = { readonly key: string; readonly value?: string; readonly effect: string }
@@ -96,7 +97,7 @@ function configObject(file: unknown, errors: string[]): JsonObject {
 function buildConfig(read: Reader, flags: KubeletFlags, host: Host): Omit<Config, 'ignoredFields'> {
   const rootDir = flags['root-dir']
   const nodeName = (flags['hostname-override'] || host.hostName).trim().toLowerCase()
-  const nodeIps = flags['node-ip'] === '' ? host.addresses.slice(0, 1) : flags['node-ip'].split(',')
+  const nodeIps = nodeIpsOf(flags['node-ip'], host.addresses)
   const runtime = read.text('containerRuntimeEndpoint', 'container-runtime-endpoint', '')
   const mode = read.text('authorization.mode', 'authorization-mode', 'Webhook')
   return {

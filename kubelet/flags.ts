@@ -11,7 +11,7 @@ export const kubeletFlags = defineFlags({
   config: text('File with a KubeletConfiguration (kubelet.config.k8s.io/v1beta1).'),
   kubeconfig: text('File that says how to reach the API server, and as whom.'),
   'hostname-override': text('Name of the node instead of the host name.'),
-  'node-ip': text('Address of the node that other nodes reach.'),
+  'node-ip': text('Address of the node that other nodes reach; two of unlike families for dual stack.'),
   'node-labels': list('Labels for the node when it registers: key=value.'),
   'provider-id': text('Identity of the machine at a cloud provider.'),
   'root-dir': text('Where volumes and other files of pods are kept.', '/var/lib/kubelet'),

@@ -15,7 +15,7 @@ await runMain({
     const file = flags.config === '' ? undefined : await readConfigFile(flags.config)
     const addresses = Object.values(networkInterfaces())
       .flatMap((list) => list ?? [])
-      .filter(({ internal, family }) => !internal && family === 'IPv4')
+      .filter(({ internal, address }) => !internal && !isLinkLocal(address))
       .map(({ address }) => address)
     const config = parseConfig(flags, given, file, { hostName: hostname(), addresses })
     if (config.ignoredFields.length > 0) {
@@ -28,3 +28,7 @@ await runMain({
     await runKubelet(config, logger, signal)
   },
 })
+
+function isLinkLocal(address: string): boolean {
+  return address.startsWith('169.254.') || /^fe[89ab]/.test(address)
+}

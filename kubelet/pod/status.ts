@@ -6,6 +6,7 @@
 import { qosClass } from '../../api/core/pod-resources.ts'
 import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/core/v1.ts'
 import { formatTime } from '../../apimachinery/time.ts'
+import { hostNetworkIps, sortPodIps } from '../node/node-ips.ts'
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime-pod.ts'
 import { type ConditionFacts, podConditions } from './conditions.ts'
 import { isUsable, mayStart, type ProbeState, type Waiting } from './plan.ts'
@@ -84,11 +85,12 @@ function hasUsableSandbox({ pod, runtime }: StatusObserved): boolean {
 
 /** A pod on the node's network has the node's addresses; a pod keeps the address it had after its sandbox is gone. */
 function podIps({ pod, runtime, hostIps, ended }: StatusObserved): readonly string[] {
-  if (pod.spec.hostNetwork === true)
-    return runtime.sandboxes.length > 0 || pod.status.podIP !== undefined ? hostIps : []
-  const sandbox = runtime.sandboxes[0]
-  if (sandbox?.ready === true) return sandbox.ips
   const kept = (pod.status.podIPs ?? []).map(({ ip }) => ip)
+  if (pod.spec.hostNetwork === true) {
+    return runtime.sandboxes.length > 0 || pod.status.podIP !== undefined ? hostNetworkIps(kept, hostIps) : []
+  }
+  const sandbox = runtime.sandboxes[0]
+  if (sandbox?.ready === true) return sortPodIps(sandbox.ips, hostIps)
   return ended || pod.metadata.deletionTimestamp !== undefined || sandbox !== undefined ? kept : []
 }
 

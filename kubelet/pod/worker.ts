@@ -12,10 +12,11 @@ import { formatTime, parseTime } from '../../apimachinery/time.ts'
 import { linkSignals } from '../../component-base/linked-signal.ts'
 import { ImageError } from '../images/pull.ts'
 import type { ResolvConf } from '../network/resolv-conf.ts'
+import { sortPodIps } from '../node/node-ips.ts'
 import type { Prober } from '../probes/prober.ts'
 import type { CriDraft } from '../runtime/cri.ts'
 import { isNotFound } from '../runtime/cri.ts'
-import { type RuntimePod, readRuntimePod } from '../runtime/runtime-pod.ts'
+import { type RuntimePod, type RuntimeSandbox, readRuntimePod } from '../runtime/runtime-pod.ts'
 import { VolumeError } from '../volumes/payload.ts'
 import { MountError, type MountedVolumes, type Volumes } from '../volumes/volumes.ts'
 import { type BackoffEntry, nextBackoff } from './backoff.ts'
@@ -367,15 +368,15 @@ export class PodWorker {
           restartCount,
           sandboxId: sandbox.id,
           sandbox: await this.#sandboxConfig(sandbox.attempt),
-          podIps: sandbox.ips,
+          podIps: this.#podIps(sandbox),
           volumes: this.#volumes ?? new Map(),
           ...(targetId === undefined ? {} : { targetId }),
         },
         signal,
       )
       this.#startErrors.delete(container.name)
-      const podIp = this.#pod.spec.hostNetwork === true ? this.#context.hostIps[0] : sandbox.ips[0]
-      if (kind === 'app' || kind === 'sidecar') probes.watch(this.#pod, container, id, podIp ?? '')
+      const [podIp = ''] = this.#podIps(sandbox)
+      if (kind === 'app' || kind === 'sidecar') probes.watch(this.#pod, container, id, podIp)
       return undefined
     } catch (error) {
       if (signal.aborted) throw signal.reason
@@ -420,17 +421,21 @@ export class PodWorker {
     }
   }
 
+  #podIps(sandbox: RuntimeSandbox | undefined): readonly string[] {
+    const { hostIps } = this.#context
+    return this.#pod.spec.hostNetwork === true ? hostIps : sortPodIps(sandbox?.ips ?? [], hostIps)
+  }
+
   /** After a restart of the kubelet the running containers are probed again. */
   #watchProbes(runtimePod: RuntimePod): void {
-    const sandbox = runtimePod.sandboxes[0]
-    const podIp = this.#pod.spec.hostNetwork === true ? this.#context.hostIps[0] : sandbox?.ips[0]
+    const [podIp = ''] = this.#podIps(runtimePod.sandboxes[0])
     const seen = new Set<string>()
     for (const run of runtimePod.containers) {
       if (seen.has(run.name)) continue
       seen.add(run.name)
       const known = containersOf(this.#pod).find(({ container }) => container.name === run.name)
       if (run.phase === 'running' && (known?.kind === 'app' || known?.kind === 'sidecar')) {
-        this.#context.probes.watch(this.#pod, known.container, run.id, podIp ?? '', run.startedAtMs)
+        this.#context.probes.watch(this.#pod, known.container, run.id, podIp, run.startedAtMs)
       } else this.#context.probes.forget(run.id)
     }
   }

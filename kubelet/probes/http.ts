@@ -87,6 +87,7 @@ async function requestOnce(url: URL, headers: Record<string, string>, signal: Ab
   return { status: response.statusCode ?? 0, body, location: response.headers.location }
 }
 
-function bracketed(host: string): string {
+/** A host as URLs and Go write it before a port. */
+export function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }

@@ -5,7 +5,7 @@ import type { Container, Pod, Probe } from '../../api/core/v1.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import { linkSignals } from '../../component-base/linked-signal.ts'
 import { CriError, type Runtime } from '../runtime/cri.ts'
-import { httpTarget, requestHttp, resolvePort } from './http.ts'
+import { bracketed, httpTarget, requestHttp, resolvePort } from './http.ts'
 import type { ProbeResult } from './threshold.ts'
 
 export type ProbeTarget = {
@@ -60,7 +60,7 @@ async function probeExec(
 
 async function probeHttp({ probe, container, podIp }: ProbeTarget, limit: AbortSignal): Promise<ProbeAnswer> {
   const target = httpTarget(probe.httpGet ?? { port: 0 }, container, podIp)
-  const url = `${target.scheme}://${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}${target.path}`
+  const url = `${target.scheme}://${bracketed(target.host)}:${target.port}${target.path}`
   try {
     const answer = await requestHttp(target, { 'user-agent': 'kube-probe/1.36' }, limit)
     if (answer.redirectedAway) return { result: 'warning', message: 'Probe terminated redirects, Response body: ' }
@@ -93,11 +93,12 @@ async function probeTcp({ probe, container, podIp }: ProbeTarget, limit: AbortSi
 function netMessage(error: unknown, limit: AbortSignal, at: { readonly host: string; readonly port: number }): string {
   if (limit.aborted) return 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  const dial = `dial tcp ${at.host}:${at.port}: connect: `
+  const address = `${bracketed(at.host)}:${at.port}`
+  const dial = `dial tcp ${address}: connect: `
   if (code === 'ECONNREFUSED') return `${dial}connection refused`
   if (code === 'EHOSTUNREACH') return `${dial}no route to host`
   if (code === 'ENETUNREACH') return `${dial}network is unreachable`
-  if (code === 'ECONNRESET') return `read tcp ${at.host}:${at.port}: read: connection reset by peer`
+  if (code === 'ECONNRESET') return `read tcp ${address}: read: connection reset by peer`
   return error instanceof Error ? error.message : String(error)
 }
 
@@ -110,7 +111,7 @@ async function probeGrpc(
   limit: AbortSignal,
 ): Promise<ProbeAnswer> {
   const { port = 0, service = '' } = probe.grpc ?? {}
-  const client = new grpc.Client(`${podIp}:${port}`, grpc.credentials.createInsecure())
+  const client = new grpc.Client(`${bracketed(podIp)}:${port}`, grpc.credentials.createInsecure())
   try {
     const status = await new Promise<number>((resolve, reject) => {
       const call = client.makeUnaryRequest(
@@ -140,7 +141,7 @@ async function probeGrpc(
     if (code === grpc.status.UNAVAILABLE) {
       return {
         result: 'failure',
-        message: `timeout: failed to connect service "${podIp}:${port}" within ${timeoutMs / 1000}s`,
+        message: `timeout: failed to connect service "${bracketed(podIp)}:${port}" within ${timeoutMs / 1000}s`,
       }
     }
     const why = error instanceof Error ? error.message : String(error)
