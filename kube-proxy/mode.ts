@@ -9,6 +9,7 @@ import type { Family } from '../netfilter/iptables.ts'
 import type { Jumps } from '../netfilter/iptables-restore.ts'
 import type { NftBlocks } from '../netfilter/nft.ts'
 import type { Blocks } from '../netfilter/ruleset.ts'
+import type { IpvsSettings } from './ipvs/settings.ts'
 import type { NodeState } from './plan/node.ts'
 import type { PlannedPort } from './plan/planner.ts'
 
@@ -71,6 +72,8 @@ export type ModeSettings = {
   readonly dropsInvalid: boolean
   /** Whether iptables sees packets that a bridge passes between two of its ports. */
   readonly seesBridged: boolean
+  /** For mode ipvs; upstream's defaults when not given. */
+  readonly ipvs?: IpvsSettings
 }
 
 /** What a mode is built from. */

@@ -1,5 +1,6 @@
 /** The proxy modes by name: the one place that knows them all. */
 import { createIptablesMode } from './iptables/mode.ts'
+import { createIpvsMode } from './ipvs/mode.ts'
 import type { ModeName, ModeOptions, ProxyMode } from './mode.ts'
 import { createNftablesMode } from './nftables/mode.ts'
 
@@ -8,6 +9,7 @@ type CreateMode = (options: ModeOptions) => ProxyMode
 /** One line per mode; a mode that is not here is refused by the configuration. */
 export const modes: Readonly<Partial<Record<ModeName, CreateMode>>> = {
   iptables: createIptablesMode,
+  ipvs: createIpvsMode,
   nftables: createNftablesMode,
 }
 

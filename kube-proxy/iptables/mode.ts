@@ -1,13 +1,12 @@
 /** Mode iptables: ports → blocks of chains → what differs → one `iptables-restore`. */
 import { createIptables, type Iptables } from '../../netfilter/iptables.ts'
-import type { Jumps } from '../../netfilter/iptables-restore.ts'
-import type { Blocks, Table } from '../../netfilter/ruleset.ts'
 import type { ModeOptions, ProxyMode } from '../mode.ts'
 import { Applier } from './applier.ts'
 import { baseJumps } from './base.ts'
 import { cleanUp } from './cleanup.ts'
 import { renderOptionsOf } from './options.ts'
 import { blocksOf, createRenderings } from './plan.ts'
+import { withBlocks, withJumps } from './share.ts'
 
 /** Builds the mode for one address family. */
 export function createIptablesMode({ family, settings, namespace }: ModeOptions): ProxyMode {
@@ -43,19 +42,4 @@ async function obstacleOf(iptables: Iptables, signal: AbortSignal): Promise<stri
     signal.throwIfAborted()
     return error instanceof Error ? error.message : String(error)
   }
-}
-
-function withBlocks(own: Blocks, more: Blocks): Blocks {
-  return more.size === 0 ? own : new Map([...own, ...more])
-}
-
-/** Policies come before Services' rules: what they forbid must not be accepted by those. */
-function withJumps(own: Jumps, first: Jumps): Jumps {
-  const result = new Map<Table, ReadonlyMap<string, readonly string[]>>(own)
-  for (const [table, chains] of first) {
-    const merged = new Map(result.get(table))
-    for (const [chain, rules] of chains) merged.set(chain, [...rules, ...(merged.get(chain) ?? [])])
-    result.set(table, merged)
-  }
-  return result
 }
