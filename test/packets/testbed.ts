@@ -5,19 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { build } from 'esbuild'
 import { systemClock } from '../../component-base/clock.ts'
 import { ExecError, run } from '../../component-base/exec.ts'
-import {
-  type IpFamily,
-  type Layout,
-  machineOf,
-  machinesOf,
-  type PacketClient,
-  type PacketNode,
-  type Pod,
-  prefixes,
-} from './layout.ts'
+import { type IpFamily, type Layout, type Machine, machineOf, machinesOf, type PacketNode, prefixes } from './layout.ts'
 import { type Listener, type Outcome, type PacketProtocol, Prober } from './prober.ts'
 
 const families: readonly IpFamily[] = ['IPv4', 'IPv6']
@@ -32,6 +22,9 @@ const nodeSettings = [
   // Many probes are refused within one second, each by an ICMP error of its own.
   'net.ipv4.icmp_ratelimit=0',
   'net.ipv6.icmp.ratelimit=0',
+  // Where the kernel has no br_netfilter there is nothing to set.
+  'net.bridge.bridge-nf-call-iptables=1',
+  'net.bridge.bridge-nf-call-ip6tables=1',
 ]
 /** A new namespace takes this over from the machine; a client that forwards would send lost packets round in circles. */
 const clientSettings = ['net.ipv4.ip_forward=0', 'net.ipv6.conf.all.forwarding=0']
@@ -58,6 +51,8 @@ export type TestbedProbe = {
 
 /** Bundles the worker, because Node 20 starts none from TypeScript. Returns its file, to be removed by the caller. */
 export async function bundleProber(): Promise<string> {
+  // Only here, because where the worker is given there is no bundler.
+  const { build } = await import('esbuild')
   const root = new URL('../..', import.meta.url).pathname
   const file = join(root, 'build', `prober-${process.pid}-${randomBytes(4).toString('hex')}.mjs`)
   await mkdir(join(root, 'build'), { recursive: true })
@@ -168,99 +163,77 @@ export class Testbed {
   async close(): Promise<void> {
     await this.#prober?.close()
     if (this.#ownWorkerFile !== undefined) await rm(this.#ownWorkerFile, { force: true })
-    for (const name of [...machinesOf(this.layout).map((machine) => machine.name), 'wire']) {
-      await run('ip', ['netns', 'delete', this.namespace(name)]).catch((error: unknown) => {
-        // Not made yet when setting up failed early.
-        if (!(error instanceof ExecError)) throw error
-      })
-    }
+    const names = [...machinesOf(this.layout).map((machine) => machine.name), 'wire']
+    const input = names.map((name) => `netns delete ${this.namespace(name)}\n`).join('')
+    await run('ip', ['-force', '-batch', '-'], { input }).catch((error: unknown) => {
+      // Not made yet when setting up failed early.
+      if (!(error instanceof ExecError)) throw error
+    })
   }
 
+  /** Few processes: one `ip -batch` for each machine, and one for the settings of each that needs some. */
   async #connect(): Promise<void> {
+    const { nodes, clients } = this.layout
     const names = [...machinesOf(this.layout).map(({ name }) => name), 'wire']
     await run('ip', ['-batch', '-'], { input: names.map((name) => `netns add ${this.namespace(name)}\n`).join('') })
-    await this.#batch('wire', [`link add br0 type bridge ${bridgeOptions}`, 'link set br0 up'])
-    await Promise.all([
-      ...this.layout.nodes.map(async (node) => await this.#connectNode(node)),
-      ...this.layout.clients.map(async (client) => await this.#connectClient(client)),
+    await this.#batch('wire', [
+      `link add br0 type bridge ${bridgeOptions}`,
+      'link set br0 up',
+      ...[...nodes, ...clients].flatMap(({ name }) => [
+        `link add w-${name} type veth peer name eth0 netns ${this.namespace(name)}`,
+        `link set w-${name} master br0 up`,
+      ]),
     ])
-  }
-
-  async #connectClient(client: PacketClient): Promise<void> {
-    await this.#onWire(client, this.#routesOf(client))
-    await this.inside(client.name, 'sysctl', '-qw', ...clientSettings)
+    await Promise.all([
+      ...nodes.map(async (node) => await this.#connectNode(node)),
+      ...clients.map(async (client) => {
+        await this.#batch(client.name, [...onWire(client), ...this.#defaultRoutes(client.via)])
+        await this.inside(client.name, 'sysctl', '-eqw', ...clientSettings)
+      }),
+    ])
   }
 
   async #connectNode(node: PacketNode): Promise<void> {
-    await this.#onWire(node, [])
-    await this.#configureNode(node)
-    for (const [index, pod] of node.pods.entries()) await this.#connectPod(node, pod, index)
-  }
-
-  /** A cable from the machine to the switch between all. */
-  async #onWire({ name, ips }: PacketNode | PacketClient, routes: readonly string[]): Promise<void> {
-    const port = `w-${name}`
-    await this.#batch('wire', [
-      `link add ${port} type veth peer name eth0 netns ${this.namespace(name)}`,
-      `link set ${port} master br0 up`,
-    ])
+    const { name, gateway, pods } = node
+    const mtu = this.#mtu.join(' ')
+    await this.inside(name, 'sysctl', '-eqw', ...nodeSettings)
     await this.#batch(name, [
-      'link set lo up',
-      ...families.map((family) => `address add ${ips[family][0] ?? ''}/${prefixes[family]} dev eth0${nodad(family)}`),
-      'link set eth0 up',
-      ...routes,
-    ])
-  }
-
-  #routesOf({ via }: PacketClient): readonly string[] {
-    return families.map((family) => `-${family === 'IPv4' ? 4 : 6} route add default via ${this.#ip(via, family)}`)
-  }
-
-  #ip(name: string, family: IpFamily): string {
-    return machineOf(this.layout, name).ips[family][0] ?? ''
-  }
-
-  async #configureNode({ name, gateway }: PacketNode): Promise<void> {
-    await this.inside(name, 'sysctl', '-qw', ...nodeSettings)
-    // Where the kernel has no br_netfilter there is nothing to set.
-    for (const tool of ['iptables', 'ip6tables']) {
-      await this.inside(name, 'sysctl', '-qw', `net.bridge.bridge-nf-call-${tool}=1`).catch(() => '')
-    }
-    // Without a route to Service addresses a packet is lost before its destination is translated.
-    const router = this.layout.clients[0]?.name ?? ''
-    await this.#batch(name, [
-      `link add cni0 ${this.#mtu.join(' ')} type bridge ${bridgeOptions}`,
+      ...onWire(node),
+      `link add cni0 ${mtu} type bridge ${bridgeOptions}`,
       ...families.map((family) => `address add ${gateway[family]}/${prefixes[family]} dev cni0${nodad(family)}`),
       'link set cni0 up',
-      ...families.map((family) => `-${family === 'IPv4' ? 4 : 6} route add default via ${this.#ip(router, family)}`),
+      // Without a route to Service addresses a packet is lost before its destination is translated.
+      ...this.#defaultRoutes(this.layout.clients[0]?.name ?? ''),
+      ...pods.flatMap((pod, index) => [
+        `link add veth${index} ${mtu} type veth peer name eth0 ${mtu} netns ${this.namespace(pod.name)}`,
+        `link set veth${index} master cni0 up`,
+        // The bridge must send a packet back where it came from, for a pod that reaches itself.
+        `link set veth${index} type bridge_slave hairpin on`,
+      ]),
     ])
+    for (const pod of pods) {
+      const routes = families.map((family) => `route add default via ${gateway[family]}`)
+      await this.#batch(pod.name, [...onWire(pod), ...routes])
+    }
   }
 
-  async #connectPod({ name: node, gateway }: PacketNode, { name, ips }: Pod, index: number): Promise<void> {
-    const mtu = this.#mtu.join(' ')
-    await this.#batch(node, [
-      `link add veth${index} ${mtu} type veth peer name eth0 ${mtu} netns ${this.namespace(name)}`,
-      `link set veth${index} master cni0 up`,
-      // The bridge must send a packet back where it came from, for a pod that reaches itself.
-      `link set veth${index} type bridge_slave hairpin on`,
-    ])
-    await this.#batch(name, [
-      'link set lo up',
-      ...families.map((family) => `address add ${ips[family][0] ?? ''}/${prefixes[family]} dev eth0${nodad(family)}`),
-      'link set eth0 up',
-      ...families.map((family) => `-${family === 'IPv4' ? 4 : 6} route add default via ${gateway[family]}`),
-    ])
+  #defaultRoutes(via: string): readonly string[] {
+    const { ips } = machineOf(this.layout, via)
+    return families.map((family) => `route add default via ${ips[family][0] ?? ''}`)
   }
 
   async #batch(machine: string, commands: readonly string[]): Promise<void> {
-    // `-4` and `-6` are options of the program, not of a line: such lines go by themselves.
-    for (const group of groupByOption(commands)) {
-      const options = group.option === undefined ? [] : [group.option]
-      await run('ip', ['-n', this.namespace(machine), ...options, '-batch', '-'], {
-        input: `${group.lines.join('\n')}\n`,
-      })
-    }
+    await run('ip', ['-n', this.namespace(machine), '-batch', '-'], { input: `${commands.join('\n')}\n` })
   }
+}
+
+/** The machine's own end of its cable. */
+function onWire({ ips }: Machine): readonly string[] {
+  return [
+    'link set lo up',
+    ...families.map((family) => `address add ${ips[family][0] ?? ''}/${prefixes[family]} dev eth0${nodad(family)}`),
+    'link set eth0 up',
+  ]
 }
 
 function nodad(family: IpFamily): string {
@@ -269,19 +242,5 @@ function nodad(family: IpFamily): string {
 
 /** The route to a node's pods by that node. */
 export function routeTo(node: PacketNode, family: IpFamily, verb: 'add' | 'replace' | 'delete'): string {
-  return `-${family === 'IPv4' ? 4 : 6} route ${verb} ${node.podCidrs[family]} via ${node.ips[family][0] ?? ''}`
-}
-
-type Group = { readonly option: string | undefined; readonly lines: string[] }
-
-function groupByOption(commands: readonly string[]): readonly Group[] {
-  const groups: Group[] = []
-  for (const command of commands) {
-    const option = /^-[46](?= )/.exec(command)?.[0]
-    const line = option === undefined ? command : command.slice(option.length + 1)
-    const last = groups.at(-1)
-    if (last !== undefined && last.option === option) last.lines.push(line)
-    else groups.push({ option, lines: [line] })
-  }
-  return groups
+  return `route ${verb} ${node.podCidrs[family]} via ${node.ips[family][0] ?? ''}`
 }

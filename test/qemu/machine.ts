@@ -107,6 +107,7 @@ async function entriesOf(
   return [
     ...Object.entries(links).map(([path, target]): CpioEntry => ({ type: 'link', path, target })),
     ...['proc', 'sys', 'run', 'tmp'].map((path): CpioEntry => ({ type: 'folder', path })),
+    { type: 'file', path: 'etc/protocols', content: Buffer.from('tcp 6 TCP\nudp 17 UDP\nsctp 132 SCTP\n') },
     { type: 'device', path: 'dev/console', major: 5, minor: 1 },
     { type: 'file', path: 'init', content: Buffer.from(initScript(modules)), isExecutable: true },
     ...['sh', 'modprobe'].map((name): CpioEntry => ({ type: 'link', path: `usr/bin/${name}`, target: 'busybox' })),
