@@ -25,7 +25,7 @@ export function renderChange(table: NftTable, { chains, sets, elements }: NftCha
     if (remove.length > 0) lines.push(`delete element ${at} ${set} { ${remove.join(', ')} }`)
   }
   for (const [set, { add }] of elements) {
-    if (add.size > 0) lines.push(`add element ${at} ${set} { ${elementsText(add)} }`)
+    if (add.length > 0) lines.push(`add element ${at} ${set} { ${elementsText(add)} }`)
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
 }
@@ -68,8 +68,13 @@ function addSet(at: string, name: string, { type, definition }: NftSet): string 
   return `add ${type} ${at} ${name} { ${definition} }`
 }
 
-function elementsText(elements: ReadonlyMap<string, string>): string {
-  const texts: string[] = []
-  for (const [key, rest] of elements) texts.push(rest === '' ? key : `${key} ${rest}`)
-  return texts.join(', ')
+function elementsText(add: readonly string[]): string {
+  let text = ''
+  for (let at = 0; at < add.length; at += 2) {
+    text += at === 0 ? '' : ', '
+    text += add[at] ?? ''
+    const rest = add[at + 1] ?? ''
+    if (rest !== '') text += ` ${rest}`
+  }
+  return text
 }

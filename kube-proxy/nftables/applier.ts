@@ -98,6 +98,6 @@ export class NftApplier {
 function sizeOf({ chains, sets, elements }: NftChange): number {
   let size = chains.remove.length + sets.write.size + sets.remove.size
   for (const { rules } of chains.write.values()) size += 1 + rules.length
-  for (const { add, remove } of elements.values()) size += add.size + remove.length
+  for (const { add, remove } of elements.values()) size += add.length / 2 + remove.length
   return size
 }

@@ -50,6 +50,20 @@ export function externalLocal(frontends: Frontends, count: number, localCount: n
 
 /** The map that holds endpoint number `index` of every frontend. */
 export function endpointMap(frontends: Frontends, scope: 'all' | 'local', index: number): string {
+  return commonMaps[frontends][scope][index] ?? mapName(frontends, scope, index)
+}
+
+/** One text for the many elements of a map, as far as most Services reach. */
+const commonMaps = {
+  service: { all: firstMaps('service', 'all'), local: firstMaps('service', 'local') },
+  nodePort: { all: firstMaps('nodePort', 'all'), local: firstMaps('nodePort', 'local') },
+} as const
+
+function firstMaps(frontends: Frontends, scope: 'all' | 'local'): readonly string[] {
+  return Array.from({ length: 64 }, (_, index) => mapName(frontends, scope, index))
+}
+
+function mapName(frontends: Frontends, scope: 'all' | 'local', index: number): string {
   return `${frontends === 'service' ? 'service' : 'nodeport'}-${scope === 'local' ? 'local-' : ''}endpoint-${index}`
 }
 

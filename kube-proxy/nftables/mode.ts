@@ -4,7 +4,7 @@ import type { ModeOptions, ProxyMode } from '../mode.ts'
 import { NftApplier } from './applier.ts'
 import * as names from './names.ts'
 import { nftOptionsOf } from './options.ts'
-import { createRenderings, nftBlocksOf } from './plan.ts'
+import { NftPlanner } from './plan.ts'
 
 /** Older ones read every table of the machine at each start and fall over what they do not know. */
 const oldestVersion = [1, 0, 1] as const
@@ -14,13 +14,13 @@ export function createNftablesMode({ family, settings, namespace, clock }: ModeO
   const nft = createNft(namespace === undefined ? {} : { namespace })
   const table = names.tableOf(family)
   const applier = new NftApplier({ nft, table, clock })
-  const renderings = createRenderings()
+  const planner = new NftPlanner()
   return {
     name: 'nftables',
     family,
     obstacle: async (signal) => await obstacleOf(nft, signal),
     sync: async ({ node, ports, policy }, signal) => {
-      const own = nftBlocksOf(ports, nftOptionsOf(node, settings), renderings)
+      const own = planner.plan(ports, nftOptionsOf(node, settings))
       const more = policy.nftables()
       return await applier.apply(more.size === 0 ? own : new Map([...own, ...more]), signal)
     },

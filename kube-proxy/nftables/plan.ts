@@ -9,18 +9,23 @@ import { type RenderedPort, renderPort } from './service.ts'
 
 const [baseId, sharedId] = ['', 'shared']
 
-/** Renders Service ports, each once. */
-export function createRenderings(): Renderings<RenderedPort, NftOptions> {
-  return new Renderings((planned, options) => renderPort(planned, options))
+/** Renders ports as blocks, each port once. */
+export class NftPlanner {
+  readonly #renderings = new Renderings<RenderedPort, NftOptions>((planned, options) => renderPort(planned, options))
+  #last: { readonly ports: readonly PlannedPort[]; readonly options: string; readonly blocks: NftBlocks } | undefined
+
+  /** The blocks for the ports; the same ones as before when nothing changed. */
+  plan(ports: readonly PlannedPort[], options: NftOptions): NftBlocks {
+    const text = JSON.stringify(options)
+    if (this.#last?.ports === ports && this.#last.options === text) return this.#last.blocks
+    const blocks = blocksOf(ports, this.#renderings.of(ports, options), options)
+    this.#last = { ports, options: text, blocks }
+    return blocks
+  }
 }
 
-/** The blocks for the ports. */
-export function nftBlocksOf(
-  ports: readonly PlannedPort[],
-  options: NftOptions,
-  renderings: Renderings<RenderedPort, NftOptions> = createRenderings(),
-): NftBlocks {
-  const rendered = withoutConflicts(ports, renderings.of(ports, options), options)
+function blocksOf(ports: readonly PlannedPort[], each: readonly RenderedPort[], options: NftOptions): NftBlocks {
+  const rendered = withoutConflicts(ports, each, options)
   const dispatches = new Map<string, Dispatch>()
   for (const port of rendered) for (const dispatch of port.dispatches) dispatches.set(dispatch.name, dispatch)
   const blocks = new Map<string, NftBlock>([

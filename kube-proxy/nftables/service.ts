@@ -1,5 +1,5 @@
 /** The elements and chains of one Service port. */
-import type { NftBlock, NftChain } from '../../netfilter/nft.ts'
+import type { NftBlock, NftChain, NftElement } from '../../netfilter/nft.ts'
 import { isInside } from '../../netfilter/trace.ts'
 import type { PlannedPort } from '../plan/planner.ts'
 import type { Endpoint } from '../state/endpoints.ts'
@@ -38,37 +38,29 @@ export function renderPort(
 ): RenderedPort {
   const { port, endpoints } = planned
   const frontends = frontendsOf(planned).filter(({ key }) => !taken.has(key))
-  const elements = new ElementMaps()
+  const elements: NftElement[] = [{ set: names.clusterIps, key: port.clusterIp, rest: '' }]
   for (const frontend of frontends) addFrontend(elements, frontend, port)
-  elements.add(names.clusterIps, port.clusterIp, '')
   for (const { ip, port: number, isLocal } of endpoints.reachable) {
-    if (isLocal) elements.add(names.hairpinConnections, `${ip} . ${ip} . ${port.protocol} . ${number}`, '')
+    if (!isLocal) continue
+    elements.push({ set: names.hairpinConnections, key: `${ip} . ${ip} . ${port.protocol} . ${number}`, rest: '' })
   }
   const affinity =
     port.affinitySeconds > 0 ? renderAffinity(port, endpoints, isExternallyAccessible(port), options) : undefined
   const firewall = firewallOf(port, options)
   if (firewall !== undefined) {
-    for (const ip of port.loadBalancerIps) elements.add(names.firewallIps, keyOf(port, ip), `: goto ${firewall[0]}`)
+    for (const key of port.loadBalancerIps.map((ip) => keyOf(port, ip))) {
+      if (!taken.has(key)) elements.push({ set: names.firewallIps, key, rest: `: goto ${firewall[0]}` })
+    }
   }
   const chains = new Map<string, NftChain>([...(affinity?.chains ?? []), ...(firewall === undefined ? [] : [firewall])])
   return {
     block: {
       ...(chains.size === 0 ? {} : { chains }),
       ...(affinity === undefined ? {} : { sets: affinity.sets }),
-      elements: elements.maps,
+      scattered: elements,
     },
     dispatches: frontends.flatMap(({ target }) => (typeof target === 'object' ? [target] : [])),
     frontends: frontends.map(({ key }) => key),
-  }
-}
-
-class ElementMaps {
-  readonly maps = new Map<string, Map<string, string>>()
-
-  add(set: string, key: string, rest: string): void {
-    const elements = this.maps.get(set)
-    if (elements === undefined) this.maps.set(set, new Map([[key, rest]]))
-    else elements.set(key, rest)
   }
 }
 
@@ -76,14 +68,16 @@ function keyOf({ protocol, port }: ServicePort, ip: string): string {
   return `${ip} . ${protocol} . ${port}`
 }
 
-function addFrontend(elements: ElementMaps, frontend: Frontend, { id }: ServicePort): void {
+function addFrontend(elements: NftElement[], frontend: Frontend, { id }: ServicePort): void {
   const { kind, key, target, refusal, endpoints, localEndpoints } = frontend
   const isService = kind === 'service'
   if (target !== undefined) {
-    elements.add(isService ? names.serviceIps : names.serviceNodePorts, key, `comment "${id}" : goto ${nameOf(target)}`)
+    const set = isService ? names.serviceIps : names.serviceNodePorts
+    elements.push({ set, key, rest: `comment "${id}" : goto ${nameOf(target)}` })
   }
   if (refusal !== undefined) {
-    elements.add(isService ? names.noEndpointServices : names.noEndpointNodePorts, key, `comment "${id}" : ${refusal}`)
+    const set = isService ? names.noEndpointServices : names.noEndpointNodePorts
+    elements.push({ set, key, rest: `comment "${id}" : ${refusal}` })
   }
   const scopes = [
     ['all', endpoints],
@@ -91,7 +85,7 @@ function addFrontend(elements: ElementMaps, frontend: Frontend, { id }: ServiceP
   ] as const
   for (const [scope, list] of scopes) {
     for (const [index, { ip, port }] of list.entries()) {
-      elements.add(endpointMap(kind, scope, index), key, `: ${ip} . ${port}`)
+      elements.push({ set: endpointMap(kind, scope, index), key, rest: `: ${ip} . ${port}` })
     }
   }
 }
@@ -104,6 +98,8 @@ function frontendsOf(planned: PlannedPort): readonly Frontend[] {
   const { port } = planned
   const outside = new Map<string, Frontends>()
   for (const ip of [...port.externalIps, ...port.loadBalancerIps]) outside.set(keyOf(port, ip), 'service')
+  // The cluster IP stays one, also where somebody gives it as an external address too.
+  outside.delete(keyOf(port, port.clusterIp))
   if (port.nodePort !== 0) outside.set(`${port.protocol} . ${port.nodePort}`, 'nodePort')
   return [internalFrontend(planned), ...[...outside].map(([key, kind]) => externalFrontend(planned, key, kind))]
 }

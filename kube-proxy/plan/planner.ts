@@ -35,23 +35,52 @@ type Remembered = {
 /** Plans the ports of one family, cheaply when little has changed since the last call. */
 export class Planner {
   #remembered = new Map<string, Remembered>()
+  #ports: readonly PlannedPort[] = []
   #surroundings = ''
 
-  /** The ports, sorted by key. */
+  /** The ports, sorted by key; the same list as before when no port changed. */
   plan(snapshot: Snapshot): readonly PlannedPort[] {
     const surroundings = JSON.stringify([snapshot.family, snapshot.topology])
     const before = surroundings === this.#surroundings ? this.#remembered : new Map<string, Remembered>()
     const next = new Map<string, Remembered>()
-    const ports: PlannedPort[] = []
+    const changed = new Map<string, PlannedPort>()
+    let count = 0
     for (const service of snapshot.services) {
-      const planned = planService(service, before.get(service.metadata.uid), snapshot)
-      next.set(service.metadata.uid, planned)
-      for (const port of planned.ports) ports.push(port)
+      const { uid } = service.metadata
+      const known = before.get(uid)
+      const planned = planService(service, known, snapshot)
+      next.set(uid, planned)
+      count += planned.ports.length
+      if (planned !== known) for (const port of planned.ports) changed.set(port.key, port)
     }
+    const isSettled = before.size === next.size && count === this.#ports.length
+    this.#ports = (isSettled ? replaced(this.#ports, changed) : undefined) ?? sortedPorts(next.values())
     this.#remembered = next
     this.#surroundings = surroundings
-    return ports.sort((left, right) => (left.key < right.key ? -1 : 1))
+    return this.#ports
   }
+}
+
+/** Puts changed ports in their places; `undefined` when one has no place yet. */
+function replaced(
+  ports: readonly PlannedPort[],
+  changed: ReadonlyMap<string, PlannedPort>,
+): readonly PlannedPort[] | undefined {
+  if (changed.size === 0) return ports
+  let found = 0
+  const next = ports.map((port) => {
+    const other = changed.get(port.key)
+    if (other === undefined) return port
+    found += 1
+    return other
+  })
+  return found === changed.size ? next : undefined
+}
+
+function sortedPorts(services: Iterable<Remembered>): readonly PlannedPort[] {
+  const ports: PlannedPort[] = []
+  for (const { ports: own } of services) for (const port of own) ports.push(port)
+  return ports.sort((left, right) => (left.key < right.key ? -1 : left.key > right.key ? 1 : 0))
 }
 
 function planService(service: Service, before: Remembered | undefined, snapshot: Snapshot): Remembered {

@@ -26,30 +26,46 @@ export function endpointsOf(
   options: { readonly family: Family; readonly nodeName: string },
 ): readonly Endpoint[] {
   const addressType = options.family === 'ip' ? 'IPv4' : 'IPv6'
-  const found = new Map<string, Endpoint>()
+  const found: { readonly address: string; readonly endpoint: Endpoint }[] = []
   for (const slice of slices) {
     if (slice.addressType !== addressType) continue
     for (const port of portsIn(slice, servicePort)) {
-      for (const endpoint of slice.endpoints ?? []) {
-        const [ip] = endpoint.addresses
+      for (const each of slice.endpoints ?? []) {
+        const [ip] = each.addresses
         if (ip === undefined) continue
-        const next = {
-          ip,
-          port,
-          isReady: endpoint.conditions?.ready ?? true,
-          isServing: endpoint.conditions?.serving ?? endpoint.conditions?.ready ?? true,
-          isTerminating: endpoint.conditions?.terminating ?? false,
-          isLocal: endpoint.nodeName === options.nodeName,
-          zoneHints: (endpoint.hints?.forZones ?? []).map(({ name }) => name),
-          nodeHints: (endpoint.hints?.forNodes ?? []).map(({ name }) => name),
-        }
-        const address = addressOf(next)
-        // While a pod's address is given to another, two slices may name it: the one that can take traffic counts.
-        if (found.get(address)?.isReady !== true) found.set(address, next)
+        const endpoint = endpointOf(each, ip, port, options.nodeName)
+        found.push({ address: addressOf(endpoint), endpoint })
       }
     }
   }
-  return [...found].toSorted(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0)).map(([, each]) => each)
+  found.sort((left, right) => (left.address < right.address ? -1 : left.address > right.address ? 1 : 0))
+  const result: Endpoint[] = []
+  for (const [index, { address, endpoint }] of found.entries()) {
+    if (index === 0 || found[index - 1]?.address !== address) result.push(endpoint)
+    // While a pod's address is given to another, two slices may name it: the one that can take traffic counts.
+    else if (endpoint.isReady && result.at(-1)?.isReady !== true) result[result.length - 1] = endpoint
+  }
+  return result
+}
+
+const none: readonly string[] = []
+
+function endpointOf(
+  { conditions, nodeName, hints }: NonNullable<EndpointSlice['endpoints']>[number],
+  ip: string,
+  port: number,
+  ownNodeName: string,
+): Endpoint {
+  return {
+    ip,
+    port,
+    isReady: conditions?.ready ?? true,
+    isServing: conditions?.serving ?? conditions?.ready ?? true,
+    isTerminating: conditions?.terminating ?? false,
+    isLocal: nodeName === ownNodeName,
+    zoneHints: hints?.forZones?.map(({ name }) => name) ?? none,
+    nodeHints: hints?.forNodes?.map(({ name }) => name) ?? none,
+  }
 }
 
 function portsIn(slice: EndpointSlice, wanted: Pick<ServicePort, 'portName' | 'protocol'>): readonly number[] {
