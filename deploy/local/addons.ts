@@ -1,13 +1,18 @@
 /** What `npm start` puts into the cluster: the roles of flanneld and DNS, the DNS Service with the nodes' addresses behind it, and its Corefile. */
 import type { Client } from '../../client/rest/client.ts'
 import { corefileRole, createCorefile } from './corefile.ts'
-import { dnsServiceAddress, type NodeLayout } from './layout.ts'
+import { type FamilyAddresses, familiesOf, type IpFamilyOption, type NodeLayout } from './layout.ts'
 import { loadBalancerManifests } from './load-balancer.ts'
 import { binding, type Manifest, pathOf, role } from './manifest.ts'
 
 /** Applies every manifest server-side: what is there already stays as it is. */
-export async function applyManifests(client: Client, nodes: readonly NodeLayout[], signal: AbortSignal): Promise<void> {
-  for (const manifest of manifestsFor(nodes)) {
+export async function applyManifests(
+  client: Client,
+  nodes: readonly NodeLayout[],
+  ipFamily: IpFamilyOption,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const manifest of manifestsFor(nodes, ipFamily)) {
     await client.raw(
       {
         method: 'PATCH',
@@ -22,8 +27,13 @@ export async function applyManifests(client: Client, nodes: readonly NodeLayout[
 }
 
 /** Pure. Nodes run DNS themselves, so the Service has no selector and the slice names the nodes' addresses. */
-export function manifestsFor(nodes: readonly NodeLayout[]): readonly Manifest[] {
-  return [...roles, ...loadBalancerManifests, ...(nodes.length === 0 ? [] : [dnsService, dnsEndpoints(nodes)])]
+export function manifestsFor(nodes: readonly NodeLayout[], ipFamily: IpFamilyOption): readonly Manifest[] {
+  const [primary] = familiesOf(ipFamily)
+  return [
+    ...roles,
+    ...loadBalancerManifests,
+    ...(nodes.length === 0 ? [] : [dnsService(primary), dnsEndpoints(primary, nodes)]),
+  ]
 }
 
 const roles: readonly Manifest[] = [
@@ -48,17 +58,17 @@ const dnsPorts = [
   { name: 'metrics', port: 9153, protocol: 'TCP' },
 ]
 
-const dnsService: Manifest = {
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: 'kube-dns', namespace: 'kube-system', labels: dnsLabels },
-  spec: {
-    clusterIP: dnsServiceAddress,
-    ports: dnsPorts.map((port) => ({ ...port, targetPort: port.port })),
-  },
+/** As kubeadm has it, the DNS Service has the first family alone. */
+function dnsService({ dns }: FamilyAddresses): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'kube-dns', namespace: 'kube-system', labels: dnsLabels },
+    spec: { clusterIP: dns, ports: dnsPorts.map((port) => ({ ...port, targetPort: port.port })) },
+  }
 }
 
-function dnsEndpoints(nodes: readonly NodeLayout[]): Manifest {
+function dnsEndpoints({ family }: FamilyAddresses, nodes: readonly NodeLayout[]): Manifest {
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -67,9 +77,9 @@ function dnsEndpoints(nodes: readonly NodeLayout[]): Manifest {
       namespace: 'kube-system',
       labels: { 'kubernetes.io/service-name': 'kube-dns', 'endpointslice.kubernetes.io/managed-by': 'kubets-local' },
     },
-    addressType: 'IPv4',
+    addressType: family,
     ports: dnsPorts,
-    endpoints: nodes.map(({ name, address }) => ({
+    endpoints: nodes.map(({ name, addresses: [address] }) => ({
       addresses: [address],
       nodeName: name,
       conditions: { ready: true },

@@ -18,12 +18,11 @@ import {
 } from '@peculiar/x509'
 import {
   adminKubeconfig,
+  allFamilies,
   apiserverPort,
   clusterDomain,
   frontProxyName,
-  hostAddress,
   kubeconfigDir,
-  kubernetesServiceAddress,
   nodeLayout,
   pkiDir,
 } from './layout.ts'
@@ -63,7 +62,7 @@ export function certificateRequests(nodes: number): readonly Request[] {
       file: 'apiserver',
       ca: 'ca',
       commonName: 'kube-apiserver',
-      names: [...service, ...local, hostAddress, kubernetesServiceAddress],
+      names: [...service, ...local, '::1', ...allFamilies.flatMap(({ host, kubernetes }) => [host, kubernetes])],
       usages: ['server'],
     },
     client('apiserver-kubelet-client', 'kube-apiserver-kubelet-client', 'kubeadm:cluster-admins'),
@@ -78,22 +77,22 @@ export function certificateRequests(nodes: number): readonly Request[] {
     // What aggregated API servers believe when the API server says who asks.
     { file: 'front-proxy-client', ca: 'front-proxy-ca', commonName: frontProxyName, usages: ['client'] },
     { file: 'etcd-client', ca: 'etcd-ca', commonName: 'kube-apiserver-etcd-client', usages: ['client'] },
-    ...Array.from({ length: nodes }, (_, index) => nodeLayout(index + 1)).flatMap(({ name, address }): Request[] => [
+    ...Array.from({ length: nodes }, (_, index) => nodeLayout(index + 1)).flatMap(({ name }, index): Request[] => [
       client(name, `system:node:${name}`, 'system:nodes'),
       {
         file: `${name}-server`,
         ca: 'ca',
         commonName: `system:node:${name}`,
         organization: 'system:nodes',
-        names: [name, address, '127.0.0.1'],
+        names: [name, ...allFamilies.map(({ node }) => node(index + 1)), '127.0.0.1', '::1'],
         usages: ['server'],
       },
     ]),
   ]
 }
 
-/** Makes what is missing. */
-export async function makeCertificates(nodes: number, nowMs: number): Promise<void> {
+/** Makes what is missing; `host` is where clients find the API server. */
+export async function makeCertificates(nodes: number, host: string, nowMs: number): Promise<void> {
   cryptoProvider.set(webcrypto)
   await mkdir(pkiDir, { recursive: true, mode: 0o700 })
   await mkdir(kubeconfigDir, { recursive: true, mode: 0o700 })
@@ -108,8 +107,8 @@ export async function makeCertificates(nodes: number, nowMs: number): Promise<vo
   if (!(await exists(`${pkiDir}/sa.pub`))) await makeServiceAccountKeys()
   const users = ['scheduler', 'controller-manager', 'kube-proxy', 'flanneld', 'dns', 'service-lb']
   for (let index = 1; index <= nodes; index++) users.push(nodeLayout(index).name)
-  for (const user of users) await writeKubeconfig(`${kubeconfigDir}/${user}.kubeconfig`, user)
-  await writeKubeconfig(adminKubeconfig, 'admin')
+  for (const user of users) await writeKubeconfig(`${kubeconfigDir}/${user}.kubeconfig`, user, host)
+  await writeKubeconfig(adminKubeconfig, 'admin', host)
 }
 
 async function authority(file: string, commonName: string, nowMs: number): Promise<Authority> {
@@ -183,10 +182,10 @@ async function makeServiceAccountKeys(): Promise<void> {
   await writePrivate(`${pkiDir}/sa.pub`, publicKey)
 }
 
-async function writeKubeconfig(path: string, user: string): Promise<void> {
+async function writeKubeconfig(path: string, user: string, host: string): Promise<void> {
   const base64 = async (file: string): Promise<string> => (await readFile(`${pkiDir}/${file}`)).toString('base64')
   const cluster = {
-    server: `https://${hostAddress}:${apiserverPort}`,
+    server: `https://${host.includes(':') ? `[${host}]` : host}:${apiserverPort}`,
     'certificate-authority-data': await base64('ca.crt'),
   }
   const credentials = {

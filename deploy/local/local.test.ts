@@ -3,7 +3,7 @@ import { manifestsFor } from './addons.ts'
 import { certificateRequests } from './certificates.ts'
 import { nodeLayout } from './layout.ts'
 import { localFlags, localOptions } from './options.ts'
-import { programsOf } from './programs.ts'
+import { flannelConfiguration, programsOf } from './programs.ts'
 import { createProgress } from './progress.ts'
 import { formatStatus } from './status.ts'
 import { nextAttempt, pauseMs } from './supervisor.ts'
@@ -11,12 +11,13 @@ import { nextAttempt, pauseMs } from './supervisor.ts'
 const paths = { node: '/usr/bin/node', dist: '/opt/kubets/dist' }
 const defaults = {
   nodes: 2,
-  backend: 'udp',
+  backend: '',
+  'ip-family': 'ipv4',
   'proxy-mode': 'iptables',
   'no-load-balancer': false,
   'control-plane-only': false,
 }
-const options = { nodes: 2, backend: 'udp', proxyMode: 'iptables', hasLoadBalancer: true } as const
+const options = { nodes: 2, backend: 'udp', ipFamily: 'ipv4', proxyMode: 'iptables', hasLoadBalancer: true } as const
 
 test('programsOf() starts the control plane once and seven programs on each node', () => {
   const names = programsOf(options, paths).map(({ name }) => name)
@@ -51,6 +52,40 @@ test('localOptions() refuses what cannot be run', () => {
   expect(Object.keys(localFlags)).toEqual(Object.keys(defaults))
 })
 
+test('localOptions() takes a backend that carries the families', () => {
+  expect(localOptions(defaults)).toMatchObject({ backend: 'udp', ipFamily: 'ipv4' })
+  expect(localOptions({ ...defaults, 'ip-family': 'dual' })).toMatchObject({ backend: 'vxlan', ipFamily: 'dual' })
+  expect(() => localOptions({ ...defaults, 'ip-family': 'dual', backend: 'udp' })).toThrow('carries IPv4 alone')
+  expect(() => localOptions({ ...defaults, 'ip-family': 'ipv5' })).toThrow('--ip-family must be ipv4, ipv6 or dual')
+})
+
+const flagsOf = (ipFamily: 'ipv4' | 'ipv6' | 'dual', name: string) =>
+  programsOf({ ...options, ipFamily, backend: 'vxlan' }, paths).find((program) => program.name === name)?.command
+
+test('programsOf() gives the programs the ranges of both families', () => {
+  expect(flagsOf('dual', 'apiserver')).toEqual(
+    expect.arrayContaining([
+      '--bind-address=::',
+      '--advertise-address=172.31.240.1',
+      '--service-cluster-ip-range=10.96.0.0/12,fd00:10:96::/112',
+    ]),
+  )
+  expect(flagsOf('dual', 'controller-manager')).toContain('--cluster-cidr=10.244.0.0/16,fd00:10:244::/56')
+  expect(flagsOf('dual', 'kubets-node-2/kubelet')).toContain('--node-ip=172.31.240.12,fd00:172:31:240::12')
+  expect(flagsOf('ipv6', 'kubets-node-1/dns')).toContain('--bind-address=fd00:172:31:240::11')
+})
+
+test('flannelConfiguration() enables the families of the cluster', () => {
+  expect(flannelConfiguration({ ipFamily: 'dual', backend: 'host-gw' })).toEqual({
+    Network: '10.244.0.0/16',
+    IPv6Network: 'fd00:10:244::/56',
+    EnableIPv4: true,
+    EnableIPv6: true,
+    Backend: { Type: 'host-gw' },
+  })
+  expect(flannelConfiguration({ ipFamily: 'ipv6', backend: 'vxlan' })).toMatchObject({ EnableIPv4: false })
+})
+
 test('certificateRequests() gives each kubelet the identity of its node', () => {
   const request = certificateRequests(1).find(({ file }) => file === nodeLayout(1).name)
   expect(request).toMatchObject({
@@ -61,9 +96,9 @@ test('certificateRequests() gives each kubelet the identity of its node', () => 
 })
 
 test('manifestsFor() puts every node behind the DNS Service', () => {
-  const slice = manifestsFor([nodeLayout(1), nodeLayout(2)]).find(({ kind }) => kind === 'EndpointSlice')
+  const slice = manifestsFor([nodeLayout(1), nodeLayout(2)], 'ipv4').find(({ kind }) => kind === 'EndpointSlice')
   expect(slice).toMatchObject({ endpoints: [{ addresses: ['172.31.240.11'] }, { addresses: ['172.31.240.12'] }] })
-  expect(manifestsFor([]).map(({ kind }) => kind)).not.toContain('Service')
+  expect(manifestsFor([], 'ipv4').map(({ kind }) => kind)).not.toContain('Service')
 })
 
 test('the supervisor starts a program again at once, and then with growing pauses', () => {

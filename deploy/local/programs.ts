@@ -3,18 +3,16 @@ import { corefileConfigMap } from './corefile.ts'
 import {
   apiserverPort,
   clusterDomain,
-  dnsServiceAddress,
   etcdClientPort,
+  type FamilyAddresses,
+  familiesOf,
   frontProxyName,
-  hostAddress,
+  type IpFamilyOption,
   kubeconfigDir,
-  loadBalancerPool,
   logDir,
   type NodeLayout,
   nodeLayout,
   pkiDir,
-  podNetwork,
-  serviceNetwork,
   stateDir,
 } from './layout.ts'
 import type { LocalOptions } from './options.ts'
@@ -41,15 +39,18 @@ const loopbackOnly = '--bind-address=127.0.0.1'
 
 /** Everything that runs, in the order in which it is started. */
 export function programsOf(options: LocalOptions, paths: ProgramPaths): readonly ProgramSpec[] {
-  const nodes = Array.from({ length: options.nodes }, (_, index) => nodeLayout(index + 1))
-  return [...controlPlanePrograms(paths), ...nodes.flatMap((node) => nodePrograms(node, options, paths))]
+  const nodes = Array.from({ length: options.nodes }, (_, index) => nodeLayout(index + 1, options.ipFamily))
+  return [
+    ...controlPlanePrograms(options.ipFamily, paths),
+    ...nodes.flatMap((node) => nodePrograms(node, options, paths)),
+  ]
 }
 
-export function controlPlanePrograms(paths: ProgramPaths): readonly ProgramSpec[] {
+export function controlPlanePrograms(ipFamily: IpFamilyOption, paths: ProgramPaths): readonly ProgramSpec[] {
   return [
     program('etcd', etcdCommand()),
-    program('apiserver', ours(paths, 'apiserver', apiserverFlags())),
-    program('controller-manager', ours(paths, 'controller-manager', controllerManagerFlags())),
+    program('apiserver', ours(paths, 'apiserver', apiserverFlags(familiesOf(ipFamily)))),
+    program('controller-manager', ours(paths, 'controller-manager', controllerManagerFlags(familiesOf(ipFamily)))),
     program(
       'scheduler',
       ours(paths, 'scheduler', [`--kubeconfig=${kubeconfigDir}/scheduler.kubeconfig`, loopbackOnly]),
@@ -58,6 +59,7 @@ export function controlPlanePrograms(paths: ProgramPaths): readonly ProgramSpec[
 }
 
 export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: ProgramPaths): readonly ProgramSpec[] {
+  const families = familiesOf(options.ipFamily)
   const kubeconfig = (name: string): string => `--kubeconfig=${kubeconfigDir}/${name}.kubeconfig`
   const on = (name: string, command: readonly string[]): ProgramSpec => ({
     ...program(`${node.name}/${name}`, command),
@@ -73,7 +75,7 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
         kubeconfig(node.name),
         `--config=${node.dir}/kubelet.json`,
         `--hostname-override=${node.name}`,
-        `--node-ip=${node.address}`,
+        `--node-ip=${node.addresses.join(',')}`,
         `--root-dir=${node.dir}/kubelet`,
         `--container-runtime-endpoint=unix://${node.containerdSocket}`,
       ]),
@@ -96,14 +98,14 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
         kubeconfig('kube-proxy'),
         `--hostname-override=${node.name}`,
         `--proxy-mode=${options.proxyMode}`,
-        `--cluster-cidr=${podNetwork}`,
+        `--cluster-cidr=${list(families, 'pods')}`,
       ]),
     ),
     on(
       'dns',
       ours(paths, 'dns', [
         kubeconfig('dns'),
-        `--bind-address=${node.address}`,
+        `--bind-address=${node.addresses[0]}`,
         `--cluster-domain=${clusterDomain}`,
         `--config-map=${corefileConfigMap.namespace}/${corefileConfigMap.name}`,
         // Ports that pods on the host network like to have.
@@ -118,12 +120,23 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
             ours(paths, 'service-lb', [
               kubeconfig('service-lb'),
               `--node-name=${node.name}`,
-              `--address-pool=${loadBalancerPool}`,
+              ...families.map(({ loadBalancerPool }) => `--address-pool=${loadBalancerPool}`),
             ]),
           ),
         ]
       : []),
   ]
+}
+
+type Families = readonly [FamilyAddresses, ...FamilyAddresses[]]
+
+function list(families: Families, what: 'pods' | 'services'): string {
+  return families.map((family) => family[what]).join(',')
+}
+
+/** IPv6's takes IPv4, too. */
+function anyAddress(families: Families): string {
+  return families.some(({ family }) => family === 'IPv6') ? '::' : '0.0.0.0'
 }
 
 function program(name: string, command: readonly string[]): ProgramSpec {
@@ -157,14 +170,14 @@ function etcdCommand(): readonly string[] {
   ]
 }
 
-function apiserverFlags(): readonly string[] {
+function apiserverFlags(families: Families): readonly string[] {
   return [
     `--etcd-servers=https://127.0.0.1:${etcdClientPort}`,
     `--etcd-cafile=${pkiDir}/etcd-ca.crt`,
     `--etcd-certfile=${pkiDir}/etcd-client.crt`,
     `--etcd-keyfile=${pkiDir}/etcd-client.key`,
-    '--bind-address=0.0.0.0',
-    `--advertise-address=${hostAddress}`,
+    `--bind-address=${anyAddress(families)}`,
+    `--advertise-address=${families[0].host}`,
     `--secure-port=${apiserverPort}`,
     `--tls-cert-file=${pkiDir}/apiserver.crt`,
     `--tls-private-key-file=${pkiDir}/apiserver.key`,
@@ -177,7 +190,7 @@ function apiserverFlags(): readonly string[] {
     `--service-account-key-file=${pkiDir}/sa.pub`,
     `--service-account-signing-key-file=${pkiDir}/sa.key`,
     `--service-account-issuer=https://kubernetes.default.svc.${clusterDomain}`,
-    `--service-cluster-ip-range=${serviceNetwork}`,
+    `--service-cluster-ip-range=${list(families, 'services')}`,
     '--authorization-mode=Node,RBAC',
     '--enable-admission-plugins=NodeRestriction',
     `--proxy-client-cert-file=${pkiDir}/front-proxy-client.crt`,
@@ -191,14 +204,14 @@ function apiserverFlags(): readonly string[] {
   ]
 }
 
-function controllerManagerFlags(): readonly string[] {
+function controllerManagerFlags(families: Families): readonly string[] {
   return [
     `--kubeconfig=${kubeconfigDir}/controller-manager.kubeconfig`,
     loopbackOnly,
     '--use-service-account-credentials=true',
     '--allocate-node-cidrs=true',
-    `--cluster-cidr=${podNetwork}`,
-    `--service-cluster-ip-range=${serviceNetwork}`,
+    `--cluster-cidr=${list(families, 'pods')}`,
+    `--service-cluster-ip-range=${list(families, 'services')}`,
     `--root-ca-file=${pkiDir}/ca.crt`,
     `--service-account-private-key-file=${pkiDir}/sa.key`,
     `--cluster-signing-cert-file=${pkiDir}/ca.crt`,
@@ -207,11 +220,15 @@ function controllerManagerFlags(): readonly string[] {
 }
 
 /** The kubelet's configuration file. Source: `kubelet.config.k8s.io/v1beta1`. */
-export function kubeletConfiguration(node: NodeLayout): Readonly<Record<string, unknown>> {
+export function kubeletConfiguration(
+  node: NodeLayout,
+  { ipFamily }: Pick<LocalOptions, 'ipFamily'>,
+): Readonly<Record<string, unknown>> {
+  const families = familiesOf(ipFamily)
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
-    address: '0.0.0.0',
+    address: anyAddress(families),
     authentication: {
       x509: { clientCAFile: `${pkiDir}/ca.crt` },
       webhook: { enabled: true },
@@ -220,7 +237,7 @@ export function kubeletConfiguration(node: NodeLayout): Readonly<Record<string, 
     authorization: { mode: 'Webhook' },
     tlsCertFile: `${pkiDir}/${node.name}-server.crt`,
     tlsPrivateKeyFile: `${pkiDir}/${node.name}-server.key`,
-    clusterDNS: [dnsServiceAddress],
+    clusterDNS: [families[0].dns],
     clusterDomain,
     cgroupDriver: 'cgroupfs',
     cgroupRoot: node.cgroup,
@@ -285,6 +302,14 @@ export function cniConfiguration(node: NodeLayout): unknown {
 }
 
 /** flanneld's `net-conf.json`. */
-export function flannelConfiguration(options: LocalOptions): unknown {
-  return { Network: podNetwork, EnableIPv4: true, EnableIPv6: false, Backend: { Type: options.backend } }
+export function flannelConfiguration({ ipFamily, backend }: Pick<LocalOptions, 'ipFamily' | 'backend'>): unknown {
+  const pods = new Map(familiesOf(ipFamily).map((one) => [one.family, one.pods]))
+  const [ipv4, ipv6] = [pods.get('IPv4'), pods.get('IPv6')]
+  return {
+    ...(ipv4 === undefined ? {} : { Network: ipv4 }),
+    ...(ipv6 === undefined ? {} : { IPv6Network: ipv6 }),
+    EnableIPv4: ipv4 !== undefined,
+    EnableIPv6: ipv6 !== undefined,
+    Backend: { Type: backend },
+  }
 }

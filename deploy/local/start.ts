@@ -19,10 +19,10 @@ import {
   adminKubeconfig,
   bridge,
   clusterDomain,
-  dnsServiceAddress,
   etcdClientPort,
+  type FamilyAddresses,
+  familiesOf,
   imageDir,
-  kubernetesServiceAddress,
   logDir,
   marker,
   type NodeLayout,
@@ -64,7 +64,8 @@ const capSysResource = 1n << 24n
 export async function start(input: StartInput, signal: AbortSignal): Promise<void> {
   const { options, clock, write, paths } = input
   const { step } = createProgress(write, clock.now)
-  const nodes = Array.from({ length: options.nodes }, (_, index) => nodeLayout(index + 1))
+  const nodes = Array.from({ length: options.nodes }, (_, index) => nodeLayout(index + 1, options.ipFamily))
+  const [primary] = familiesOf(options.ipFamily)
   const startedMs = clock.now()
   write(`Starting a Kubernetes cluster: control plane and ${nodes.length} node${nodes.length === 1 ? '' : 's'}\n`)
 
@@ -73,11 +74,11 @@ export async function start(input: StartInput, signal: AbortSignal): Promise<voi
     await mkdir(logDir, { recursive: true, mode: 0o700 })
     await chmod(stateDir, 0o700)
     await mkdir(runDir, { recursive: true, mode: 0o700 })
-    await makeCertificates(nodes.length, clock.now())
+    await makeCertificates(nodes.length, primary.host, clock.now())
   })
   await step(`network ${bridge}`, async () => {
-    await makeBridge(signal)
-    if (nodes.length > 0) await makeEgress(signal)
+    await makeBridge(familiesOf(options.ipFamily), signal)
+    if (nodes.length > 0) await makeEgress(familiesOf(options.ipFamily), signal)
     await makeNamespaceFolder(signal)
     if (nodes.length > 0) await makeCniCacheDir()
     await Promise.all(nodes.map(async (node) => await makeNode(node, options, paths, signal)))
@@ -92,7 +93,7 @@ export async function start(input: StartInput, signal: AbortSignal): Promise<voi
     await step('apiserver', async () => await whenApiReady(client, clock, signal), {
       log: `${logDir}/apiserver.log`,
     })
-    await step('cluster add-ons', async () => await applyManifests(client, nodes, signal), {
+    await step('cluster add-ons', async () => await applyManifests(client, nodes, options.ipFamily, signal), {
       log: `${logDir}/apiserver.log`,
     })
     if (nodes.length > 0) await finishNodes(input, nodes, client, step, signal)
@@ -104,7 +105,7 @@ export async function start(input: StartInput, signal: AbortSignal): Promise<voi
 }
 
 async function finishNodes(
-  { clock }: StartInput,
+  { clock, options }: StartInput,
   nodes: readonly NodeLayout[],
   client: Client,
   step: ReturnType<typeof createProgress>['step'],
@@ -118,9 +119,13 @@ async function finishNodes(
       log: `${logDir}/${node.name}-kubelet.log`,
     })
   }
-  await step('Services and DNS answer', async () => await whenDnsAnswers(nodes, clock, signal), {
-    log: `${logDir}/${nodes[0]?.name}-dns.log`,
-  })
+  await step(
+    'Services and DNS answer',
+    async () => await whenDnsAnswers(nodes, familiesOf(options.ipFamily)[0], clock, signal),
+    {
+      log: `${logDir}/${nodes[0]?.name}-dns.log`,
+    },
+  )
 }
 
 /** Installs the machine's programs that a cluster and its tests need; without apt, names the missing ones and throws. */
@@ -154,11 +159,11 @@ async function makeNode(
     sandboxImage: pauseImage,
   }
   await replaceFile(`${node.dir}/containerd.toml`, containerdConfiguration(node, facts), 0o600)
-  await json('kubelet.json', kubeletConfiguration(node))
+  await json('kubelet.json', kubeletConfiguration(node, options))
   await json('net-conf.json', flannelConfiguration(options))
   await json('cni/net.d/10-flannel.conflist', cniConfiguration(node))
   await installCniPlugins(node, paths, signal)
-  await makeNodeNetwork(node, signal)
+  await makeNodeNetwork(node, familiesOf(options.ipFamily), signal)
   await makeMountNamespace(node, signal)
 }
 
@@ -264,7 +269,7 @@ async function importImages(nodes: readonly NodeLayout[], clock: Clock, signal: 
 
 async function finishNode(client: Client, node: NodeLayout, clock: Clock, signal: AbortSignal): Promise<void> {
   const { spec } = await whenNodeReady(client, node, clock, signal)
-  if (spec.podCIDR !== undefined) await routeToPods(node, spec.podCIDR, signal)
+  for (const podCidr of spec.podCIDRs ?? []) await routeToPods(node, podCidr, signal)
 }
 
 async function whenNodeReady(client: Client, node: NodeLayout, clock: Clock, signal: AbortSignal): Promise<Node> {
@@ -277,13 +282,18 @@ async function whenNodeReady(client: Client, node: NodeLayout, clock: Clock, sig
   return await waitFor('Ready', ask, { clock, limitMs: 60_000, signal })
 }
 
-async function whenDnsAnswers(nodes: readonly NodeLayout[], clock: Clock, signal: AbortSignal): Promise<void> {
+async function whenDnsAnswers(
+  nodes: readonly NodeLayout[],
+  { dns, kubernetes }: FamilyAddresses,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
   for (const node of nodes) {
     const name = `kubernetes.default.svc.${clusterDomain}`
-    const [file = '', ...args] = inNode(node, ['busybox', 'nslookup', name, dnsServiceAddress])
+    const [file = '', ...args] = inNode(node, ['busybox', 'nslookup', name, dns])
     const ask = async (): Promise<true | undefined> => {
       const { stdout } = await run(file, args, { signal, timeoutMs: 5_000 })
-      return stdout.includes(kubernetesServiceAddress) ? true : undefined
+      return stdout.includes(kubernetes) ? true : undefined
     }
     await waitFor(`the address of ${name} from ${node.name}`, ask, { clock, limitMs: 30_000, signal })
   }
