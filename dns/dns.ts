@@ -117,6 +117,7 @@ function builtIn(flags: Flags): Source {
     timeout: `${flags['upstream-timeout']}ms`,
     maxConcurrent: flags['max-concurrent'],
     cacheSeconds: Math.round(flags['cache-ttl'] / 1000),
+    metricsPort: flags['metrics-port'],
   })
   return { file: 'flags', text, importFiles: () => [] }
 }

@@ -76,7 +76,6 @@ export const flags = defineFlags({
   'udp-threads': {
     type: 'number',
     default: -1,
-    description:
-      'threads that answer over UDP what is kept ready (0: none; negative: as many as there are processors, two at most)',
+    description: 'threads that answer over UDP what is kept ready (0: none; negative: one)',
   },
 })

@@ -22,18 +22,24 @@ import {
   readEdns,
 } from './codec/message.ts'
 import { FormatError, lowerName } from './codec/name.ts'
-import { type ResourceRecord, typeName, types } from './codec/record.ts'
+import { type ResourceRecord, typeName } from './codec/record.ts'
 import { type Listener, zoneFor } from './configuration.ts'
-import { endOfQuestion } from './forward/exchange.ts'
 import { type DnsMetrics, typeLabel } from './metrics.ts'
 import { failure, type Outcome, type Peer, type Reply, type Request, type Transport } from './plugins/plugin.ts'
+import {
+  announced,
+  ednsBytes,
+  keyOf,
+  largestPayload,
+  personalize,
+  plainEdnsSize,
+  plainLimit,
+  usualEnd,
+} from './udp/ready-answer.ts'
 
 /** What the resolver needs. */
 export type ResolverOptions = { readonly metrics: DnsMetrics; readonly clock: Clock; readonly logger: Logger }
 
-/** Largest answer over UDP without EDNS (RFC 1035), the largest that we send, and the one over TCP. */
-const plainLimit = 512
-const largestPayload = 4096
 const tcpLimit = 65_535
 
 /** Answers kept encoded. */
@@ -61,6 +67,7 @@ export class Resolver {
   readonly #options: ResolverOptions
   #listener: Listener
   readonly #kept = new Map<string, Kept>()
+  readonly #forgetListeners = new Set<(generation: number) => void>()
   #hits = 0
   /** Grows with every change after which kept answers are wrong. */
   generation = 0
@@ -74,6 +81,30 @@ export class Resolver {
   forget(): void {
     this.generation += 1
     if (this.#kept.size > 0) this.#kept.clear()
+    for (const listener of this.#forgetListeners) listener(this.generation)
+  }
+
+  /** Tells the generation now and whenever it changes; the function returned ends that. */
+  onForget(listener: (generation: number) => void): () => void {
+    this.#forgetListeners.add(listener)
+    listener(this.generation)
+    return () => this.#forgetListeners.delete(listener)
+  }
+
+  /** Called before figures are read; the function returned ends that. */
+  onRead(listener: () => void): () => void {
+    return this.#options.metrics.onRead(listener)
+  }
+
+  /** Counts answers that others gave out. */
+  counted(
+    { zone, type, rcode, plugin }: Pick<Kept, 'zone' | 'type' | 'rcode' | 'plugin'>,
+    proto: Transport,
+    family: '1' | '2',
+    times: number,
+  ): void {
+    const place = { server: this.#listener.server, zone }
+    this.#options.metrics.answered({ place, proto, family, type, rcode, plugin }, times)
   }
 
   /** Serves another configuration from now on. */
@@ -117,14 +148,9 @@ export class Resolver {
     const answer = Buffer.allocUnsafe(bytes.length + extra)
     bytes.copy(answer)
     personalize(answer, query, end, bytes.length, extra)
-    this.#count(kept, transport, client)
+    this.counted(kept, transport, familyOf(client.address), 1)
     if (startMs !== 0) this.#timed({ zone: kept.zone, size: answer.length, asked: payloadSize }, transport, startMs)
     return answer
-  }
-
-  #count({ zone, type, rcode, plugin }: Kept, proto: Transport, { address }: Peer): void {
-    const place = { server: this.#listener.server, zone }
-    this.#options.metrics.answered({ place, proto, family: familyOf(address), type, rcode, plugin })
   }
 
   #timed(
@@ -246,25 +272,6 @@ function familyOf(address: string): '1' | '2' {
   return address.includes(':') && !address.startsWith('::ffff:') ? '2' : '1'
 }
 
-/** Makes a kept answer the answer to one query: its id, spelling, wish for recursion, and EDNS record. */
-export function personalize(answer: Buffer, query: Buffer, end: number, size: number, extra: number): void {
-  query.copy(answer, 0, 0, 2)
-  query.copy(answer, 12, 12, end)
-  answer[2] = ((answer[2] ?? 0) & 0xfe) | ((query[2] ?? 0) & 1)
-  answer[3] = ((answer[3] ?? 0) & 0xef) | ((query[3] ?? 0) & 0x10)
-  if (extra === 0) return
-  query.copy(answer, size, end, end + ednsBytes)
-  answer.writeUInt16BE(announced(query.readUInt16BE(end + 3)), size + 3)
-  // Of the flags only "DNSSEC answers wanted" is repeated.
-  answer.writeUInt32BE(query.readUInt32BE(end + 5) & 0x8000, size + 5)
-  answer.writeUInt16BE(answer.readUInt16BE(10) + 1, 10)
-}
-
-/** The size that an answer announces: the client's own, as CoreDNS repeats it. */
-function announced(payloadSize: number): number {
-  return Math.max(plainLimit, Math.min(payloadSize, largestPayload))
-}
-
 function compose({ id, flags: asked, question, edns }: Request, reply: Reply): Message {
   const flags =
     headerBits.response |
@@ -314,35 +321,6 @@ function limitOf({ transport, edns }: Request, { payloadLimit = largestPayload }
 function isAcceptable(query: Buffer): boolean {
   const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => query.readUInt16BE(at))
   return questions === 1 && (answers ?? 0) <= 1 && (authorities ?? 0) <= 1 && (additionals ?? 0) <= 2
-}
-
-/** The end of the question, in a request of the usual kind: one question, and at most one record behind it. */
-export function usualEnd(query: Buffer): number | undefined {
-  if (query.length < 17 || ((query[2] ?? 0xff) & 0xfe) !== 0) return undefined
-  if (query.readUInt16BE(4) !== 1 || query.readUInt32BE(6) !== 0 || query.readUInt16BE(10) > 1) return undefined
-  const end = endOfQuestion(query)
-  return end > query.length ? undefined : end
-}
-
-/** Root name, type, class, four bytes of flags, and no options. */
-export const ednsBytes = 11
-
-/** What stands behind the question: nothing (0), an EDNS record of version 0 without options (its payload size), or something else. */
-export function plainEdnsSize(query: Buffer, end: number): number | undefined {
-  const hasRecord = query.readUInt16BE(10) === 1
-  if (!hasRecord) return query.length === end ? 0 : undefined
-  if (query.length !== end + ednsBytes || query[end] !== 0 || query.readUInt16BE(end + 1) !== types.OPT)
-    return undefined
-  const isVersion0 = query[end + 5] === 0 && query[end + 6] === 0
-  return isVersion0 && query.readUInt16BE(end + 9) === 0 ? Math.max(plainLimit, query.readUInt16BE(end + 3)) : undefined
-}
-
-/** Name in lower case, type and class: bytes, since they need no decoding. */
-export function keyOf(query: Buffer, end: number): string {
-  return (
-    query.toString('latin1', 12, end - 4).toLowerCase() +
-    String.fromCharCode(query.readUInt16BE(end - 4), query.readUInt16BE(end - 2))
-  )
 }
 
 /** The bytes in the next of the orders. */

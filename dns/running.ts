@@ -213,8 +213,8 @@ export class DnsServer {
   }
 
   async #page(path: string): Promise<Page> {
-    const { registry } = this.#options.metrics
-    if (path === '/metrics') return { status: 200, body: await registry.metrics(), type: registry.contentType }
+    const { metrics } = this.#options
+    if (path === '/metrics') return { status: 200, body: await metrics.read(), type: metrics.registry.contentType }
     const unready = path === '/ready' ? (this.#running?.configuration.unready() ?? []) : []
     return unready.length === 0
       ? { status: 200, body: 'OK', type: plainText }

@@ -4,12 +4,13 @@ import { createServer, isIPv6, type Server, type Socket } from 'node:net'
 import type { Logger } from '../component-base/logger.ts'
 import { aborted, runAll } from '../component-base/run.ts'
 import type { Resolver } from './resolver.ts'
+import { openThreaded, type ThreadedSocket } from './udp/threads.ts'
 
 /** Where to listen, and what to answer. */
 export type ServerOptions = {
   readonly address: string
   readonly port: number
-  readonly resolver: Pick<Resolver, 'answer'>
+  readonly resolver: Resolver
   /** Threads that answer over UDP what is kept ready; negative: as many as suit the machine. */
   readonly threads: number
   readonly logger: Logger
@@ -17,6 +18,8 @@ export type ServerOptions = {
   readonly onListening?: (port: number) => void
 }
 
+/** Threads of a UDP socket where the flag leaves it to us: a second brought nothing where clients share the processors. */
+const defaultThreads = 1
 /** TCP connections at once, and how long one may be silent. */
 const maxConnections = 1_000
 const idleMs = 10_000
@@ -27,21 +30,41 @@ const socketBufferBytes = 1 << 20
 
 /** Serves until `signal` aborts. */
 export async function serveDns(options: ServerOptions, signal: AbortSignal): Promise<void> {
-  const udp = createSocket({ type: isIPv6(options.address) ? 'udp6' : 'udp4' })
   const tcp = createServer()
+  const udp = await openUdp(options)
   try {
-    await listenUdp(udp, options)
-    const { port } = udp.address()
-    await listenTcp(tcp, options.address, port)
-    options.onListening?.(port)
+    await listenTcp(tcp, options.address, udp.port)
+  } catch (error) {
+    // Serving for no time at all closes the socket.
+    await udp.serve(AbortSignal.abort())
+    throw error
+  }
+  try {
+    options.onListening?.(udp.port)
     await runAll(signal, {
-      udp: async (taskSignal) => await serveUdp(udp, options, taskSignal),
+      udp: udp.serve,
       tcp: async (taskSignal) => await serveTcp(tcp, options, taskSignal),
     })
   } finally {
-    udp.close()
     tcp.close()
   }
+}
+
+/** The UDP socket: with threads where that is possible. */
+async function openUdp(options: ServerOptions): Promise<ThreadedSocket> {
+  const threads = options.threads < 0 ? defaultThreads : options.threads
+  const threaded = await openThreaded({ ...options, threads })
+  if (threaded !== undefined) return threaded
+  const socket = createSocket({ type: isIPv6(options.address) ? 'udp6' : 'udp4' })
+  await listenUdp(socket, options)
+  const serve = async (signal: AbortSignal): Promise<void> => {
+    try {
+      await serveUdp(socket, options, signal)
+    } finally {
+      socket.close()
+    }
+  }
+  return { port: socket.address().port, serve }
 }
 
 async function listenUdp(socket: UdpSocket, { address, port }: ServerOptions): Promise<void> {

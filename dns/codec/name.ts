@@ -99,3 +99,13 @@ export function isWithin(name: string, zone: string): boolean {
   const before = /\\*$/.exec(name.slice(0, -zone.length - 1))?.[0] ?? ''
   return before.length % 2 === 0
 }
+
+/** The first byte behind the only question of a message; infinity where its name has pointers or runs past the end. */
+export function endOfQuestion(query: Buffer): number {
+  let at = 12
+  for (let size = query[at] ?? 0xff; size !== 0; size = query[at] ?? 0xff) {
+    if (size > 63) return Number.POSITIVE_INFINITY
+    at += size + 1
+  }
+  return at + 5
+}

@@ -9,11 +9,12 @@ export type DefaultFacts = {
   readonly timeout: string
   readonly maxConcurrent: number
   readonly cacheSeconds: number
+  readonly metricsPort: number
 }
 
 /** The text of a Corefile. */
 export function defaultCorefile(facts: DefaultFacts): string {
-  const { domain, ttlSeconds, upstreams, timeout, maxConcurrent, cacheSeconds } = facts
+  const { domain, ttlSeconds, upstreams, timeout, maxConcurrent, cacheSeconds, metricsPort } = facts
   const forward = `
     forward . ${upstreams.join(' ')} {
        max_concurrent ${maxConcurrent}
@@ -28,7 +29,7 @@ export function defaultCorefile(facts: DefaultFacts): string {
        fallthrough in-addr.arpa ip6.arpa
        ttl ${ttlSeconds}
     }
-    prometheus :9153${upstreams.length === 0 ? '' : forward}${cacheSeconds > 0 ? `\n    cache ${cacheSeconds}` : ''}
+    prometheus :${metricsPort}${upstreams.length === 0 ? '' : forward}${cacheSeconds > 0 ? `\n    cache ${cacheSeconds}` : ''}
     loop
     reload
     loadbalance

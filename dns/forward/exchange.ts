@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { connect, isIP, isIPv6, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { endOfQuestion } from '../codec/name.ts'
 import type { Target } from './upstream.ts'
 
 /** Sends `query` and resolves with the answer that carries its id and question. Every query has a port of its own. */
@@ -77,14 +78,4 @@ export function isAnswerTo(query: Buffer, answer: Buffer): boolean {
   const end = endOfQuestion(query)
   const asked = query.toString('latin1', 12, end).toLowerCase()
   return answer.length >= end && answer.toString('latin1', 12, end).toLowerCase() === asked
-}
-
-/** The first byte behind the only question of a message; infinity where its name has pointers or runs past the end. */
-export function endOfQuestion(query: Buffer): number {
-  let at = 12
-  for (let size = query[at] ?? 0xff; size !== 0; size = query[at] ?? 0xff) {
-    if (size > 63) return Number.POSITIVE_INFINITY
-    at += size + 1
-  }
-  return at + 5
 }
