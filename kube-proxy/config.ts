@@ -75,6 +75,11 @@ export const flags = defineFlags({
     default: false,
     description: 'Do not mark out-of-window TCP segments invalid, and do not drop them.',
   },
+  'policy-socket': {
+    type: 'string',
+    default: '',
+    description: 'Unix socket where new pods wait for their NetworkPolicies; empty: they do not wait.',
+  },
   cleanup: { type: 'boolean', default: false, description: 'Remove the rules of kube-proxy and exit.' },
 })
 
@@ -106,6 +111,8 @@ export type ProxyConfig = {
     readonly tcpTimeoutCloseWaitMs: number
     readonly isTcpLiberal: boolean
   }
+  /** Empty: nobody waits. */
+  readonly policySocket: string
   readonly cleanup: boolean
 }
 
@@ -150,6 +157,7 @@ export function parseConfig(values: FlagValues<typeof flags>, given: ReadonlySet
       values['metrics-bind-address'],
     ),
     conntrack: conntrackOf(values, objectAt(root, 'conntrack'), pick, errors),
+    policySocket: values['policy-socket'],
     cleanup: values.cleanup,
   }
   validate(config, errors)

@@ -13,6 +13,9 @@ import { flags, type ProxyConfig, parseConfig, splitAddress } from './config.ts'
 import { createProxyMetrics } from './metrics.ts'
 import type { ModeOptions, ModeSettings } from './mode.ts'
 import { cleanUpOtherModes, createModes } from './modes.ts'
+import { cleanUpPolicies, createPolicyApplier } from './policy/apply/appliers.ts'
+import { createPolicyMetrics } from './policy/metrics.ts'
+import { startPolicies } from './policy/start.ts'
 import { startProxy } from './start.ts'
 import { HealthCheckServers } from './sync/health-check.ts'
 import { ProxyHealth } from './sync/proxy-health.ts'
@@ -72,6 +75,7 @@ function hostIps(): readonly string[] {
 
 async function cleanUpNode(options: Omit<ModeOptions, 'family'>, signal: AbortSignal): Promise<void> {
   for (const family of ['ip', 'ip6'] as const) await cleanUpOtherModes(undefined, { ...options, family }, signal)
+  await cleanUpPolicies(undefined, options.clock, signal)
 }
 
 await runMain({
@@ -91,12 +95,13 @@ await runMain({
     const kernel = await prepareKernel(kernelWishes(config), logger, signal)
     const isProxyHealthy = () => health.isHealthy()
     const modeOptions = optionsOf(kernel)
+    const nodeName = (config.hostnameOverride || hostname()).trim().toLowerCase()
     const modes = await createModes(config.mode, modeOptions, signal)
     const proxy: Task = async (stop) =>
       await startProxy(
         {
           ...{ config, client, health, hostIps, clock, logger },
-          nodeName: (config.hostnameOverride || hostname()).trim().toLowerCase(),
+          nodeName,
           modes,
           cleanUpOthers: async (whileRunning) => {
             for (const { family } of modes) {
@@ -108,6 +113,19 @@ await runMain({
         },
         stop,
       )
+    const policies: Task = async (stop) =>
+      await startPolicies(
+        {
+          ...{ client, clock, logger },
+          nodeName,
+          appliers: modes.map(({ family }) => createPolicyApplier(config.mode, family, clock)),
+          cleanUpOthers: async (whileRunning) => await cleanUpPolicies(config.mode, clock, whileRunning),
+          socketPath: config.policySocket,
+          syncPeriodMs: config.syncPeriodMs,
+          observe: createPolicyMetrics(registry),
+        },
+        stop,
+      )
     const healthz = serveAt(config.healthzBindAddress, healthHandler(health))
     const metrics = serveAt(
       config.metricsBindAddress,
@@ -115,7 +133,7 @@ await runMain({
     )
     try {
       await runAll(signal, {
-        proxy,
+        ...{ proxy, policies },
         ...(healthz === undefined ? {} : { healthz }),
         ...(metrics === undefined ? {} : { metrics }),
       })

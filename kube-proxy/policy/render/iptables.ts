@@ -14,6 +14,7 @@
  * is always allowed (API documentation), and that passes OUTPUT and INPUT. IPVS alone sends what pods and clients send
  * to Services through OUTPUT.
  */
+import type { Ipset, Ipsets } from '../../../netfilter/ipset.ts'
 import type { Family } from '../../../netfilter/iptables.ts'
 import type { Jumps } from '../../../netfilter/iptables-restore.ts'
 import type { Block, Blocks } from '../../../netfilter/ruleset.ts'
@@ -30,15 +31,8 @@ export const chains = {
   ingress: 'KUBE-NWPLCY-INGRESS',
 } as const
 
-/** One ipset; entries in ipset's words. */
-export type IpsetRules = {
-  readonly name: string
-  readonly type: 'hash:ip' | 'hash:net' | 'hash:ip,port'
-  readonly entries: ReadonlySet<string>
-}
-
 export type IptablesPolicy = {
-  readonly sets: ReadonlyMap<string, IpsetRules>
+  readonly sets: Ipsets
   readonly blocks: Blocks
   readonly jumps: Jumps
 }
@@ -60,7 +54,7 @@ export function createIptablesRenderer(
   family: Family,
   { hasIpvs }: { readonly hasIpvs: boolean },
 ): (plan: PolicyPlan) => IptablesPolicy {
-  const sets = new Memo<IpsetRules>()
+  const sets = new Memo<Ipset>()
   const blocks = new Memo<Block>()
   return (plan) => {
     const profiles = [...plan.profiles.values()]
@@ -104,19 +98,18 @@ export function policyJumps({ hasIpvs }: { readonly hasIpvs: boolean }): Jumps {
   ])
 }
 
-function renderSets(
-  plan: PolicyPlan,
-  profiles: readonly Profile[],
-  family: Family,
-  memo: Memo<IpsetRules>,
-): ReadonlyMap<string, IpsetRules> {
+function renderSets(plan: PolicyPlan, profiles: readonly Profile[], family: Family, memo: Memo<Ipset>): Ipsets {
   const used = new Set(profiles.flatMap(({ terms }) => terms.flatMap(setsOf)))
-  const sets: IpsetRules[] = []
+  const sets: Ipset[] = []
   for (const set of plan.sets.values()) {
     if (!used.has(set.name)) continue
     const name = ipsetName(set.name, family)
     sets.push(
-      memo.get(name, [set.elements[family]], () => ({ name, type: setTypes[set.type], entries: set.elements[family] })),
+      memo.get(name, [set.elements[family]], () => ({
+        ...{ name, family },
+        type: setTypes[set.type],
+        entries: entriesOf(set, family),
+      })),
     )
   }
   const guards: Readonly<Record<string, Set<string>>> = {
@@ -127,7 +120,7 @@ function renderSets(
   for (const { name: profile, direction } of profiles) {
     const entries = plan.members.get(profile)?.[family] ?? new Set()
     const name = ipsetName(membersName(profile), family)
-    sets.push(memo.get(name, [entries], () => ({ name, type: 'hash:ip', entries })))
+    sets.push(memo.get(name, [entries], () => ({ name, type: 'hash:ip', family, entries })))
     for (const ip of entries) {
       guards[chains[direction]]?.add(ip)
       guards[chains.self]?.add(ip)
@@ -135,9 +128,17 @@ function renderSets(
   }
   for (const [guard, entries] of Object.entries(guards)) {
     const name = ipsetName(guard, family)
-    sets.push({ name, type: 'hash:ip', entries })
+    sets.push({ name, type: 'hash:ip', family, entries })
   }
   return new Map(sets.map((set) => [set.name, set]))
+}
+
+/** In ipset's spelling, in which a subnet of one address is that address. */
+function entriesOf({ type, elements }: PlannedSet, family: Family): ReadonlySet<string> {
+  const entries = elements[family]
+  if (type !== 'subnets') return entries
+  const single = family === 'ip' ? /\/32$/ : /\/128$/
+  return new Set([...entries].map((subnet) => subnet.replace(single, '')))
 }
 
 function setsOf({ peers, ports }: PlannedTerm): readonly string[] {
