@@ -5,6 +5,7 @@ const library = koffi.load('libc.so.6')
 
 /** Numbers of Linux (asm-generic) that the calls below need. */
 export const linux = {
+  AF_UNIX: 1,
   AF_INET: 2,
   SOCK_DGRAM: 2,
   SOCK_NONBLOCK: 0o4000,
@@ -77,24 +78,28 @@ export const libc = {
   ),
   socket: bind<[domain: number, type: number, protocol: number]>('int socket(int domain, int type, int protocol)'),
   bind: bind<[fd: number, address: Uint8Array, size: number]>('int bind(int fd, const void *address, uint32_t size)'),
+  getsockname: bind<[fd: number, address: Uint8Array, size: Uint8Array]>(
+    'int getsockname(int fd, void *address, void *size)',
+  ),
   setsockopt: bind<[fd: number, level: number, name: number, value: Uint8Array, size: number]>(
     'int setsockopt(int fd, int level, int name, const void *value, uint32_t size)',
   ),
   eventfd: bind<[initial: number, flags: number]>('int eventfd(unsigned int initial, int flags)'),
-  poll: bind<[fds: Uint8Array, count: number, timeoutMs: number]>(
-    'int poll(void *fds, unsigned long count, int timeout)',
-  ),
   sendto: bind<[fd: number, buffer: Uint8Array, size: number, flags: number, address: Uint8Array, addressSize: number]>(
     'long sendto(int fd, const void *buffer, size_t size, int flags, const void *address, uint32_t addressSize)',
   ),
-  recvfrom: bind<
-    [fd: number, buffer: Uint8Array, size: number, flags: number, address: Uint8Array, addressSize: Uint8Array]
-  >('long recvfrom(int fd, void *buffer, size_t size, int flags, void *address, void *addressSize)'),
+  socketpair: bind<[domain: number, type: number, protocol: number, fds: Uint8Array]>(
+    'int socketpair(int domain, int type, int protocol, void *fds)',
+  ),
 }
 
 /** The calls of the packet loop, with addresses as numbers: nothing to convert. Only for memory that is never freed. */
 export const fastCalls = {
   read: bind<[fd: number, address: number, size: number]>('long read(int fd, uintptr_t buffer, size_t size)'),
+  write: bind<[fd: number, address: number, size: number]>('long write(int fd, uintptr_t buffer, size_t size)'),
+  poll: bind<[address: number, count: number, timeoutMs: number]>(
+    'int poll(uintptr_t fds, unsigned long count, int timeout)',
+  ),
   writev: bind<[fd: number, address: number, count: number]>('long writev(int fd, uintptr_t vectors, int count)'),
   sendmsg: bind<[fd: number, address: number, flags: number]>('long sendmsg(int fd, uintptr_t message, int flags)'),
   recvmsg: bind<[fd: number, address: number, flags: number]>('long recvmsg(int fd, uintptr_t message, int flags)'),

@@ -4,10 +4,12 @@
  * so an address taken once stays true; taken from short-lived buffers, addresses would
  * outlive them as soon as the optimizer sees that nobody reads the buffer any more.
  */
-import { addressOf } from './libc.ts'
+import { addressOf, linux } from './libc.ts'
 
-/** Sizes of the parts, in bytes. */
+/** What one read or receive may bring: an IP packet has no more bytes, a `virtio_net_hdr` comes before it. */
 const packetBytes = 65_536 + 64
+/** Packets that wait to be sent together lie behind one another: as much as one send takes, and room to read the next. */
+const waitingBytes = 65_536 + 4_096
 const headerBytes = 128
 /** Segments of one packet: 64 KiB in pieces of the smallest useful size are more than any kernel sends. */
 export const maxSegments = 1_024
@@ -15,13 +17,15 @@ const vectorBytes = 16
 
 /** Offsets of the parts. Packets begin two bytes behind a multiple of four: a `virtio_net_hdr` of ten bytes makes the IP header aligned. */
 const outgoing = 2
-const incoming = 65_664
+const incoming = waitingBytes + packetBytes + 128
 const headers = incoming + packetBytes + 64
 const vectors = headers + headerBytes * (maxSegments + 1)
 const message = vectors + vectorBytes * (2 * maxSegments + 2)
 const control = message + 64
 const senderAddress = control + 64
-const size = senderAddress + 32
+const answer = senderAddress + 32
+const polled = answer + 256
+const size = polled + 32
 
 /** The block, its views, and where its parts are. */
 export class TunnelMemory {
@@ -33,6 +37,7 @@ export class TunnelMemory {
   /** Where the block is; user-space addresses are below 2^53. */
   readonly base = Number(addressOf(this.u8))
   readonly outgoing = outgoing
+  readonly waitingBytes = waitingBytes
   readonly incoming = incoming
   readonly headers = headers
   readonly headerBytes = headerBytes
@@ -41,6 +46,9 @@ export class TunnelMemory {
   readonly message = message
   readonly control = control
   readonly senderAddress = senderAddress
+  /** Room for an ICMP error with its `virtio_net_hdr`. */
+  readonly answer = answer
+  readonly polled = polled
 
   /** Fills the `struct iovec` number `index`. */
   setVector(index: number, offset: number, length: number): void {
@@ -53,25 +61,44 @@ export class TunnelMemory {
   }
 
   /** Fills the `struct msghdr`: where the other end's address, the vectors and the control data are. */
-  setMessage(fields: {
-    readonly name: number
-    readonly firstVector: number
-    readonly vectorCount: number
-    readonly controlBytes: number
-  }): void {
-    this.#setAddress(message, fields.name)
+  setMessage(name: number, firstVector: number, vectorCount: number, controlBytes: number): void {
+    this.#setAddress(message, name)
     this.u32[(message >> 2) + 2] = 16
-    this.#setAddress(message + 16, this.base + vectors + fields.firstVector * vectorBytes)
-    this.#setNumber(message + 24, fields.vectorCount)
-    if (fields.controlBytes === 0) this.#setNumber(message + 32, 0)
+    this.#setAddress(message + 16, this.base + vectors + firstVector * vectorBytes)
+    this.#setNumber(message + 24, vectorCount)
+    if (controlBytes === 0) this.#setNumber(message + 32, 0)
     else this.#setAddress(message + 32, this.base + control)
-    this.#setNumber(message + 40, fields.controlBytes)
+    this.#setNumber(message + 40, controlBytes)
     this.#setNumber(message + 48, 0)
   }
 
-  /** How many bytes of control data the last receive has left. */
-  receivedControlBytes(): number {
-    return this.u32[(message + 40) >> 2] ?? 0
+  /** Fills the control data of a send with one `struct cmsghdr`: the size of the datagrams that it is cut into. */
+  setSegmentSize(bytes: number): void {
+    this.view.setUint32(control, 18, true)
+    this.view.setUint32(control + 4, 0, true)
+    this.view.setUint32(control + 8, linux.SOL_UDP, true)
+    this.view.setUint32(control + 12, linux.UDP_SEGMENT, true)
+    this.view.setUint16(control + 16, bytes, true)
+  }
+
+  /** The size of the datagrams that the last receive has brought as one; 0 when it says nothing of it. */
+  receivedSegmentSize(): number {
+    const { view } = this
+    if ((this.u32[(message + 40) >> 2] ?? 0) < 20) return 0
+    const isGro =
+      view.getUint32(control + 8, true) === linux.SOL_UDP && view.getUint32(control + 12, true) === linux.UDP_GRO
+    return isGro ? view.getUint32(control + 16, true) : 0
+  }
+
+  /** Fills one `struct pollfd` that asks for input. */
+  setPolled(index: number, fd: number): void {
+    this.view.setInt32(polled + 8 * index, fd, true)
+    this.view.setInt16(polled + 8 * index + 4, linux.POLLIN, true)
+  }
+
+  /** Whether poll() has found something at the `struct pollfd` number `index`. */
+  isReady(index: number): boolean {
+    return this.view.getInt16(polled + 8 * index + 6, true) !== 0
   }
 
   #setAddress(at: number, address: number): void {

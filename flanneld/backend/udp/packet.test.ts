@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { checksum, decrementTtl, destinationOf, icmp, icmpError, ipv4Length, sourceOf } from './packet.ts'
+import { checksum, decrementTtl, destinationOf, icmp, ipv4Length, sourceOf, writeIcmpError } from './packet.ts'
 
 /** An IPv4 packet with a sound header. */
 function packet(
@@ -61,9 +61,16 @@ test('decrementTtl() stops a packet whose time is over', () => {
   for (const ttl of [0, 1]) expect(decrementTtl(packet({ ttl }), 0)).toBe(false)
 })
 
-test('icmpError() answers the sender with the head of its packet and right checksums', () => {
-  const answer = icmpError(icmp.netUnreachable, packet(), 0, 0x0af40100)
-  if (answer === undefined) throw new Error('no answer')
+/** The answer to a packet, if there is one. */
+function answerTo(message: typeof icmp.netUnreachable | typeof icmp.timeExceeded, bytes: Uint8Array): Uint8Array {
+  const memory = new Uint8Array(400)
+  memory.set(bytes, 3)
+  const length = writeIcmpError(message, memory, { at: 3, from: 0x0af40100, to: 200 })
+  return memory.slice(200, 200 + length)
+}
+
+test('writeIcmpError() answers the sender with the head of its packet and right checksums', () => {
+  const answer = answerTo(icmp.netUnreachable, packet())
   expect([sourceOf(answer, 0), destinationOf(answer, 0)]).toEqual([0x0af40100, 0x0af40102])
   expect(ipv4Length(answer, 0, answer.length)).toBe(20 + 8 + 28)
   expect([answer[9], answer[20], answer[21]]).toEqual([1, 3, 0])
@@ -79,9 +86,12 @@ const table = [
   { what: 'the first fragment', fields: { fragment: 0x2000 }, isAnswered: true },
   { what: 'a multicast sender', fields: { source: 0xe0000001 }, isAnswered: false },
   { what: 'nobody', fields: { source: 0 }, isAnswered: false },
+  { what: 'the loopback', fields: { source: 0x7f000001 }, isAnswered: false },
+  { what: 'all of the network', fields: { source: 0xffffffff }, isAnswered: false },
+  { what: 'ICMP without a type', fields: { protocol: 1, payload: [] }, isAnswered: false },
 ]
 for (const { what, fields, isAnswered } of table) {
-  test(`icmpError() ${isAnswered ? 'answers' : 'does not answer'} ${what}`, () => {
-    expect(icmpError(icmp.timeExceeded, packet(fields), 0, 1) !== undefined).toBe(isAnswered)
+  test(`writeIcmpError() ${isAnswered ? 'answers' : 'does not answer'} ${what}`, () => {
+    expect(answerTo(icmp.timeExceeded, packet(fields)).length > 0).toBe(isAnswered)
   })
 }

@@ -6,6 +6,9 @@ export const icmp = {
   timeExceeded: { type: 11, code: 0 },
 } as const
 
+/** An ICMP message's type and code. */
+export type IcmpMessage = { readonly type: number; readonly code: number }
+
 /**
  * Length of the IPv4 packet at `at`, by its own header; 0 when the bytes up to
  * `end` hold no sound one. Bytes behind the packet are allowed, as upstream does.
@@ -17,6 +20,11 @@ export function ipv4Length(bytes: Uint8Array, at: number, end: number): number {
   const headerLength = (first & 15) * 4
   const total = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
   return headerLength < 20 || total < headerLength || total > end - at ? 0 : total
+}
+
+/** Whether the bytes are an IPv6 packet as far as one can see; flannel's datagrams carry IPv4 only. */
+export function isIpv6(bytes: Uint8Array, at: number, end: number): boolean {
+  return end - at >= 40 && (bytes[at] ?? 0) >> 4 === 6
 }
 
 /** The destination address of the packet at `at`. */
@@ -58,41 +66,48 @@ export function checksum(bytes: Uint8Array, at: number, length: number, initial 
 }
 
 /**
- * The ICMP error that answers the packet at `at`; `undefined` where none may be sent
- * (RFC 1122, 3.2.2): about an ICMP error, a later fragment, or no single sender.
+ * Writes the ICMP error that answers the packet at `at` to `to`, with the sender's header and eight bytes more, and gives its length;
+ * 0 where none may be sent (RFC 1122, 3.2.2): about an ICMP error, a later fragment, or to no single sender.
  */
-export function icmpError(
-  message: { readonly type: number; readonly code: number },
+export function writeIcmpError(
+  message: IcmpMessage,
   bytes: Uint8Array,
-  at: number,
-  from: number,
-): Uint8Array | undefined {
+  { at, from, to }: { readonly at: number; readonly from: number; readonly to: number },
+): number {
   const headerLength = ((bytes[at] ?? 0) & 15) * 4
-  if (!mayAnswer(bytes, at, headerLength)) return undefined
   const total = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
   const quoted = Math.min(total, headerLength + 8)
-  const answer = new Uint8Array(28 + quoted)
-  const view = new DataView(answer.buffer)
-  view.setUint8(0, 0x45)
-  view.setUint16(2, answer.length)
-  view.setUint8(8, 64)
-  view.setUint8(9, 1)
-  view.setUint32(12, from)
-  view.setUint32(16, sourceOf(bytes, at))
-  view.setUint16(10, checksum(answer, 0, 20))
-  view.setUint8(20, message.type)
-  view.setUint8(21, message.code)
-  answer.set(bytes.subarray(at, at + quoted), 28)
-  view.setUint16(22, checksum(answer, 20, 8 + quoted))
-  return answer
+  if (!mayAnswer(bytes, at, headerLength, quoted)) return 0
+  const length = 28 + quoted
+  bytes.fill(0, to, to + 28)
+  bytes[to] = 0x45
+  write16(bytes, to + 2, length)
+  bytes[to + 8] = 64
+  bytes[to + 9] = 1
+  write16(bytes, to + 12, from >>> 16)
+  write16(bytes, to + 14, from & 0xffff)
+  bytes.copyWithin(to + 16, at + 12, at + 16)
+  write16(bytes, to + 10, checksum(bytes, to, 20))
+  bytes[to + 20] = message.type
+  bytes[to + 21] = message.code
+  bytes.copyWithin(to + 28, at, at + quoted)
+  write16(bytes, to + 22, checksum(bytes, to + 20, 8 + quoted))
+  return length
+}
+
+function write16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >> 8
+  bytes[at + 1] = value & 0xff
 }
 
 const icmpErrorTypes: ReadonlySet<number> = new Set([3, 4, 5, 11, 12])
 
-function mayAnswer(bytes: Uint8Array, at: number, headerLength: number): boolean {
+function mayAnswer(bytes: Uint8Array, at: number, headerLength: number, quoted: number): boolean {
   const source = sourceOf(bytes, at)
   const isLaterFragment = (((bytes[at + 6] ?? 0) & 0x1f) | (bytes[at + 7] ?? 0)) !== 0
-  const isIcmpError = bytes[at + 9] === 1 && icmpErrorTypes.has(bytes[at + headerLength] ?? 0)
-  const isOneHost = source !== 0 && source >>> 28 !== 14 && source !== 0xffffffff && source >>> 24 !== 127
+  // An ICMP packet too short to have a type could be anything.
+  const isIcmpError =
+    bytes[at + 9] === 1 && (quoted <= headerLength || icmpErrorTypes.has(bytes[at + headerLength] ?? 0))
+  const isOneHost = source !== 0 && source >>> 28 < 14 && source >>> 24 !== 127
   return isOneHost && !isLaterFragment && !isIcmpError
 }

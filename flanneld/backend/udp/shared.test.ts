@@ -15,18 +15,18 @@ const peers = [
 
 test('readPeers() reads what writePeers() wrote, and the version tells of it', () => {
   const memory = createPeerMemory()
-  const before = peerVersion(memory)
+  const before = peerVersion(new Int32Array(memory))
   writePeers(memory, peers)
-  expect(readPeers(memory)).toEqual(peers)
-  expect(peerVersion(memory)).not.toBe(before)
+  expect(readPeers(new Int32Array(memory))).toEqual(peers)
+  expect(peerVersion(new Int32Array(memory))).not.toBe(before)
   writePeers(memory, peers.slice(0, 1))
-  expect(readPeers(memory)).toEqual(peers.slice(0, 1))
+  expect(readPeers(new Int32Array(memory))).toEqual(peers.slice(0, 1))
 })
 
 test('readPeers() gives nothing while the table is written', () => {
   const memory = createPeerMemory()
   new Int32Array(memory)[0] = 1
-  expect(readPeers(memory)).toBeUndefined()
+  expect(readPeers(new Int32Array(memory))).toBeUndefined()
 })
 
 test('PeerTable finds the longest prefix, and knows senders', () => {

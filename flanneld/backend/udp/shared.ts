@@ -32,14 +32,13 @@ export function writePeers(memory: SharedArrayBuffer, peers: readonly Peer[]): v
   Atomics.add(cells, 0, 1)
 }
 
-/** The version of the table, for a reader that wants to know whether to read again. */
-export function peerVersion(memory: SharedArrayBuffer): number {
-  return Atomics.load(new Int32Array(memory), 0)
+/** The version of the table in `cells`, which are all of the memory: tells a reader whether to read again. */
+export function peerVersion(cells: Int32Array): number {
+  return Atomics.load(cells, 0)
 }
 
 /** Reads the table; `undefined` while it is being written. */
-export function readPeers(memory: SharedArrayBuffer): readonly Peer[] | undefined {
-  const cells = new Int32Array(memory)
+export function readPeers(cells: Int32Array): readonly Peer[] | undefined {
   const before = Atomics.load(cells, 0)
   if (before % 2 !== 0) return undefined
   const peers = Array.from({ length: Atomics.load(cells, 1) }, (_, index) => {
@@ -58,14 +57,20 @@ export const counterNames = [
   'dropped_no_route',
   'dropped_ttl',
   'dropped_malformed',
+  'dropped_ipv6',
   'dropped_unknown_sender',
   'dropped_send_error',
   'dropped_write_error',
   'icmp_sent',
+  'icmp_suppressed',
+  'plain_peers',
 ] as const
 
 /** The name of a counter. */
 export type CounterName = (typeof counterNames)[number]
+
+/** What each counter stands at. */
+export type Counters = Readonly<Record<CounterName, number>>
 
 /** Memory for the counters, as doubles: one writer, readers that forgive a moment's delay. */
 export function createCounterMemory(): SharedArrayBuffer {
@@ -73,10 +78,10 @@ export function createCounterMemory(): SharedArrayBuffer {
 }
 
 /** All counters by name. */
-export function readCounters(memory: SharedArrayBuffer): Readonly<Record<CounterName, number>> {
+export function readCounters(memory: SharedArrayBuffer): Counters {
   const cells = new Float64Array(memory)
   // Every name is a key, because the entries are made from the names.
-  return Object.fromEntries(counterNames.map((name, index) => [name, cells[index] ?? 0])) as Record<CounterName, number>
+  return Object.fromEntries(counterNames.map((name, index) => [name, cells[index] ?? 0])) as Counters
 }
 
 /** Index of each counter, for the writer. */

@@ -3,12 +3,18 @@
  * device, the UDP socket, and an eventfd by which the main thread says "look up":
  * peers have changed, or it is time to stop.
  */
+import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
-import { FastPumps } from './fast.ts'
-import { addressOf, errno, lastError, libc, linux, SystemError, socketAddress } from './libc.ts'
+import { systemClock } from '../../../component-base/clock.ts'
+import { Incoming } from './incoming.ts'
+import { addressOf, errno, fastCalls, lastError, libc, SystemError, socketAddress } from './libc.ts'
 import { PeerTable } from './lookup.ts'
+import { TunnelMemory } from './memory.ts'
+import { Outgoing } from './outgoing.ts'
 import { type Peer, peerVersion, readPeers } from './shared.ts'
-import { createSinglePumps, type Target } from './single.ts'
+import type { Offloads } from './tun.ts'
+import { AnswerBudget, type Target, vnetHeaderBytes } from './tunnel.ts'
+import { warmUp } from './warm-up.ts'
 
 /** What the main thread passes. */
 export type TunnelInput = {
@@ -17,59 +23,74 @@ export type TunnelInput = {
   readonly wakeFd: number
   readonly tunAddress: number
   readonly port: number
-  /** The TUN device speaks in packets with a `virtio_net_hdr`, up to 64 KiB each. */
-  readonly hasOffloads: boolean
+  readonly offloads: Offloads
+  /** Whether one send may carry many datagrams. */
+  readonly sendsMany: boolean
   readonly peers: SharedArrayBuffer
   readonly counters: SharedArrayBuffer
   /** One cell; 1 asks the worker to stop. */
   readonly stop: SharedArrayBuffer
 }
 
-/** Packets of one direction before the other has its turn. */
+/** Reads of one direction before the other has its turn; each may bring 64 KiB. */
 const burst = 64
 
 function runTunnel(input: TunnelInput): void {
-  const { tunFd, socketFd, wakeFd } = input
+  const { tunFd, socketFd, wakeFd, offloads } = input
   const stop = new Int32Array(input.stop)
-  const counters = new Float64Array(input.counters)
-  const tunnel = { tunFd, socketFd, tunAddress: input.tunAddress, counters }
-  const pumps = input.hasOffloads ? new FastPumps(tunnel) : createSinglePumps(tunnel)
-  const polled = pollTable([tunFd, socketFd, wakeFd])
+  const peerCells = new Int32Array(input.peers)
+  const tunnel = {
+    tunFd,
+    socketFd,
+    tunAddress: input.tunAddress,
+    counters: new Float64Array(input.counters),
+    headroom: offloads === 'none' ? 0 : vnetHeaderBytes,
+    mergesUdp: offloads === 'tcp+udp',
+    sendsMany: input.sendsMany,
+    answers: new AnswerBudget(),
+    now: systemClock.now,
+  }
+  warmUp(tunnel)
+  preferThisThread()
+  const memory = new TunnelMemory()
+  const outgoing = new Outgoing(tunnel, memory)
+  const incoming = new Incoming(tunnel, memory)
   const wakeCount = Buffer.alloc(8)
+  for (const [index, fd] of [tunFd, socketFd, wakeFd].entries()) memory.setPolled(index, fd)
+  const polled = memory.base + memory.polled
   let version = -1
   let peers = new PeerTable<Target>([], (peer) => targetOf(peer, input.port))
   while (Atomics.load(stop, 0) === 0) {
-    if (libc.poll(polled, 3, -1) < 0 && lastError() !== errno.EINTR) throw new SystemError('poll', lastError())
-    if (isReady(polled, 2)) libc.read(wakeFd, wakeCount, 8)
-    if (peerVersion(input.peers) !== version) {
-      const current = readPeers(input.peers)
+    if (fastCalls.poll(polled, 3, -1) < 0 && lastError() !== errno.EINTR) throw new SystemError('poll', lastError())
+    if (memory.isReady(2)) libc.read(wakeFd, wakeCount, 8)
+    if (peerVersion(peerCells) !== version) {
+      const current = readPeers(peerCells)
       if (current !== undefined) {
-        version = peerVersion(input.peers)
+        version = peerVersion(peerCells)
         peers = new PeerTable(current, (peer) => targetOf(peer, input.port))
       }
     }
-    if (isReady(polled, 1)) pumps.fromPeers(peers, burst)
-    if (isReady(polled, 0)) pumps.toPeers(peers, burst)
+    if (memory.isReady(1)) incoming.pump(peers, burst)
+    if (memory.isReady(0)) outgoing.pump(peers, burst)
+  }
+}
+
+/**
+ * Where the kernel forwards packets it does so before any process runs. This thread stands in for it, so it does not queue behind the
+ * pods whose packets it carries. Without the right to that (CAP_SYS_NICE) it goes on as it is.
+ */
+function preferThisThread(): void {
+  try {
+    // 0 is the calling thread, not the process.
+    setPriority(0, constants.priority.PRIORITY_HIGH)
+  } catch {
+    // Said above.
   }
 }
 
 function targetOf({ address }: Peer, port: number): Target {
   const bytes = socketAddress(address, port)
   return { socketAddress: bytes, place: Number(addressOf(bytes)), isPlain: false }
-}
-
-/** An array of `struct pollfd` that asks for input. */
-function pollTable(fds: readonly number[]): Buffer {
-  const table = Buffer.alloc(8 * fds.length)
-  fds.forEach((fd, index) => {
-    table.writeInt32LE(fd, index * 8)
-    table.writeInt16LE(linux.POLLIN, index * 8 + 4)
-  })
-  return table
-}
-
-function isReady(table: Buffer, index: number): boolean {
-  return table.readInt16LE(index * 8 + 6) !== 0
 }
 
 // The main thread made this object from the same type.

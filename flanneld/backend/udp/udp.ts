@@ -11,7 +11,15 @@ import { ConfigError } from '../../json-fields.ts'
 import type { Lease } from '../../subnet/lease.ts'
 import type { Backend, BackendOptions } from '../backend.ts'
 import { libc, linux, must, socketAddress } from './libc.ts'
-import { createCounterMemory, createPeerMemory, type Peer, readCounters, writePeers } from './shared.ts'
+import {
+  type Counters,
+  counterNames,
+  createCounterMemory,
+  createPeerMemory,
+  type Peer,
+  readCounters,
+  writePeers,
+} from './shared.ts'
 import { configureTun, openTun, type Tun, tunName } from './tun.ts'
 import type { TunnelInput } from './tunnel.worker.ts'
 
@@ -43,17 +51,19 @@ export function createUdpBackend(options: UdpOptions): Backend {
       const tun = openBestTun(options)
       const subnet = ipv4Subnet(own.ipv4.subnet)
       await configureTun(tunName, { network: ipv4Subnet(network), subnet, mtu }, signal)
-      const socketFd = openSocket(address, options.port, tun.offloads !== 'none')
-      options.logger.info('Opened the tunnel', { device: tunName, offloads: tun.offloads, mtu })
-      const ends = { tun, socketFd, tunAddress: subnet.address }
+      const socket = openSocket(address, options.port, options.wantsOffloads)
+      options.logger.info('Opened the tunnel', { device: tunName, mtu, ...describe(tun, socket) })
+      const ends = { tun, socket, tunAddress: subnet.address }
       return { run: async (leases, runSignal) => await run(options, ends, leases, runSignal) }
     },
   }
 }
 
-/** The device with the offloads that this kernel has. Headers are read as little-endian numbers, so other machines go without. */
+/** The device with the offloads that this kernel has. */
 function openBestTun({ wantsOffloads, logger }: UdpOptions): Tun {
-  if (wantsOffloads && endianness() === 'LE') {
+  // Headers and structures are read and written as little-endian numbers; upstream's udp backend knows amd64 only.
+  if (endianness() !== 'LE') throw new ConfigError('the udp backend needs a little-endian machine')
+  if (wantsOffloads) {
     try {
       const tun = openTun(tunName, 'tcp+udp')
       if (tun.offloads !== 'none') return tun
@@ -65,9 +75,12 @@ function openBestTun({ wantsOffloads, logger }: UdpOptions): Tun {
   return openTun(tunName, 'none')
 }
 
+/** The socket and what it was found able to do: cut a send into datagrams, join datagrams in a receive. */
+type Socket = { readonly fd: number; readonly sendsMany: boolean; readonly receivesMany: boolean }
+
 /** Sends block, so that bursts wait instead of being lost; receives say themselves that they do not. */
-function openSocket(address: string, port: number, hasOffloads: boolean): number {
-  const { AF_INET, SOCK_DGRAM, SOCK_CLOEXEC, SOL_SOCKET } = linux
+function openSocket(address: string, port: number, wantsOffloads: boolean): Socket {
+  const { AF_INET, SOCK_DGRAM, SOCK_CLOEXEC, SOL_SOCKET, SOL_UDP } = linux
   const fd = must('socket', libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))
   const set = (level: number, name: number, number: number): number => {
     const value = Buffer.alloc(4)
@@ -77,28 +90,39 @@ function openSocket(address: string, port: number, hasOffloads: boolean): number
   for (const name of [linux.SO_RCVBUFFORCE, linux.SO_SNDBUFFORCE]) set(SOL_SOCKET, name, socketBufferBytes)
   // A path that takes less than our link gets fragments instead of nothing.
   set(linux.IPPROTO_IP, linux.IP_MTU_DISCOVER, linux.IP_PMTUDISC_DONT)
-  // A kernel that does not know this gives datagrams one by one, which is understood as well.
-  if (hasOffloads) set(linux.SOL_UDP, linux.UDP_GRO, 1)
+  // Tried, not looked up: segmentation came with Linux 4.18, joining with 5.0. Size 0 cuts nothing.
+  const sendsMany = wantsOffloads && set(SOL_UDP, linux.UDP_SEGMENT, 0) === 0
+  const receivesMany = wantsOffloads && set(SOL_UDP, linux.UDP_GRO, 1) === 0
   must(`bind ${address}:${port}`, libc.bind(fd, socketAddress(parseIpv4(address) ?? 0, port), 16))
-  return fd
+  return { fd, sendsMany, receivesMany }
 }
 
-type Ends = { readonly tun: Tun; readonly socketFd: number; readonly tunAddress: number }
+/** What each step of the way was found able to do, for the log. */
+function describe({ offloads }: Tun, { sendsMany, receivesMany }: Socket): Readonly<Record<string, string>> {
+  return {
+    offloads,
+    sends: sendsMany ? 'many datagrams a call' : 'one datagram a call',
+    receives: receivesMany ? 'many datagrams a call' : 'one datagram a call',
+  }
+}
+
+type Ends = { readonly tun: Tun; readonly socket: Socket; readonly tunAddress: number }
 
 async function run(
-  { logger, port }: UdpOptions,
-  { tun, socketFd, tunAddress }: Ends,
+  { logger, port, clock }: UdpOptions,
+  { tun, socket, tunAddress }: Ends,
   leases: AsyncIterable<readonly Lease[]>,
   signal: AbortSignal,
 ): Promise<void> {
   const wakeFd = must('eventfd', libc.eventfd(0, linux.EFD_NONBLOCK | linux.EFD_CLOEXEC))
   const input: TunnelInput = {
     tunFd: tun.fd,
-    socketFd,
+    socketFd: socket.fd,
     wakeFd,
     tunAddress,
     port,
-    hasOffloads: tun.offloads !== 'none',
+    offloads: tun.offloads,
+    sendsMany: socket.sendsMany,
     peers: createPeerMemory(),
     counters: createCounterMemory(),
     stop: new SharedArrayBuffer(4),
@@ -120,14 +144,32 @@ async function run(
       logger.info('Changed peers', { peers: peers.length })
     }
   }
+  const watchDrops = async (): Promise<void> => {
+    for (let before = readCounters(input.counters); !signal.aborted; ) {
+      await clock.sleep(reportPeriodMs, signal).catch(() => undefined)
+      const now = readCounters(input.counters)
+      const drops = newDrops(before, now)
+      if (Object.keys(drops).length > 0) logger.info('Dropped packets', drops)
+      before = now
+    }
+  }
   try {
-    await Promise.race([ended, Promise.all([follow(), ended])])
+    await Promise.race([ended, Promise.all([follow(), watchDrops(), ended])])
   } finally {
     stopWorker()
     await ended.catch(() => undefined)
     logger.info('Stopped the tunnel', readCounters(input.counters))
-    for (const fd of [tun.fd, socketFd, wakeFd]) libc.close(fd)
+    for (const fd of [tun.fd, socket.fd, wakeFd]) libc.close(fd)
   }
+}
+
+/** How often what was dropped meanwhile is told. */
+const reportPeriodMs = 60_000
+
+/** The reasons for which packets were dropped between two readings, and how many. */
+export function newDrops(before: Counters, now: Counters): Readonly<Record<string, number>> {
+  const names = counterNames.filter((name) => name.startsWith('dropped_') && now[name] > before[name])
+  return Object.fromEntries(names.map((name) => [name, now[name] - before[name]]))
 }
 
 /** Resolves when the worker has stopped, rejects when it failed. */
