@@ -4,6 +4,7 @@
  *   pod ── cni0 ─ host 1 ─ eth0 ══ bridge (etcd) ══ eth0 ─ host 2 ─ cni0 ── pod
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { promisify } from 'node:util'
@@ -72,6 +73,16 @@ export class Testbed {
     return `172.29.${this.#octet}.${index === 0 ? 1 : 10 + index}`
   }
 
+  /** The same for IPv6. */
+  address6(index: number): string {
+    return `fd29:${this.#octet.toString(16)}::${index === 0 ? 1 : 10 + index}`
+  }
+
+  /** What the daemon of a host has said. */
+  async log(index: number): Promise<string> {
+    return await readFile(`${this.folder}/host${index}/flanneld.log`, 'utf8')
+  }
+
   get etcdUrl(): string {
     return `http://${this.address(0)}:23790`
   }
@@ -100,6 +111,7 @@ export class Testbed {
     const bridge = `${this.#prefix}br`
     await sh('ip', 'link', 'add', bridge, 'type', 'bridge')
     await sh('ip', 'address', 'add', `${this.address(0)}/24`, 'dev', bridge)
+    await sh('ip', 'address', 'add', `${this.address6(0)}/64`, 'dev', bridge, 'nodad')
     await sh('ip', 'link', 'set', bridge, 'up')
     for (const index of [1, 2]) {
       const host = this.host(index)
@@ -108,16 +120,23 @@ export class Testbed {
       await sh('ip', 'link', 'set', `${this.#prefix}v${index}`, 'master', bridge, 'up')
       await sh('ip', '-n', host, 'link', 'set', 'lo', 'up')
       await sh('ip', '-n', host, 'address', 'add', `${this.address(index)}/24`, 'dev', 'eth0')
+      await sh('ip', '-n', host, 'address', 'add', `${this.address6(index)}/64`, 'dev', 'eth0', 'nodad')
       await sh('ip', '-n', host, 'link', 'set', 'eth0', 'up')
       await sh('ip', '-n', host, 'route', 'add', 'default', 'via', this.address(0))
-      await sh('ip', 'netns', 'exec', host, 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+      await sh('ip', '-n', host, '-6', 'route', 'add', 'default', 'via', this.address6(0))
+      const settings = [
+        'net.ipv4.ip_forward=1',
+        'net.ipv6.conf.all.forwarding=1',
+        'net.ipv6.conf.eth0.keep_addr_on_down=1',
+      ]
+      await sh('ip', 'netns', 'exec', host, 'sysctl', '-qw', ...settings)
     }
   }
 
-  /** Starts etcd with a network configuration. */
-  async startEtcd(config: unknown): Promise<void> {
+  /** Starts etcd with a network configuration; without, with what an earlier run has left. */
+  async startEtcd(config?: unknown): Promise<ChildProcess> {
     const peer = `http://${this.address(0)}:23800`
-    this.#spawn('etcd', [
+    const child = this.#spawn('etcd', [
       `--data-dir=${this.folder}/etcd`,
       `--listen-client-urls=${this.etcdUrl}`,
       `--advertise-client-urls=${this.etcdUrl}`,
@@ -129,7 +148,8 @@ export class Testbed {
     await until('etcd', async () =>
       (await attempt('etcdctl', '--endpoints', this.etcdUrl, 'endpoint', 'health')).includes('is healthy'),
     )
-    await this.etcdctl('put', '/coreos.com/network/config', JSON.stringify(config))
+    if (config !== undefined) await this.etcdctl('put', '/coreos.com/network/config', JSON.stringify(config))
+    return child
   }
 
   async etcdctl(...args: readonly string[]): Promise<string> {
@@ -150,16 +170,16 @@ export class Testbed {
       '--iptables-resync=1',
       ...extra,
     ]
-    const child = this.#spawn('ip', [
-      'netns',
-      'exec',
-      this.host(index),
-      process.execPath,
-      `${this.folder}/flanneld.mjs`,
-      ...flags,
-    ])
+    const child = this.spawnFlanneld(index, ...flags)
     await until(`subnet file of host ${index}`, async () => (await readFile(file, 'utf8').catch(() => '')) !== '')
     return child
+  }
+
+  /** Starts flanneld on a host with these flags and no others. */
+  spawnFlanneld(index: number, ...flags: readonly string[]): ChildProcess {
+    mkdirSync(`${this.folder}/host${index}`, { recursive: true })
+    const program = [process.execPath, `${this.folder}/flanneld.mjs`]
+    return this.#spawn('ip', ['netns', 'exec', this.host(index), ...program, ...flags], `host${index}/flanneld.log`)
   }
 
   subnetFile(index: number): string {
@@ -170,6 +190,13 @@ export class Testbed {
   async podAddress(index: number): Promise<string> {
     const text = await readFile(this.subnetFile(index), 'utf8')
     return `${/FLANNEL_SUBNET=(\d+\.\d+\.\d+)\./.exec(text)?.[1] ?? ''}.9`
+  }
+
+  /** IPv6 address of a host's pod; '' where the network has none. */
+  async podAddress6(index: number): Promise<string> {
+    const text = await readFile(this.subnetFile(index), 'utf8')
+    const gateway = /FLANNEL_IPV6_SUBNET=(\S+)1\/64/.exec(text)?.[1]
+    return gateway === undefined ? '' : `${gateway}9`
   }
 
   /** Connects the pod of a host to a bridge, as the CNI plugins would. */
@@ -206,6 +233,11 @@ export class Testbed {
     await sh('ip', '-n', pod, 'address', 'add', `${await this.podAddress(index)}/24`, 'dev', 'eth0')
     await sh('ip', '-n', pod, 'link', 'set', 'eth0', 'up')
     await sh('ip', '-n', pod, 'route', 'add', 'default', 'via', gateway.split('/')[0] ?? '')
+    const gateway6 = /FLANNEL_IPV6_SUBNET=(\S+)/.exec(text)?.[1]
+    if (gateway6 === undefined) return
+    await sh('ip', '-n', host, 'address', 'add', gateway6, 'dev', 'cni0', 'nodad')
+    await sh('ip', '-n', pod, 'address', 'add', `${await this.podAddress6(index)}/64`, 'dev', 'eth0', 'nodad')
+    await sh('ip', '-n', pod, '-6', 'route', 'add', 'default', 'via', gateway6.split('/')[0] ?? '')
   }
 
   /** Runs a program in a pod. */
@@ -218,9 +250,11 @@ export class Testbed {
     return await attempt('ip', 'netns', 'exec', this.host(index), ...command)
   }
 
-  #spawn(file: string, args: readonly string[]): ChildProcess {
-    const output = process.env['FLANNELD_TEST_LOG'] === undefined ? 'ignore' : 'inherit'
+  #spawn(file: string, args: readonly string[], log?: string): ChildProcess {
+    const ownOutput = process.env['FLANNELD_TEST_LOG'] === undefined ? 'ignore' : 'inherit'
+    const output = log === undefined ? ownOutput : openSync(`${this.folder}/${log}`, 'a')
     const child = spawn(file, args, { stdio: ['ignore', output, output] })
+    if (typeof output === 'number') closeSync(output)
     this.#processes.add(child)
     child.once('exit', () => this.#processes.delete(child))
     return child

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { type Link, parseLink } from '../routes/links.ts'
 import { dualLeaseOf, leaseOf, subnetOf } from '../testing.ts'
 import { diffLeases, expandCommand, variablesOf } from './extension.ts'
 import { ipipRoutes, planIpip } from './ipip.ts'
@@ -58,7 +59,8 @@ describe('ipip', () => {
       ],
     )
   })
-  const link = (kind: string, data: object): unknown => [{ linkinfo: { info_kind: kind, info_data: data } }]
+  const link = (kind: string, data: object): Link | undefined =>
+    parseLink([{ linkinfo: { info_kind: kind, info_data: data } }])
   const table = [
     [undefined, 'make'],
     [link('ipip', { local: '192.168.0.1', remote: 'any' }), 'keep'],
@@ -67,7 +69,8 @@ describe('ipip', () => {
     [link('ipip', { local: '192.168.0.1', remote: '192.168.0.2' }), 'replace'],
   ] as const
   for (const [observed, want] of table) {
-    test(`planIpip() for ${JSON.stringify(observed)}`, () => expect(planIpip(observed, '192.168.0.1')).toBe(want))
+    test(`planIpip() for ${observed === undefined ? 'nothing' : JSON.stringify([...observed.data])}`, () =>
+      expect(planIpip(observed, '192.168.0.1')).toBe(want))
   }
   test('planIpip() leaves a device of another type to its owner', () => {
     expect(() => planIpip(link('dummy', {}), '192.168.0.1')).toThrow(

@@ -1,16 +1,16 @@
 /**
- * Keeps the kernel in step with the leases: after every change of them, after every change of this host's links (a link
- * that goes down takes its routes with it), and every few seconds, because somebody else may have changed something.
+ * Keeps the kernel in step with the leases: after every change of them, soon after anybody changed links, addresses or
+ * routes (a link that goes down takes its routes with it), and every few seconds for what the kernel does not announce.
  */
-import { networkInterfaces } from 'node:os'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { isAbortError } from '../../component-base/run.ts'
+import { type KernelMonitor, openKernelMonitor } from '../routes/monitor.ts'
 import type { Lease } from '../subnet/lease.ts'
 
 /** Upstream's period for looking after routes. */
 const resyncMs = 10_000
-/** Links are looked at this often: one system call that costs next to nothing. */
+/** The monitor is asked this often: one system call that costs next to nothing. */
 const lookMs = 1_000
 
 /** What the loop needs. */
@@ -19,8 +19,7 @@ export type FollowOptions = {
   readonly logger: Logger
   /** Brings the kernel to what the leases say. Safe to repeat; a failure is tried again with the next pass. */
   readonly sync: (leases: readonly Lease[], signal: AbortSignal) => Promise<void>
-  /** What the kernel says of this host's links, as one text that changes when they do. */
-  readonly links?: () => string
+  readonly openMonitor?: () => KernelMonitor
 }
 
 /** Runs until `signal` aborts or the leases end. */
@@ -29,9 +28,9 @@ export async function followLeases(
   leases: AsyncIterable<readonly Lease[]>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, logger, links = describeLinks } = options
+  const { clock, logger, openMonitor = openKernelMonitor } = options
+  const monitor = openMonitor()
   let current: readonly Lease[] | undefined
-  let seen = links()
   let running = Promise.resolve()
   // One pass at a time: passes read what the kernel has and change it.
   const pass = async (): Promise<void> => {
@@ -55,20 +54,14 @@ export async function followLeases(
   const look = async (): Promise<void> => {
     for (let waited = lookMs; !signal.aborted; waited += lookMs) {
       await clock.sleep(lookMs, signal)
-      const now = links()
-      if (now === seen && waited < resyncMs) continue
-      seen = now
+      if (!monitor.hasChanged() && waited < resyncMs) continue
       waited = 0
       await pass()
     }
   }
-  await Promise.all([watch(), look()])
-}
-
-/** Links that are up and carry packets, with their addresses. */
-function describeLinks(): string {
-  const names = Object.entries(networkInterfaces()).map(([name, addresses = []]) => {
-    return `${name} ${addresses.map(({ cidr }) => cidr).join(' ')}`
-  })
-  return names.toSorted().join('\n')
+  try {
+    await Promise.all([watch(), look()])
+  } finally {
+    monitor.close()
+  }
 }

@@ -1,8 +1,8 @@
 /** Packets travel in the kernel's IP-in-IP: one device for all hosts, a route per host that names its address. IPv4 only. */
 import { ConfigError } from '../json-fields.ts'
 import { observeRoutes } from '../routes/apply.ts'
-import { ensureLink, ipBatch, ipQuery, planAddresses } from '../routes/links.ts'
-import { firstAddress, isOnLink, type Route } from '../routes/plan.ts'
+import { ensureLink, ipBatch, type Link, observeLink, planAddresses, planUp } from '../routes/links.ts'
+import { isOnLink, type Route } from '../routes/plan.ts'
 import type { Lease } from '../subnet/lease.ts'
 import type { Backend, BackendOptions } from './backend.ts'
 import { followLeases } from './follow.ts'
@@ -55,24 +55,23 @@ export function ipipRoutes(
 }
 
 /** What is to be done with the device that is there. Pure. */
-export function planIpip(observed: unknown, local: string): 'make' | 'keep' | 'replace' {
-  const [link] = Array.isArray(observed) ? observed : []
+export function planIpip(link: Link | undefined, local: string): 'make' | 'keep' | 'replace' {
   if (link === undefined) return 'make'
-  const { info_kind: kind, info_data: data } = link.linkinfo ?? {}
-  if (kind !== 'ipip') {
+  if (link.kind !== 'ipip') {
     throw new ConfigError(`${ipipName} isn't an ipip mode device, please remove device and try again`)
   }
-  const isAnyRemote = data?.remote === undefined || data.remote === 'any' || data.remote === '0.0.0.0'
-  return data?.local === local && isAnyRemote ? 'keep' : 'replace'
+  const remote = link.data.get('remote')
+  const isAnyRemote = remote === undefined || remote === 'any' || remote === '0.0.0.0'
+  return link.data.get('local') === local && isAnyRemote ? 'keep' : 'replace'
 }
 
 async function ensureDevice({ external }: Options, mtu: number, own: Lease, signal: AbortSignal): Promise<void> {
   const { ipv4: local = '' } = external.addresses
   if (own.ipv4 === undefined) throw new ConfigError('the ipip backend carries IPv4 only')
-  const plan = planIpip(await ipQuery(['-details', 'link', 'show', 'dev', ipipName], signal), local)
+  const link = await observeLink(ipipName, signal)
+  const plan = planIpip(link, local)
   if (plan === 'replace') await ipBatch([`link delete dev ${ipipName}`], signal)
   if (plan !== 'keep') await ensureLink('ipip', [`link add name ${ipipName} type ipip local ${local}`], signal)
-  const observed = await ipQuery(['-4', 'address', 'show', 'dev', ipipName], signal)
-  const address = planAddresses(ipipName, firstAddress(own.ipv4.subnet), 32, observed)
-  await ipBatch([`link set dev ${ipipName} mtu ${mtu} up`, ...address], signal)
+  const kept = plan === 'keep' ? link : undefined
+  await ipBatch([...planUp(ipipName, kept, mtu), ...planAddresses(ipipName, own.ipv4.subnet, kept)], signal)
 }

@@ -1,9 +1,8 @@
 /** The VXLAN device of one family. */
 import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { type Family, familyFacts } from '../family.ts'
-import { ensureLink, ipBatch, ipQuery, planAddresses } from '../routes/links.ts'
-import { firstAddress } from '../routes/plan.ts'
+import type { Family } from '../family.ts'
+import { ensureLink, ipBatch, type Link, observeLink, planAddresses, planUp } from '../routes/links.ts'
 import type { Lease } from '../subnet/lease.ts'
 import type { VxlanConfig } from './config.ts'
 
@@ -33,11 +32,23 @@ export function hardwareAddress(publicIp: string, vni: number): string {
 
 /** Makes the device, or takes over one that fits; its hardware address. */
 export async function ensureVxlan(device: VxlanDevice, signal: AbortSignal): Promise<string> {
+  return await makeFit(device, await observeLink(device.name, signal), signal)
+}
+
+/** A device that somebody has removed, set down or robbed of its address is put right. */
+export async function keepVxlan(device: VxlanDevice, own: Lease, signal: AbortSignal): Promise<void> {
+  const present = await observeLink(device.name, signal)
+  await makeFit(device, present, signal)
+  const subnet = own[device.family]?.subnet
+  const hasAddress = subnet !== undefined && planAddresses(device.name, subnet, present).length === 0
+  if (!hasAddress) await addressVxlan(device, own, signal)
+}
+
+async function makeFit(device: VxlanDevice, present: Link | undefined, signal: AbortSignal): Promise<string> {
   const { name, mtu, mac } = device
-  const [present] = asList(await ipQuery(['-details', 'link', 'show', 'dev', name], signal))
   if (present !== undefined && isSimilar(present, device)) {
-    await ipBatch([`link set dev ${name} mtu ${mtu} up`], signal)
-    return typeof present['address'] === 'string' ? present['address'] : mac
+    await ipBatch(planUp(name, present, mtu), signal)
+    return present.mac
   }
   if (present !== undefined) await ipBatch([`link delete dev ${name}`], signal)
   await ensureLink('vxlan', [renderLink(device), `link set dev ${name} addrgenmode none up`], signal)
@@ -57,20 +68,9 @@ export function renderLink({ name, external, local, mtu, mac, vxlan }: VxlanDevi
   return parts.join(' ')
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-function asList(value: unknown): readonly Fields[] {
-  return Array.isArray(value) ? value : []
-}
-
-function isSimilar(link: Fields, { external, local, vxlan }: VxlanDevice): boolean {
-  const { linkinfo } = link
-  if (typeof linkinfo !== 'object' || linkinfo === null) return false
-  const info = new Map<string, unknown>(Object.entries(linkinfo))
-  const given = info.get('info_data')
-  if (info.get('info_kind') !== 'vxlan' || typeof given !== 'object' || given === null) return false
-  const data = new Map<string, unknown>(Object.entries(given))
+function isSimilar({ kind, data }: Link, { external, local, vxlan }: VxlanDevice): boolean {
   return (
+    kind === 'vxlan' &&
     data.get('id') === vxlan.vni &&
     (data.get('local') ?? data.get('local6')) === local &&
     data.get('link') === external &&
@@ -84,6 +84,5 @@ function isSimilar(link: Fields, { external, local, vxlan }: VxlanDevice): boole
 export async function addressVxlan({ family, name }: VxlanDevice, own: Lease, signal: AbortSignal): Promise<void> {
   const subnet = own[family]?.subnet
   if (subnet === undefined) throw new Error(`failed to configure interface ${name}: the lease has no ${family} subnet`)
-  const observed = await ipQuery([familyFacts[family].ipFlag, 'address', 'show', 'dev', name], signal)
-  await ipBatch(planAddresses(name, firstAddress(subnet), subnet.base.bits, observed), signal)
+  await ipBatch(planAddresses(name, subnet, await observeLink(name, signal)), signal)
 }

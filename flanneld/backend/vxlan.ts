@@ -8,7 +8,7 @@ import type { Lease, Reach } from '../subnet/lease.ts'
 import type { Backend, BackendOptions } from './backend.ts'
 import type { VxlanConfig } from './config.ts'
 import { followLeases } from './follow.ts'
-import { addressVxlan, ensureVxlan, hardwareAddress, type VxlanDevice, vxlanName } from './vxlan-device.ts'
+import { addressVxlan, ensureVxlan, hardwareAddress, keepVxlan, type VxlanDevice, vxlanName } from './vxlan-device.ts'
 import { parseForwarding, parseNeighbours, planVxlan, vtepsOf } from './vxlan-plan.ts'
 
 /** Outer Ethernet, IP, UDP and VXLAN headers. */
@@ -72,15 +72,15 @@ async function syncDevice(
   const { family, name } = device
   const network = config.networks[family]
   if (network === undefined) return
-  await ensurePresent(device, own, signal)
+  await keepVxlan(device, own, signal)
   const { ipFlag } = familyFacts[family]
-  const fdb = await run('bridge', ['-json', 'fdb', 'show', 'dev', name], { signal })
-  const routes = await observeRoutes([family], signal)
-  const observed = {
-    routes,
-    neighbours: parseNeighbours(await ipQuery([ipFlag, 'neighbour', 'show', 'dev', name, 'nud', 'permanent'], signal)),
-    forwarding: parseForwarding(fdb.stdout.trim() === '' ? [] : JSON.parse(fdb.stdout)),
-  }
+  const [fdb, routes, neighbours] = await Promise.all([
+    run('bridge', ['-json', 'fdb', 'show', 'dev', name], { signal }),
+    observeRoutes([family], signal),
+    ipQuery([ipFlag, 'neighbour', 'show', 'dev', name, 'nud', 'permanent'], signal),
+  ])
+  const forwarding = parseForwarding(fdb.stdout.trim() === '' ? [] : JSON.parse(fdb.stdout))
+  const observed = { routes, neighbours: parseNeighbours(neighbours), forwarding }
   const isDirect = (publicIp: string): boolean => vxlan.directRouting && isOnLink(routes, external.name, publicIp)
   const facts = { family, device: name, external: external.name, network, isDirect }
   const plan = planVxlan(vtepsOf(leases, family, vxlan.vni), observed, facts)
@@ -91,14 +91,4 @@ async function syncDevice(
   else if (plan.bridge.length + plan.ip.length > 0) {
     logger.info('Changed entries', { device: name, changes: plan.bridge.length + plan.ip.length })
   }
-}
-
-/** A device that somebody has removed, set down or robbed of its address is put right. */
-async function ensurePresent(device: VxlanDevice, own: Lease, signal: AbortSignal): Promise<void> {
-  const { family, name } = device
-  const address = await ipQuery([familyFacts[family].ipFlag, 'address', 'show', 'dev', name, 'up'], signal)
-  const [found] = Array.isArray(address) ? address : []
-  if (found?.addr_info?.length > 0) return
-  await ensureVxlan(device, signal)
-  await addressVxlan(device, own, signal)
 }

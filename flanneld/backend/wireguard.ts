@@ -1,11 +1,10 @@
 /** Packets travel encrypted in the kernel's WireGuard, configured with the program `wg`. Both families. */
 import { ExecError, run } from '../../component-base/exec.ts'
 import { formatSubnet } from '../../component-base/ip-address.ts'
-import { familiesOf, familyFacts } from '../family.ts'
+import { familiesOf } from '../family.ts'
 import { ConfigError } from '../json-fields.ts'
 import { observeRoutes } from '../routes/apply.ts'
-import { ensureLink, ipBatch, ipQuery, planAddresses } from '../routes/links.ts'
-import { firstAddress } from '../routes/plan.ts'
+import { ensureLink, ipBatch, type Link, observeLink, planAddresses, planUp } from '../routes/links.ts'
 import type { Lease } from '../subnet/lease.ts'
 import type { Backend, BackendOptions } from './backend.ts'
 import type { WireguardConfig } from './config.ts'
@@ -84,13 +83,12 @@ async function checkTool(signal: AbortSignal): Promise<void> {
 }
 
 /** A device that is there stays, with its tunnels: that is how a killed daemon's connections live on. */
-async function ensureDevice(name: string, mtu: number, signal: AbortSignal): Promise<void> {
-  const observed = await ipQuery(['-details', 'link', 'show', 'dev', name], signal)
-  const [link] = Array.isArray(observed) ? observed : []
-  if (link !== undefined && link.linkinfo?.info_kind !== 'wireguard') await ipBatch([`link delete dev ${name}`], signal)
-  if (link?.linkinfo?.info_kind !== 'wireguard') {
-    await ensureLink('wireguard', [`link add name ${name} mtu ${mtu} type wireguard`], signal)
-  }
+async function ensureDevice(name: string, mtu: number, signal: AbortSignal): Promise<Link | undefined> {
+  const link = await observeLink(name, signal)
+  if (link?.kind === 'wireguard') return link
+  if (link !== undefined) await ipBatch([`link delete dev ${name}`], signal)
+  await ensureLink('wireguard', [`link add name ${name} mtu ${mtu} type wireguard`], signal)
+  return undefined
 }
 
 type Place = { readonly tunnel: Tunnel; readonly own: Lease; readonly mtu: number }
@@ -98,15 +96,14 @@ type Place = { readonly tunnel: Tunnel; readonly own: Lease; readonly mtu: numbe
 /** Device, addresses, and the routes to the networks. Safe to repeat. */
 async function configure({ config }: Options, { tunnel, own, mtu }: Place, signal: AbortSignal): Promise<void> {
   const { name } = tunnel
-  await ensureDevice(name, mtu, signal)
+  const link = await ensureDevice(name, mtu, signal)
   const families = carried(tunnel, own)
   const routes = await observeRoutes(families, signal)
-  const lines: string[] = [`link set dev ${name} mtu ${mtu} up`]
+  const lines: string[] = [...planUp(name, link, mtu)]
   for (const family of families) {
     const [half, network] = [own[family], config.networks[family]]
     if (half === undefined || network === undefined) continue
-    const observed = await ipQuery([familyFacts[family].ipFlag, 'address', 'show', 'dev', name], signal)
-    lines.push(...planAddresses(name, firstAddress(half.subnet), half.subnet.base.bits, observed))
+    lines.push(...planAddresses(name, half.subnet, link))
     const all = formatSubnet(network)
     const isRouted = routes.some(({ destination, device }) => formatSubnet(destination) === all && device === name)
     if (!isRouted) lines.push(`route replace ${all} dev ${name}${family === 'ipv4' ? ' scope link' : ''}`)

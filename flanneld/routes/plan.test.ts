@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { formatSubnet } from '../../component-base/ip-address.ts'
 import { wantedRoutes } from '../backend/host-gw.ts'
 import { dualLeaseOf, subnetOf } from '../testing.ts'
-import { planAddresses } from './links.ts'
+import { parseLink, planAddresses, planUp } from './links.ts'
 import { isOnLink, parseRoutes, planRoutes, type Route, renderRouteAction } from './plan.ts'
 import { planStaleRoutes } from './stale.ts'
 
@@ -134,20 +134,34 @@ describe('planStaleRoutes()', () => {
   }
 })
 
-test('planAddresses() leaves one address, and the kernel its link-local ones', () => {
-  const observed = [
-    {
-      addr_info: [
-        { local: '10.244.9.0', prefixlen: 32, scope: 'global' },
-        { local: 'fe80::1', prefixlen: 64, scope: 'link' },
-      ],
-    },
-  ]
-  expect(planAddresses('flannel.1', '10.244.1.0', 32, observed)).toEqual([
-    'address delete 10.244.9.0/32 dev flannel.1',
-    'address replace 10.244.1.0/32 dev flannel.1',
-  ])
-  expect(planAddresses('flannel-v6.1', 'fd00::', 128, undefined)).toEqual([
-    'address replace fd00::/128 dev flannel-v6.1 nodad',
-  ])
+describe('links', () => {
+  const link = (...addresses: readonly (readonly [string, number, string])[]): ReturnType<typeof parseLink> =>
+    parseLink([
+      {
+        ifname: 'flannel.1',
+        mtu: 1450,
+        flags: ['UP'],
+        address: '02:00:00:00:00:01',
+        addr_info: addresses.map(([local, prefixlen, scope]) => ({ local, prefixlen, scope })),
+      },
+    ])
+  const ipv4 = subnetOf('10.244.1.0/24')
+  const ipv6 = subnetOf('fd00:244:0:1::/64')
+  test('planAddresses() and planUp() say nothing when all is as it should be', () => {
+    const good = link(['10.244.1.0', 32, 'global'], ['fd00:244:0:1::', 128, 'global'], ['fe80::1', 64, 'link'])
+    expect([planAddresses('flannel.1', ipv4, good), planAddresses('flannel.1', ipv6, good)]).toEqual([[], []])
+    expect(planUp('flannel.1', good, 1450)).toEqual([])
+    expect(planUp('flannel.1', good, 1400)).toEqual(['link set dev flannel.1 mtu 1400 up'])
+    expect(planUp('flannel.1', undefined, 1450)).toEqual(['link set dev flannel.1 mtu 1450 up'])
+  })
+  test('planAddresses() leaves one address of a family, and the kernel its link-local ones', () => {
+    const old = link(['10.244.9.0', 32, 'global'], ['fd00:244:0:9::', 128, 'global'], ['fe80::1', 64, 'link'])
+    expect(planAddresses('flannel.1', ipv4, old)).toEqual([
+      'address delete 10.244.9.0/32 dev flannel.1',
+      'address add 10.244.1.0/32 dev flannel.1',
+    ])
+    expect(planAddresses('flannel-v6.1', ipv6, undefined)).toEqual([
+      'address add fd00:244:0:1::/128 dev flannel-v6.1 nodad',
+    ])
+  })
 })
