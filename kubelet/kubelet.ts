@@ -6,7 +6,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Node, Pod } from '../api/core/v1.ts'
 import { createInformer } from '../client/cache/informer.ts'
-import { createRecorder } from '../client/events/recorder.ts'
+import { createRecorder, type EventSubject, type Recorder } from '../client/events/recorder.ts'
 import { createClient } from '../client/rest/client.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
 import { pods as podsRef, services as servicesRef } from '../client/rest/resource-refs.ts'
@@ -124,7 +124,7 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
       containerLogsDir,
       cgroupRoot: config.cgroupRoot,
       syncFrequencyMs: config.syncFrequencyMs,
-      resolvConf: (pod) => resolvConfOf(config, pod),
+      resolvConf: (pod) => resolvConfOf(config, pod, { recorder, node: nodeSubject }),
       logDirectory: logDirectoryOf,
       removeLogs: async (pod) => await rm(logDirectoryOf(pod), { recursive: true, force: true }),
       admit: (pod) =>
@@ -297,9 +297,22 @@ async function runtimeVersion({ runtime, clock, logger }: Base, signal: AbortSig
   }
 }
 
-async function resolvConfOf({ clusterDns, clusterDomain, resolvConf }: Config, pod: Pod): Promise<ResolvConf> {
-  const host = parseResolvConf(await readFile(resolvConf, 'utf8').catch(() => ''))
-  return podResolvConf(pod, { clusterDns, clusterDomain, host })
+/** Reads the node's file, and tells the pod's author what of it or of `dnsConfig` could not be kept. */
+async function resolvConfOf(
+  { clusterDns, clusterDomain, resolvConf, nodeIps }: Config,
+  pod: Pod,
+  { recorder, node }: { readonly recorder: Recorder; readonly node: EventSubject },
+): Promise<ResolvConf> {
+  const host = resolvConf === '' ? undefined : parseResolvConf(await readFile(resolvConf, 'utf8').catch(() => ''))
+  const { resolvConf: made, warnings } = podResolvConf(pod, { clusterDns, clusterDomain, host, nodeIps })
+  const { name, namespace, uid } = pod.metadata
+  for (const { reason, message } of warnings) {
+    const isMissing = reason === 'MissingClusterDNS'
+    if (isMissing) recorder.event(node, 'Warning', reason, message)
+    const text = isMissing ? `pod: "${name}_${namespace}(${uid})". ${message}` : message
+    recorder.event(pod, 'Warning', reason, text)
+  }
+  return made
 }
 
 function admitted(workers: PodWorkers, pod: Pod): readonly Pod[] {

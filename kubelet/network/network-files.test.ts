@@ -5,7 +5,7 @@ import { hostNetworkHostsFile, podHostsFile } from './hosts-file.ts'
 import { parseResolvConf, podResolvConf } from './resolv-conf.ts'
 
 const host = parseResolvConf('# comment\nnameserver 1.1.1.1\nsearch corp.example. example\noptions timeout:2\n')
-const settings = { clusterDns: ['10.96.0.10'], clusterDomain: 'cluster.local', host }
+const settings = { clusterDns: ['10.96.0.10'], clusterDomain: 'cluster.local', host, nodeIps: ['192.0.2.1'] }
 const cluster = {
   servers: ['10.96.0.10'],
   searches: ['default.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'corp.example', 'example'],
@@ -42,7 +42,66 @@ const policies = [
 ]
 for (const { name, spec, want } of policies) {
   test(`podResolvConf(): ${name}`, () => {
-    expect(podResolvConf(pod(spec), settings)).toEqual(want)
+    expect(podResolvConf(pod(spec), settings)).toEqual({ resolvConf: want, warnings: [] })
+  })
+}
+
+test('parseResolvConf() drops "." from the search path, and lets the last value of an option count', () => {
+  expect(parseResolvConf('search a. .\n  # search b\noptions ndots:1 edns0\noptions ndots:3\nnameserver\n')).toEqual({
+    servers: [],
+    searches: ['a'],
+    options: ['ndots:3', 'edns0'],
+  })
+})
+
+test('podResolvConf() without a cluster DNS falls back to the node, and says so', () => {
+  const without = podResolvConf(pod({ dnsPolicy: 'ClusterFirst' }), { ...settings, clusterDns: [] })
+  expect(without.resolvConf).toEqual(onNode)
+  expect(without.warnings).toEqual([
+    {
+      reason: 'MissingClusterDNS',
+      message:
+        'kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.',
+    },
+  ])
+})
+
+test('podResolvConf() without a file of the node names the node itself', () => {
+  const { resolvConf } = podResolvConf(pod({ dnsPolicy: 'Default' }), {
+    ...settings,
+    host: undefined,
+    nodeIps: ['fd00::1'],
+  })
+  expect(resolvConf).toEqual({ servers: ['::1'], searches: ['.'], options: [] })
+})
+
+const long = (letter: string, length: number): string => letter.repeat(length)
+const limits = [
+  {
+    what: 'a fourth name server',
+    dnsConfig: { nameservers: ['1.1.1.1', '2.2.2.2', '3.3.3.3'] },
+    message:
+      'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.96.0.10 1.1.1.1 2.2.2.2',
+  },
+  {
+    what: 'more than 32 domains',
+    dnsConfig: { searches: Array.from({ length: 30 }, (_, i) => `d${i}`) },
+    message: `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${[...cluster.searches, ...Array.from({ length: 27 }, (_, i) => `d${i}`)].join(' ')}`,
+  },
+  {
+    what: 'a domain that no resolver takes',
+    dnsConfig: { searches: [long('a', 254), 'b'] },
+    message: `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${[...cluster.searches, 'b'].join(' ')}`,
+  },
+  {
+    what: 'a line of more than 2048 letters, from its end',
+    dnsConfig: { searches: [...Array.from({ length: 8 }, (_, i) => `${i}${long('a', 249)}`), 'b'] },
+    message: `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${[...cluster.searches, ...Array.from({ length: 7 }, (_, i) => `${i}${long('a', 249)}`)].join(' ')}`,
+  },
+]
+for (const { what, dnsConfig, message } of limits) {
+  test(`podResolvConf() cuts ${what}, and says so`, () => {
+    expect(podResolvConf(pod({ dnsConfig }), settings).warnings).toEqual([{ reason: 'DNSConfigForming', message }])
   })
 }
 
