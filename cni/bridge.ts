@@ -23,6 +23,7 @@ import {
 import { delegate } from './delegate.ts'
 import { ipBatch, ipQuery, ToolError } from './exec.ts'
 import { masquerade, removeMasquerade, removeStaleMasquerade } from './masquerade.ts'
+import { awaitPolicies } from './policy.ts'
 import {
   CniError,
   type IpConfig,
@@ -45,7 +46,12 @@ async function add(request: Request, signal: AbortSignal): Promise<Result> {
     if (config.ipamType !== '' && ipam.ips.length === 0) {
       throw new CniError('internal', 'IPAM plugin returned missing IP config')
     }
-    return await attach(config, { ...request, ips: ipam.ips, routes: ipam.routes }, ipam, signal)
+    const covered = awaitPolicies(config.policySocket, request, ipam.ips, signal)
+    // It goes on beside the rest, and is listened to when that is done.
+    covered.catch(() => undefined)
+    const result = await attach(config, { ...request, ips: ipam.ips, routes: ipam.routes }, ipam, signal)
+    await covered
+    return result
   } catch (error) {
     await undo(config, request, signal)
     throw error

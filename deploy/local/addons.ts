@@ -42,6 +42,11 @@ const roles: readonly Manifest[] = [
     { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch', 'patch'] },
     { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
   ]),
+  // Beside system:node-proxier, which knows Services only: kube-proxy enforces NetworkPolicies too.
+  ...role('kubets:network-policies', 'system:kube-proxy', [
+    { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['list', 'watch'] },
+    { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'watch'] },
+  ]),
   ...role('system:coredns', 'system:coredns', [
     { apiGroups: [''], resources: ['endpoints', 'services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },

@@ -99,6 +99,7 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
         `--hostname-override=${node.name}`,
         `--proxy-mode=${options.proxyMode}`,
         `--cluster-cidr=${list(families, 'pods')}`,
+        `--policy-socket=${policySocket}`,
       ]),
     ),
     on(
@@ -287,9 +288,12 @@ oom_score = 0
 `
 }
 
+/** Where new pods wait for their NetworkPolicies; each node has a /run of its own. */
+const policySocket = '/run/kube-proxy/policy.sock'
+
 /** The CNI chain flannel → bridge → host-local → portmap. */
 export function cniConfiguration(node: NodeLayout): unknown {
-  const delegate = { hairpinMode: true, isDefaultGateway: true }
+  const delegate = { hairpinMode: true, isDefaultGateway: true, policySocket }
   const ipam = { dataDir: `${node.dir}/cni/networks` }
   return {
     cniVersion: '1.0.0',

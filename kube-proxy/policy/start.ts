@@ -188,6 +188,9 @@ async function cover(
     try {
       await clock.sleep(pollMs, signal)
     } catch (error) {
+      if (now.type === 'on' && staticUid.test(claim.uid)) {
+        return { result: 'unenforced', reason: 'static pod that is not in the API' }
+      }
       throw new Error(
         now.type === 'on'
           ? `pod ${claim.namespace}/${claim.name} did not come through the watch`
@@ -199,3 +202,5 @@ async function cover(
 }
 
 const pollMs = 5
+/** A static pod's: a hash of its file. It must start without an API server; its mirror in the API brings its policies. */
+const staticUid = /^[\da-f]{32}$/
