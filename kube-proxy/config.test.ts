@@ -49,7 +49,36 @@ test('parseConfig() reads the file, and lets flags win', () => {
   })
 })
 
+test('parseConfig() reads the part of mode ipvs', () => {
+  const file = {
+    mode: 'ipvs',
+    iptables: { syncPeriod: '1m', masqueradeAll: true },
+    ipvs: { scheduler: 'wlc', excludeCIDRs: ['192.0.2.0/24'], strictARP: true, udpTimeout: '90s', syncPeriod: '10s' },
+  }
+  expect(parse(['--ipvs-tcp-timeout=2m', '--iptables-min-sync-period=5s'], file)).toMatchObject({
+    ...{ mode: 'ipvs', syncPeriodMs: 10_000, minSyncPeriodMs: 1_000, masqueradeAll: true },
+    ipvs: {
+      ...{ scheduler: 'wlc', excludeCidrs: ['192.0.2.0/24'], isStrictArp: true },
+      timeouts: { tcp: 120, tcpFin: 0, udp: 90 },
+    },
+  })
+})
+
+test('parseConfig() gives mode ipvs the defaults of upstream, and other modes nothing of it', () => {
+  expect(parse(['--proxy-mode=ipvs']).ipvs).toEqual({
+    ...{ scheduler: 'rr', excludeCidrs: [], isStrictArp: false },
+    timeouts: { tcp: 0, tcpFin: 0, udp: 0 },
+  })
+  expect(parse(['--ipvs-scheduler=wlc', '--ipvs-exclude-cidrs=x'])).not.toHaveProperty('ipvs')
+})
+
 test.each([
+  [
+    'a wrong range',
+    ['--proxy-mode=ipvs', '--ipvs-exclude-cidrs=10.0.0.0'],
+    {},
+    'KubeProxyConfiguration.KubeProxyIPVSConfiguration.ExcludeCidrs[0]: Invalid value: "10.0.0.0": must be a valid CIDR',
+  ],
   ['an unknown mode', ['--proxy-mode=x'], {}, 'must be iptables, ipvs, nftables or blank'],
   ['a wrong CIDR', ['--cluster-cidr=10.0.0.0'], {}, 'clusterCIDR: Invalid value: "10.0.0.0"'],
   ['an unknown field', [], { mod: 'iptables' }, 'strict decoding error: unknown field "mod"'],

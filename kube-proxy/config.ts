@@ -1,7 +1,10 @@
 /** Reads `KubeProxyConfiguration` and the flags into one value, with upstream's names, defaults and refusals. */
 import { isIP } from 'node:net'
 import { isJsonObject, type JsonObject } from '../apimachinery/json.ts'
-import { defineFlags, type FlagValues, parseDuration } from '../component-base/flags.ts'
+import { defineFlags, type FlagValues } from '../component-base/flags.ts'
+import { booleanAt, durationAt, numberAt, objectAt, textAt, textsAt } from './config-fields.ts'
+import { ipvsFlags, ipvsSettingsOf } from './ipvs/config.ts'
+import type { IpvsSettings } from './ipvs/settings.ts'
 import type { ModeName } from './mode.ts'
 
 export const flags = defineFlags({
@@ -35,6 +38,7 @@ export const flags = defineFlags({
   },
   'iptables-min-sync-period': { type: 'duration', default: 1_000, description: 'The minimum period between resyncs.' },
   'iptables-sync-period': { type: 'duration', default: 30_000, description: 'How often rules are checked.' },
+  ...ipvsFlags,
   'nodeport-addresses': {
     type: 'strings',
     default: [],
@@ -92,6 +96,8 @@ export type DetectLocal =
 
 export type ProxyConfig = {
   readonly mode: ModeName
+  /** In mode ipvs. */
+  readonly ipvs?: IpvsSettings
   readonly kubeconfig: string
   readonly hostnameOverride: string
   readonly detectLocal: DetectLocal
@@ -133,18 +139,26 @@ export function parseConfig(values: FlagValues<typeof flags>, given: ReadonlySet
     errors.push(`iptables.masqueradeBit: Invalid value: ${bit}: must be within the range [0, 31]`)
   }
   const localhost = booleanAt(iptables, 'localhostNodePorts')
-  const minSync = durationAt(iptables, 'minSyncPeriod', errors)
-  const sync = durationAt(iptables, 'syncPeriod', errors)
+  const mode = modeOf(pick('proxy-mode', textAt(root, 'mode'), values['proxy-mode']), errors)
+  // Each mode has its own part of the file. Mode nftables listens to the flags of iptables.
+  const periods = objectAt(root, mode)
+  const minSync = durationAt(periods, 'minSyncPeriod', errors, mode)
+  const sync = durationAt(periods, 'syncPeriod', errors, mode)
+  const flagged = mode === 'ipvs' ? 'ipvs' : 'iptables'
+  const masqueradeAll = booleanAt(mode === 'nftables' ? periods : iptables, 'masqueradeAll')
+  // Upstream looks at this part only in its mode.
+  const ipvs = mode === 'ipvs' ? { ipvs: ipvsSettingsOf(values, objectAt(root, 'ipvs'), pick, errors) } : {}
   const config: ProxyConfig = {
-    mode: modeOf(pick('proxy-mode', textAt(root, 'mode'), values['proxy-mode']), errors),
+    mode,
+    ...ipvs,
     kubeconfig: pick('kubeconfig', textAt(objectAt(root, 'clientConnection'), 'kubeconfig'), values.kubeconfig),
     hostnameOverride: pick('hostname-override', textAt(root, 'hostnameOverride'), values['hostname-override']),
     detectLocal: detectLocalOf(values, root, pick, errors),
-    masqueradeAll: pick('masquerade-all', booleanAt(iptables, 'masqueradeAll'), values['masquerade-all']),
+    masqueradeAll: pick('masquerade-all', masqueradeAll, values['masquerade-all']),
     masqueradeMark: `0x${(2 ** bit).toString(16)}`,
     localhostNodePorts: pick('iptables-localhost-nodeports', localhost, values['iptables-localhost-nodeports']),
-    minSyncPeriodMs: pick('iptables-min-sync-period', minSync, values['iptables-min-sync-period']),
-    syncPeriodMs: pick('iptables-sync-period', sync, values['iptables-sync-period']),
+    minSyncPeriodMs: pick(`${flagged}-min-sync-period`, minSync, values[`${flagged}-min-sync-period`]),
+    syncPeriodMs: pick(`${flagged}-sync-period`, sync, values[`${flagged}-sync-period`]),
     nodePortAddresses: pick('nodeport-addresses', textsAt(root, 'nodePortAddresses'), values['nodeport-addresses']),
     healthzBindAddress: pick(
       'healthz-bind-address',
@@ -281,39 +295,4 @@ function isCidr(text: string): boolean {
   const [ip = '', prefix = '', ...rest] = text.split('/')
   const bits = isIP(ip) === 4 ? 32 : 128
   return rest.length === 0 && isIP(ip) !== 0 && /^\d+$/.test(prefix) && Number(prefix) <= bits
-}
-
-function objectAt(object: JsonObject, field: string): JsonObject {
-  const value = object[field]
-  return isJsonObject(value) ? value : {}
-}
-
-/** An empty text in the file means the same as no field. */
-function textAt(object: JsonObject, field: string): string | undefined {
-  const value = object[field]
-  return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-function textsAt(object: JsonObject, field: string): readonly string[] | undefined {
-  const value = object[field]
-  return Array.isArray(value) ? value.filter((each): each is string => typeof each === 'string') : undefined
-}
-
-function numberAt(object: JsonObject, field: string): number | undefined {
-  const value = object[field]
-  return typeof value === 'number' ? value : undefined
-}
-
-function booleanAt(object: JsonObject, field: string): boolean | undefined {
-  const value = object[field]
-  return typeof value === 'boolean' ? value : undefined
-}
-
-/** `0s` in the file means the default, as upstream has it. */
-function durationAt(object: JsonObject, field: string, errors: string[], parent = 'iptables'): number | undefined {
-  const text = textAt(object, field)
-  if (text === undefined) return undefined
-  const value = parseDuration(text)
-  if (value === undefined) errors.push(`${parent}.${field}: time: invalid duration "${text}"`)
-  return value === 0 ? undefined : value
 }

@@ -66,6 +66,7 @@ function settingsOf(config: ProxyConfig, kernel: KernelSettings): ModeSettings {
   return {
     ...{ masqueradeAll, masqueradeMark, hasLocalhostNodePorts: localhostNodePorts },
     ...{ dropsInvalid: !kernel.isTcpLiberal, seesBridged: kernel.seesBridged },
+    ...(config.ipvs === undefined ? {} : { ipvs: config.ipvs }),
   }
 }
 
