@@ -42,7 +42,12 @@ export type IptablesShare = {
 }
 
 /** What one `sync` has done: everything written, only what differed, or nothing. */
-export type SyncResult = { readonly type: 'full' | 'partial' | 'none'; readonly lines: number }
+export type SyncResult = {
+  readonly type: 'full' | 'partial' | 'none'
+  readonly lines: number
+  /** Rules written, by table of iptables. */
+  readonly rules?: Readonly<Record<string, number>>
+}
 
 export type ProxyMode = {
   readonly name: ModeName
@@ -55,6 +60,8 @@ export type ProxyMode = {
   readonly isDisturbed: (signal: AbortSignal) => Promise<boolean>
   /** The next `sync` writes everything. */
   readonly forget: () => void
+  /** Rules in the kernel, by table of iptables. */
+  readonly ruleCounts?: () => Readonly<Record<string, number>>
   /**
    * Removes what this mode, ours or upstream's, left behind, except what `next` shares with it and has already written.
    * Nothing there, or no tool to look with: nothing to do.

@@ -40,7 +40,7 @@ const notOurs = '!service.kubernetes.io/headless,!service.kubernetes.io/service-
 
 /** Keeps the node's rules in step with the cluster until `signal` aborts. */
 export async function startProxy(options: ProxyOptions, signal: AbortSignal): Promise<void> {
-  const { client, clock, logger, nodeName, config, health } = options
+  const { client, clock, logger, nodeName, config, health, metrics } = options
   const informers = {
     services: createInformer({ client, ref: services, labelSelector: notOurs, clock, logger }),
     slices: createInformer({ client, ref: endpointSlices, labelSelector: notOurs, clock, logger }),
@@ -53,12 +53,17 @@ export async function startProxy(options: ProxyOptions, signal: AbortSignal): Pr
   const loop = new SyncLoop({ sync: once, check, minSyncPeriodMs, syncPeriodMs, clock, logger })
   const changed = () => {
     health.queued()
+    metrics.setQueued(clock.now() / 1_000)
     loop.request()
+  }
+  const count = (kind: 'service' | 'endpoint') => () => {
+    metrics.countChange(kind)
+    changed()
   }
   const syncing: Task = async (stop) => {
     for (const { whenSynced } of Object.values(informers)) await whenSynced(stop)
-    informers.services.onChange(changed)
-    informers.slices.onChange(changed)
+    informers.services.onChange(count('service'))
+    informers.slices.onChange(count('endpoint'))
     informers.serviceCidrs.onChange(changed)
     informers.nodes.onChange(({ type, object }) => {
       health.setNodeEligible(type !== 'deleted' && object.metadata.deletionTimestamp === undefined)
@@ -107,7 +112,7 @@ function createSync(options: ProxyOptions, snapshot: () => ClusterSnapshot) {
     const results = await Promise.allSettled(families.map(async ({ sync }) => await sync(cluster, signal)))
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
-    metrics.setTimestamp(clock.now() / 1_000)
+    metrics.settleChanges()
     const ports = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
     healthChecks.update(serviceHealthOf(ports), signal)
     health.updated(startMs)

@@ -2,11 +2,14 @@
 
 import type { Iptables } from '../../netfilter/iptables.ts'
 import { type Jumps, missingJumps, parseSave, renderRestore } from '../../netfilter/iptables-restore.ts'
-import { type Blocks, diffBlocks, rewriteAll, type Table } from '../../netfilter/ruleset.ts'
+import { type Blocks, type Change, diffBlocks, rewriteAll, type Table } from '../../netfilter/ruleset.ts'
 import type { SyncResult } from '../mode.ts'
 import * as chains from './chains.ts'
 
 const tables: readonly Table[] = ['filter', 'mangle', 'nat']
+
+/** One transaction. */
+type Step = { readonly change: Change; readonly jumps: Jumps }
 
 /** Keeps in mind what is in the kernel, for one address family. */
 export class Applier {
@@ -23,17 +26,23 @@ export class Applier {
    */
   async apply(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<SyncResult> {
     const before = this.#applied
-    const scripts =
+    const steps: readonly Step[] =
       before === undefined
-        ? await this.#fullScripts(wanted, jumps, signal)
-        : [renderRestore(diffBlocks(before, wanted))]
-    const pending = scripts.filter((script) => script !== '')
+        ? await this.#fullSteps(wanted, jumps, signal)
+        : [{ change: diffBlocks(before, wanted), jumps: new Map() }]
+    const pending = steps.map((step) => renderRestore(step.change, step.jumps)).filter((script) => script !== '')
     // After a failure the state of the kernel is in doubt, so the next attempt writes everything.
     this.#applied = undefined
     for (const script of pending) await this.#iptables.restore(script, signal)
     this.#applied = wanted
+    const type = pending.length === 0 ? 'none' : before === undefined ? 'full' : 'partial'
     const lines = pending.reduce((sum, script) => sum + countLines(script), 0)
-    return { type: pending.length === 0 ? 'none' : before === undefined ? 'full' : 'partial', lines }
+    return { type, lines, rules: rulesIn(steps[0]?.change ?? new Map()) }
+  }
+
+  /** Rules in the kernel, by table. */
+  counts(): Readonly<Record<string, number>> {
+    return rulesIn(rewriteAll(this.#applied ?? new Map(), new Map()))
   }
 
   /** The next `apply` looks at the kernel and writes everything. */
@@ -47,7 +56,7 @@ export class Applier {
     return false
   }
 
-  async #fullScripts(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<readonly string[]> {
+  async #fullSteps(wanted: Blocks, jumps: Jumps, signal: AbortSignal): Promise<readonly Step[]> {
     const present = new Map<Table, ReadonlyMap<string, readonly string[]>>()
     for (const table of tables) {
       const saved = parseSave(await this.#iptables.save(table, signal)).get(table)
@@ -60,8 +69,21 @@ export class Applier {
         return [table, names.filter((name) => !known.has(`${table}/${name}`))]
       }),
     )
-    return [renderRestore(rewriteAll(wanted, stale)), renderRestore(new Map(), missingJumps(jumps, present))]
+    return [
+      { change: rewriteAll(wanted, stale), jumps: new Map() },
+      { change: new Map(), jumps: missingJumps(jumps, present) },
+    ]
   }
+}
+
+function rulesIn(change: Change): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (const [table, { write }] of change) {
+    let count = 0
+    for (const rules of write.values()) count += rules.length
+    counts[table] = count
+  }
+  return counts
 }
 
 function keysOf(table: Table, block: { readonly [Name in Table]?: ReadonlyMap<string, unknown> }): readonly string[] {

@@ -21,9 +21,9 @@ export function baseJumps({
     [
       'filter',
       new Map([
-        ['INPUT', [firewall, jump(chains.nodePorts, 'kubernetes health check service ports'), external, ...local]],
+        ['INPUT', [...local, firewall, jump(chains.nodePorts, 'kubernetes health check service ports'), external]],
         ['FORWARD', [firewall, jump(chains.forward, 'kubernetes forwarding rules'), portals, external]],
-        ['OUTPUT', [firewall, portals, ...local]],
+        ['OUTPUT', [...local, firewall, portals]],
       ]),
     ],
     [

@@ -28,6 +28,7 @@ export function createIptablesMode({ family, settings, namespace }: ModeOptions)
     },
     isDisturbed: async (signal) => await applier.isFlushed(signal),
     forget: () => applier.forget(),
+    ruleCounts: () => applier.counts(),
     cleanUp: async (next, signal) => {
       if ((await obstacleOf(iptables, signal)) === undefined) await cleanUp(iptables, next, signal)
     },

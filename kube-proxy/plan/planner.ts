@@ -5,7 +5,7 @@
 import type { Service } from '../../api/core/v1.ts'
 import type { EndpointSlice } from '../../api/discovery/v1.ts'
 import type { Family } from '../../netfilter/iptables.ts'
-import { endpointsOf } from '../state/endpoints.ts'
+import { type Endpoint, endpointsOf } from '../state/endpoints.ts'
 import { type ServicePort, servicePortsOf } from '../state/service-port.ts'
 import { type Categories, categorize, type Topology } from './categorize.ts'
 
@@ -22,6 +22,8 @@ export type PlannedPort = {
   readonly key: string
   readonly port: ServicePort
   readonly endpoints: Categories
+  /** All that serve, wherever they are and whether traffic of this node may go there or not. */
+  readonly serving: readonly Endpoint[]
   /** Ready endpoints on this node, for load balancers that ask. */
   readonly localReady: number
 }
@@ -93,6 +95,9 @@ function planService(service: Service, before: Remembered | undefined, snapshot:
       key: `${port.id}/${port.protocol}`,
       port,
       endpoints: categorize(port, endpoints, topology),
+      serving: endpoints.every(({ isServing }) => isServing)
+        ? endpoints
+        : endpoints.filter(({ isServing }) => isServing),
       localReady: endpoints.filter(({ isLocal, isReady }) => isLocal && isReady).length,
     }
   })

@@ -7,7 +7,7 @@ import type { ProxyMetrics } from '../metrics.ts'
 import type { PolicyRules, ProxyMode } from '../mode.ts'
 import { type NodeFacts, nodeStateOf } from '../plan/node.ts'
 import { type PlannedPort, Planner } from '../plan/planner.ts'
-import { cleanUpFlows, udpFingerprint } from './conntrack.ts'
+import { cleanUpFlows, fingerprintOf, type UdpFrontends, udpFrontendsOf, withGone } from './conntrack.ts'
 
 /** What the caches hold, for both families. */
 export type ClusterSnapshot = {
@@ -40,7 +40,7 @@ export function createFamilySync(options: FamilySyncOptions): FamilySync {
   const { mode, policy, metrics, clock, logger } = options
   const { family } = mode
   const planner = new Planner()
-  const flows = { fingerprint: '' }
+  const flows: { before: UdpFrontends; ports: readonly PlannedPort[] } = { before: new Map(), ports: [] }
   let fullAtMs = clock.now()
   const write = async (snapshot: ClusterSnapshot, signal: AbortSignal): Promise<readonly PlannedPort[]> => {
     const startMs = clock.now()
@@ -51,22 +51,31 @@ export function createFamilySync(options: FamilySyncOptions): FamilySync {
     const result = await mode.sync({ node, ports, policy: policy() }, signal)
     if (result.type === 'full') fullAtMs = startMs
     const seconds = (clock.now() - startMs) / 1_000
-    metrics.observeSync(result, seconds)
-    if (result.type !== 'none') logger.info('Synced rules', { family, ...result, seconds })
+    metrics.observeSync(family, result, seconds)
+    metrics.setTimestamp(family, clock.now() / 1_000)
+    const { internal, external } = countNoLocal(ports)
+    metrics.setNoLocal(family, internal, external)
+    const { type, lines } = result
+    if (type !== 'none') logger.info('Synced rules', { family, type, lines, seconds })
     return ports
   }
   const refreshFlows = async (ports: readonly PlannedPort[], hostIps: readonly string[], signal: AbortSignal) => {
-    const fingerprint = udpFingerprint(ports)
-    if (fingerprint === flows.fingerprint) return
+    if (ports === flows.ports) return
+    const frontends = udpFrontendsOf(ports)
+    const { before } = flows
+    flows.ports = ports
+    flows.before = frontends
+    if (fingerprintOf(frontends) === fingerprintOf(before)) return
+    const startMs = clock.now()
     try {
-      const deleted = await cleanUpFlows(family, ports, new Set(hostIps), signal)
+      const deleted = await cleanUpFlows(family, withGone(frontends, before), new Set(hostIps), signal)
+      metrics.observeFlows(family, deleted, (clock.now() - startMs) / 1_000)
       if (deleted > 0) logger.info('Deleted stale UDP flows', { family, count: deleted })
     } catch (error) {
       if (signal.aborted) throw error
       // The rules are in place: new flows are right, old ones end by themselves. Another try with the next change.
       logger.error('Stale UDP flows not deleted', { family, error })
     }
-    flows.fingerprint = fingerprint
   }
   return {
     sync: async (snapshot, signal) => {
@@ -75,7 +84,7 @@ export function createFamilySync(options: FamilySyncOptions): FamilySync {
         await refreshFlows(ports, snapshot.facts.hostIps, signal)
         return ports
       } catch (error) {
-        if (!signal.aborted) metrics.observeFailure()
+        if (!signal.aborted) metrics.observeFailure(family)
         throw error
       }
     },
@@ -84,5 +93,14 @@ export function createFamilySync(options: FamilySyncOptions): FamilySync {
       logger.info('Found rules gone, writing all of them anew', { family })
       mode.forget()
     },
+  }
+}
+
+/** Ports for which somebody has endpoints and this node, under a policy Local, has none. */
+function countNoLocal(ports: readonly PlannedPort[]): { readonly internal: number; readonly external: number } {
+  const without = ports.filter(({ endpoints }) => endpoints.hasAny && endpoints.local.length === 0)
+  return {
+    internal: without.filter(({ port }) => port.isInternalLocal).length,
+    external: without.filter(({ port }) => port.isExternalLocal).length,
   }
 }
