@@ -12,6 +12,7 @@ const programs = [
   'kube-proxy',
   'dns',
   'service-lb',
+  'ingress',
   'cni',
 ].filter((name) => existsSync(`${name}/main.ts`))
 const local = existsSync('deploy/local/main.ts') ? { local: 'deploy/local/main.ts' } : {}

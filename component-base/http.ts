@@ -1,7 +1,7 @@
 /** The small HTTP server that every program has for health and metrics. The API server and the kubelet have their own. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { HealthChecks } from './health.ts'
 import type { Registry } from './metrics.ts'
 import { aborted } from './run.ts'
@@ -44,7 +44,7 @@ export async function serveHttp(options: HttpOptions, signal: AbortSignal): Prom
 
 /** Starts listening; rejects with the system's error (port in use, no such address). */
 export async function listen(
-  server: Pick<Server, 'listen' | 'once' | 'off'>,
+  server: Pick<NetServer, 'listen' | 'once' | 'off'>,
   port: number,
   address: string,
 ): Promise<void> {

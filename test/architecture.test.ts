@@ -19,6 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'kube-proxy': ['client', 'api', 'apimachinery', 'component-base', 'netfilter'],
   cni: ['component-base', 'netfilter'],
   dns: ['client', 'api', 'apimachinery', 'component-base'],
+  ingress: ['client', 'api', 'apimachinery', 'component-base'],
   'service-lb': ['client', 'api', 'apimachinery', 'component-base'],
   deploy: ['client', 'api', 'apimachinery', 'component-base'],
 }

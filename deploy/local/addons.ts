@@ -1,18 +1,20 @@
 /** What `npm start` puts into the cluster: the roles of flanneld and DNS, the DNS Service with the nodes' addresses behind it, and its Corefile. */
 import type { Client } from '../../client/rest/client.ts'
 import { corefileRole, createCorefile } from './corefile.ts'
-import { type FamilyAddresses, familiesOf, type IpFamilyOption, type NodeLayout } from './layout.ts'
+import { ingressManifests } from './ingress.ts'
+import { type FamilyAddresses, familiesOf, type NodeLayout } from './layout.ts'
 import { loadBalancerManifests } from './load-balancer.ts'
 import { binding, type Manifest, pathOf, role } from './manifest.ts'
+import type { LocalOptions } from './options.ts'
 
 /** Applies every manifest server-side: what is there already stays as it is. */
 export async function applyManifests(
   client: Client,
   nodes: readonly NodeLayout[],
-  ipFamily: IpFamilyOption,
+  options: LocalOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const manifest of manifestsFor(nodes, ipFamily)) {
+  for (const manifest of manifestsFor(nodes, options)) {
     await client.raw(
       {
         method: 'PATCH',
@@ -27,11 +29,12 @@ export async function applyManifests(
 }
 
 /** Pure. Nodes run DNS themselves, so the Service has no selector and the slice names the nodes' addresses. */
-export function manifestsFor(nodes: readonly NodeLayout[], ipFamily: IpFamilyOption): readonly Manifest[] {
-  const [primary] = familiesOf(ipFamily)
+export function manifestsFor(nodes: readonly NodeLayout[], options: LocalOptions): readonly Manifest[] {
+  const [primary] = familiesOf(options.ipFamily)
   return [
     ...roles,
     ...loadBalancerManifests,
+    ...ingressManifests(options, nodes),
     ...(nodes.length === 0 ? [] : [dnsService(primary), dnsEndpoints(primary, nodes)]),
   ]
 }

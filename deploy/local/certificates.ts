@@ -73,6 +73,7 @@ export function certificateRequests(nodes: number): readonly Request[] {
     client('flanneld', 'system:flannel'),
     client('dns', 'system:coredns'),
     client('service-lb', 'system:service-lb'),
+    client('ingress', 'system:ingress'),
     { file: 'etcd', ca: 'etcd-ca', commonName: 'etcd', names: local, usages: ['server', 'client'] },
     // What aggregated API servers believe when the API server says who asks.
     { file: 'front-proxy-client', ca: 'front-proxy-ca', commonName: frontProxyName, usages: ['client'] },
@@ -105,7 +106,7 @@ export async function makeCertificates(nodes: number, host: string, nowMs: numbe
     if (!(await exists(`${pkiDir}/${request.file}.crt`))) await issue(request, authorities[request.ca], nowMs)
   }
   if (!(await exists(`${pkiDir}/sa.pub`))) await makeServiceAccountKeys()
-  const users = ['scheduler', 'controller-manager', 'kube-proxy', 'flanneld', 'dns', 'service-lb']
+  const users = ['scheduler', 'controller-manager', 'kube-proxy', 'flanneld', 'dns', 'service-lb', 'ingress']
   for (let index = 1; index <= nodes; index++) users.push(nodeLayout(index).name)
   for (const user of users) await writeKubeconfig(`${kubeconfigDir}/${user}.kubeconfig`, user, host)
   await writeKubeconfig(adminKubeconfig, 'admin', host)

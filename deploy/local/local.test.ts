@@ -15,11 +15,19 @@ const defaults = {
   'ip-family': 'ipv4',
   'proxy-mode': 'iptables',
   'no-load-balancer': false,
+  'no-ingress': false,
   'control-plane-only': false,
 }
-const options = { nodes: 2, backend: 'udp', ipFamily: 'ipv4', proxyMode: 'iptables', hasLoadBalancer: true } as const
+const options = {
+  nodes: 2,
+  backend: 'udp',
+  ipFamily: 'ipv4',
+  proxyMode: 'iptables',
+  hasLoadBalancer: true,
+  hasIngress: true,
+} as const
 
-test('programsOf() starts the control plane once and seven programs on each node', () => {
+test('programsOf() starts the control plane once and eight programs on each node', () => {
   const names = programsOf(options, paths).map(({ name }) => name)
   expect(names.slice(0, 4)).toEqual(['etcd', 'apiserver', 'controller-manager', 'scheduler'])
   expect(names.filter((name) => name.startsWith('kubets-node-2/')).map((name) => name.split('/')[1])).toEqual([
@@ -30,13 +38,14 @@ test('programsOf() starts the control plane once and seven programs on each node
     'kube-proxy',
     'dns',
     'service-lb',
+    'ingress',
   ])
   expect(new Set(names).size).toBe(names.length)
 })
 
 test('programsOf() leaves out what was switched off', () => {
-  const names = programsOf({ ...options, hasLoadBalancer: false }, paths).map(({ name }) => name)
-  expect(names.filter((name) => name.endsWith('service-lb'))).toEqual([])
+  const names = programsOf({ ...options, hasLoadBalancer: false, hasIngress: false }, paths).map(({ name }) => name)
+  expect(names.filter((name) => /service-lb|ingress/.test(name))).toEqual([])
 })
 
 test('programsOf() gives no two programs the same log', () => {
@@ -96,9 +105,21 @@ test('certificateRequests() gives each kubelet the identity of its node', () => 
 })
 
 test('manifestsFor() puts every node behind the DNS Service', () => {
-  const slice = manifestsFor([nodeLayout(1), nodeLayout(2)], 'ipv4').find(({ kind }) => kind === 'EndpointSlice')
+  const slice = manifestsFor([nodeLayout(1), nodeLayout(2)], options).find(
+    ({ metadata }) => metadata.name === 'kube-dns-nodes',
+  )
   expect(slice).toMatchObject({ endpoints: [{ addresses: ['172.31.240.11'] }, { addresses: ['172.31.240.12'] }] })
-  expect(manifestsFor([], 'ipv4').map(({ kind }) => kind)).not.toContain('Service')
+  expect(manifestsFor([], options).map(({ kind }) => kind)).not.toContain('Service')
+})
+
+test('ingress is reached by a load balancer, or by the addresses of the nodes where there is none', () => {
+  const flagsOf = (given: Partial<typeof options> | { readonly hasLoadBalancer: false }): readonly string[] =>
+    programsOf({ ...options, ...given }, paths).find(({ name }) => name === 'kubets-node-1/ingress')?.command ?? []
+  expect(flagsOf({})).toContain('--publish-service=kube-system/ingress')
+  expect(flagsOf({ hasLoadBalancer: false })).toContain('--publish-status-address=172.31.240.11,172.31.240.12')
+  const kinds = (hasLoadBalancer: boolean) =>
+    manifestsFor([nodeLayout(1)], { ...options, hasLoadBalancer }).filter(({ metadata }) => metadata.name === 'ingress')
+  expect([kinds(true), kinds(false)].map(({ length }) => length)).toEqual([1, 0])
 })
 
 test('the supervisor starts a program again at once, and then with growing pauses', () => {

@@ -8,6 +8,7 @@ export type Manifest = {
     readonly name: string
     readonly namespace?: string
     readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
   }
   readonly [field: string]: unknown
 }
@@ -20,6 +21,7 @@ const plurals: Readonly<Record<string, string>> = {
   RoleBinding: 'rolebindings',
   Service: 'services',
   EndpointSlice: 'endpointslices',
+  IngressClass: 'ingressclasses',
 }
 
 /** Where the API has the object. */

@@ -19,6 +19,7 @@ export const localFlags = defineFlags({
     default: false,
     description: 'Give Services of type LoadBalancer no addresses.',
   },
+  'no-ingress': { type: 'boolean', default: false, description: 'Run no ingress controller.' },
   'control-plane-only': { type: 'boolean', default: false, description: 'Run etcd and the control plane, no nodes.' },
 })
 
@@ -28,6 +29,7 @@ export type LocalOptions = {
   readonly ipFamily: IpFamilyOption
   readonly proxyMode: string
   readonly hasLoadBalancer: boolean
+  readonly hasIngress: boolean
 }
 
 /** Checks the flags of `npm start`. Throws `FlagError`. */
@@ -46,5 +48,12 @@ export function localOptions(flags: FlagValues<typeof localFlags>): LocalOptions
   if (backend === 'udp' && ipFamily !== 'ipv4') {
     throw new FlagError(`--backend=udp carries IPv4 alone: --ip-family=${ipFamily} needs host-gw or vxlan`)
   }
-  return { nodes, backend, ipFamily, proxyMode: flags['proxy-mode'], hasLoadBalancer: !flags['no-load-balancer'] }
+  return {
+    nodes,
+    backend,
+    ipFamily,
+    proxyMode: flags['proxy-mode'],
+    hasLoadBalancer: !flags['no-load-balancer'],
+    hasIngress: !flags['no-ingress'],
+  }
 }

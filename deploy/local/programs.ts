@@ -1,5 +1,7 @@
 /** Which processes make up the cluster and with which flags. Pure: options in, a list out. */
+
 import { corefileConfigMap } from './corefile.ts'
+import { ingressAddressFlags } from './ingress.ts'
 import {
   apiserverPort,
   clusterDomain,
@@ -39,7 +41,7 @@ const loopbackOnly = '--bind-address=127.0.0.1'
 
 /** Everything that runs, in the order in which it is started. */
 export function programsOf(options: LocalOptions, paths: ProgramPaths): readonly ProgramSpec[] {
-  const nodes = Array.from({ length: options.nodes }, (_, index) => nodeLayout(index + 1, options.ipFamily))
+  const nodes = nodesOf(options)
   return [
     ...controlPlanePrograms(options.ipFamily, paths),
     ...nodes.flatMap((node) => nodePrograms(node, options, paths)),
@@ -126,7 +128,23 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
           ),
         ]
       : []),
+    ...(options.hasIngress
+      ? [
+          on(
+            'ingress',
+            ours(paths, 'ingress', [
+              kubeconfig('ingress'),
+              `--bind-address=${anyAddress(families)}`,
+              ...ingressAddressFlags(options, nodesOf(options)),
+            ]),
+          ),
+        ]
+      : []),
   ]
+}
+
+function nodesOf(options: LocalOptions): readonly NodeLayout[] {
+  return Array.from({ length: options.nodes }, (_, index) => nodeLayout(index + 1, options.ipFamily))
 }
 
 type Families = readonly [FamilyAddresses, ...FamilyAddresses[]]

@@ -93,7 +93,7 @@ export async function start(input: StartInput, signal: AbortSignal): Promise<voi
     await step('apiserver', async () => await whenApiReady(client, clock, signal), {
       log: `${logDir}/apiserver.log`,
     })
-    await step('cluster add-ons', async () => await applyManifests(client, nodes, options.ipFamily, signal), {
+    await step('cluster add-ons', async () => await applyManifests(client, nodes, options, signal), {
       log: `${logDir}/apiserver.log`,
     })
     if (nodes.length > 0) await finishNodes(input, nodes, client, step, signal)

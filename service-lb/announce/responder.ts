@@ -57,6 +57,13 @@ export class Responder {
       if (!before.has(key)) this.#takeovers.set(key, { left: takeoverRepeats, atMs: this.#clock.now() })
   }
 
+  /** Tells neighbours of everything once more: while we were away others may have told them otherwise. */
+  repeat(): void {
+    for (const key of keysOf(this.#wanted)) {
+      this.#takeovers.set(key, { left: takeoverRepeats, atMs: this.#clock.now() })
+    }
+  }
+
   /** Opens and closes what has changed, tells neighbours, waits a little for questions and answers them. */
   async step(signal: AbortSignal): Promise<void> {
     this.#reconcile()

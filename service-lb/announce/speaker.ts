@@ -51,10 +51,12 @@ export async function runSpeaker(options: SpeakerOptions, signal: AbortSignal): 
     for (const { whenSynced } of [services, slices, nodes]) await whenSynced(stop)
     const responder = new Responder(options)
     let mine: readonly Assignment[] = []
+    let wasStale = true
     try {
       while (!stop.aborted) {
-        const next = decide(isDirty)
-        isDirty = false
+        const isStale = membership.view().type === 'stale'
+        const next = isStale ? undefined : decide(isDirty)
+        isDirty &&= isStale
         if (next !== undefined) {
           for (const { service, address } of added(mine, next)) {
             logger.info('Announcing address', { address, service: serviceKey(service) })
@@ -69,6 +71,8 @@ export async function runSpeaker(options: SpeakerOptions, signal: AbortSignal): 
           options.metrics.setAnnounced(mine.map(({ address }) => address))
         }
         responder.want(wantedOf(mine, networkInterfaces(), options.interfaces))
+        if (wasStale && !isStale) responder.repeat()
+        wasStale = isStale
         await responder.step(stop)
       }
     } finally {
@@ -85,22 +89,19 @@ export async function runSpeaker(options: SpeakerOptions, signal: AbortSignal): 
   })
 }
 
-/** Gives this node's share when it may have changed; `undefined` when it has not, or when nothing is known for sure. */
+/** Gives this node's share when it may have changed; `undefined` when it has not. */
 function createDecision(
   { membership, nodes, nodeName, pool, classes }: SpeakerOptions,
   services: Informer<Service>,
   slices: Informer<EndpointSlice>,
 ): (isDirty: boolean) => readonly Assignment[] | undefined {
   let lastAlive = ''
-  let isPending = false
   return (isDirty) => {
-    isPending ||= isDirty
     const view = membership.view()
     if (view.type === 'stale') return undefined
     const alive = [...view.alive].toSorted().join()
-    if (!isPending && alive === lastAlive) return undefined
+    if (!isDirty && alive === lastAlive) return undefined
     lastAlive = alive
-    isPending = false
     const slicesOf = (service: Service): readonly EndpointSlice[] => slices.byIndex(byService, serviceKey(service))
     const snapshot = { services: services.list(), slicesOf, nodes: nodes.list(), alive: view.alive, pool, classes }
     return elect(snapshot).filter(({ node }) => node === nodeName)
