@@ -66,13 +66,22 @@ export function renderIpvsRules(inputs: RuleInputs): Block {
   return { nat: natChains(inputs), filter: filterChains(inputs) }
 }
 
-type Words = { readonly match?: string; readonly how: string; readonly to: string }
+/** `first` and `more` are matches before and after that of the set, in the order in which `iptables-save` prints them. */
+type Words = { readonly first?: string; readonly more?: string; readonly how: string; readonly to: string }
 
 /** A rule about a set, and none when the set is empty. */
-function ifFilled({ options, filled }: RuleInputs, key: SetKey, { match, how, to }: Words): readonly string[] {
+function ifFilled({ options, filled }: RuleInputs, key: SetKey, { first, more, how, to }: Words): readonly string[] {
   if (!filled.has(key)) return []
-  const prefix = match === undefined ? '' : `${match} `
-  return [`${prefix}-m comment --comment "${setComment(key)}" ${matchSet(options, key, how)} -j ${to}`]
+  const note = `-m comment --comment "${setComment(key)}"`
+  return [
+    [
+      ...(first === undefined ? [] : [first]),
+      note,
+      matchSet(options, key, how),
+      ...(more === undefined ? [] : [more]),
+      `-j ${to}`,
+    ].join(' '),
+  ]
 }
 
 function matchSet({ family }: RenderOptions, key: SetKey, how: string): string {
@@ -83,11 +92,11 @@ function natChains(inputs: RuleInputs): ReadonlyMap<string, readonly string[]> {
   const { options } = inputs
   const { masqueradeMark: mark, family } = options
   const nodePorts = (['Tcp', 'Udp', 'Sctp'] as const).flatMap((name) => {
-    const match = `-p ${name.toLowerCase()}`
+    const first = `-p ${name.toLowerCase()}`
     const how = name === 'Sctp' ? 'dst,dst' : 'dst'
     return [
-      ...ifFilled(inputs, `nodePortLocal${name}`, { match, how, to: 'RETURN' }),
-      ...ifFilled(inputs, `nodePort${name}`, { match, how, to: chains.markMasquerade }),
+      ...ifFilled(inputs, `nodePortLocal${name}`, { first, how, to: 'RETURN' }),
+      ...ifFilled(inputs, `nodePort${name}`, { first, how, to: chains.markMasquerade }),
     ]
   })
   return new Map<string, readonly string[]>([
@@ -133,17 +142,17 @@ function clusterIpRules(inputs: RuleInputs): readonly string[] {
   const bridged =
     bridgedSources === undefined
       ? []
-      : ifFilled(inputs, 'clusterIp', { match: `-s ${bridgedSources}`, how: 'dst,dst', to })
+      : ifFilled(inputs, 'clusterIp', { first: `-s ${bridgedSources}`, how: 'dst,dst', to })
   // Without knowing pods: what the node itself sends to a Service comes from a Service's address, which kube-ipvs0 has.
   if (localDetector === undefined) return [...ifFilled(inputs, 'clusterIp', { how: 'src,dst', to }), ...bridged]
-  return [...ifFilled(inputs, 'clusterIp', { match: localDetector.isNotLocal, how: 'dst,dst', to }), ...bridged]
+  return [...ifFilled(inputs, 'clusterIp', { first: localDetector.isNotLocal, how: 'dst,dst', to }), ...bridged]
 }
 
 /** What comes from elsewhere, and what is for an address that is local anyway, needs no more rules. */
 function externalIpRules(inputs: RuleInputs, key: 'externalIp' | 'externalIpLocal'): readonly string[] {
   const fromElsewhere = '-m physdev ! --physdev-is-in -m addrtype ! --src-type LOCAL'
-  return [fromElsewhere, '-m addrtype --dst-type LOCAL'].flatMap((match) =>
-    ifFilled(inputs, key, { match, how: 'dst,dst', to: 'ACCEPT' }),
+  return [fromElsewhere, '-m addrtype --dst-type LOCAL'].flatMap((more) =>
+    ifFilled(inputs, key, { more, how: 'dst,dst', to: 'ACCEPT' }),
   )
 }
 

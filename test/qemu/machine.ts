@@ -38,12 +38,16 @@ export type MachineResult = {
 export type MachineParts = { readonly kernel: Kernel; readonly programs: ReadonlyMap<string, string> }
 
 /** Everything that a machine is made of; `undefined`, with the reason for `tell`, where something is missing. */
-export async function findParts(searchPath: string, tell: (reason: string) => void): Promise<MachineParts | undefined> {
+export async function findParts(
+  searchPath: string,
+  tell: (reason: string) => void,
+  extraPrograms: readonly string[] = [],
+): Promise<MachineParts | undefined> {
   if (process.arch !== 'x64') return void tell(`the machine is x86-64, this one is ${process.arch}`)
   if ((await findProgram(emulator, searchPath)) === undefined)
     return void tell(`${emulator} is not here (package qemu-system-x86)`)
   const found = new Map([['node', process.execPath]])
-  for (const name of [...programs, ...morePrograms]) {
+  for (const name of [...programs, ...morePrograms, ...extraPrograms]) {
     const file = await findProgram(name, searchPath)
     if (file === undefined) return void tell(`${name} is not here`)
     found.set(name, file)

@@ -11,7 +11,7 @@ test('packets go where the table says in mode ipvs over plain routes', { timeout
   if (parts === undefined) return context.skip('no machine')
   const options = {
     entryPoints: ['test/qemu/packets.guest.ts', 'test/packets/prober.worker.ts'] as const,
-    modules: ['br_netfilter', 'veth', 'ip_vs', 'dummy'],
+    modules: ['br_netfilter', 'veth', 'dummy', 'ip_vs', 'ip_set', 'xt_set', 'nf_tables', 'nft_compat', 'nft_chain_nat'],
     timeoutMs: 550_000,
   }
   const result = await runMachine(parts, options, context.signal)
