@@ -5,9 +5,10 @@ import { rcodeName } from '../codec/message.ts'
 import type { ResourceRecord } from '../codec/record.ts'
 import { typeName, typeNumber } from '../codec/record.ts'
 import { type Configuration, compile, zoneFor } from '../configuration.ts'
+import { type Directive, parseCorefile } from '../corefile/parse.ts'
 import { FakeCluster } from '../fixtures.ts'
 import { DnsMetrics } from '../metrics.ts'
-import type { Outcome, Request } from './plugin.ts'
+import type { Context, Outcome, Request } from './plugin.ts'
 
 /** What a test may give. */
 export type HarnessOptions = {
@@ -20,9 +21,58 @@ export type HarnessOptions = {
 
 const stoppedClock: Clock = { now: () => 1_700_000_000_000, sleep: async () => await new Promise(() => {}) }
 
+/** What plugins are given, for those that are tested alone. */
+export function contextFor(options: HarnessOptions = {}): Context {
+  const { cluster = new FakeCluster(), files = {}, clock = stoppedClock, logger = silentLogger } = options
+  return {
+    zones: ['.'],
+    server: 'dns://:53',
+    plugin: () => undefined,
+    lookup: async () => undefined,
+    clock,
+    logger,
+    metrics: options.metrics ?? new DnsMetrics(),
+    cluster,
+    serviceAddresses: ['10.96.0.10'],
+    ownAddresses: ['172.31.240.11'],
+    readText: (path) => {
+      const content = files[path]
+      if (content === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`)
+      return content
+    },
+  }
+}
+
+/** The lines of a directive. */
+export function linesOf(text: string): readonly Directive[] {
+  const [block] = parseCorefile(`. {\n${text}\n}`, {
+    file: 'Corefile',
+    environment: {},
+    importFiles: () => [],
+    isDirective: () => true,
+  })
+  return block?.directives ?? []
+}
+
+/** A question for a name and type. */
+export function requestFor(name: string, type = 'A', change: Partial<Request> = {}): Request {
+  return {
+    id: 1,
+    flags: 0x0100,
+    question: { name, type: typeNumber(type) ?? 0, class: 1 },
+    name: name.toLowerCase(),
+    edns: undefined,
+    transport: 'udp',
+    client: { address: '10.244.1.9', port: 4321 },
+    size: 40,
+    depth: 0,
+    signal: new AbortController().signal,
+    ...change,
+  }
+}
+
 /** Reads a Corefile for port 53 on 127.0.0.1. Nothing listens. */
 export function configure(text: string, options: HarnessOptions = {}): Configuration {
-  const { cluster = new FakeCluster(), files = {}, clock = stoppedClock, logger = silentLogger } = options
   return compile({
     file: 'Corefile',
     text,
@@ -30,19 +80,7 @@ export function configure(text: string, options: HarnessOptions = {}): Configura
     importFiles: () => [],
     address: '127.0.0.1',
     port: 53,
-    context: {
-      clock,
-      logger,
-      metrics: options.metrics ?? new DnsMetrics(),
-      cluster,
-      serviceAddresses: ['10.96.0.10'],
-      ownAddresses: ['172.31.240.11'],
-      readText: (path) => {
-        const content = files[path]
-        if (content === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`)
-        return content
-      },
-    },
+    context: contextFor(options),
   })
 }
 
@@ -55,19 +93,7 @@ export async function ask(
 ): Promise<Outcome> {
   const [listener] = listeners.values()
   const zone = listener === undefined ? undefined : zoneFor(listener, name.toLowerCase())
-  return await zone?.handler({
-    id: 1,
-    flags: 0x0100,
-    question: { name, type: typeNumber(type) ?? 0, class: 1 },
-    name: name.toLowerCase(),
-    edns: undefined,
-    transport: 'udp',
-    client: { address: '10.244.1.9', port: 4321 },
-    size: 40,
-    depth: 0,
-    signal: new AbortController().signal,
-    ...change,
-  })
+  return await zone?.handler(requestFor(name, type, change))
 }
 
 /** A reply in short: code, then what the answers say. */

@@ -32,6 +32,8 @@ export type ThreadedOptions = {
   readonly threads: number
   readonly resolver: Resolver
   readonly logger: Logger
+  /** The threads' program; the bundle beside this one when absent. */
+  readonly workerFile?: string
 }
 
 /** How often a thread looks up where nobody asks, in milliseconds. */
@@ -41,7 +43,7 @@ const bufferBytes = 1 << 20
 
 /** Binds the socket; `undefined` where the system, koffi or the threads' file is missing: then Node's own sockets do it. */
 export async function openThreaded(options: ThreadedOptions): Promise<ThreadedSocket | undefined> {
-  const worker = workerFile()
+  const worker = options.workerFile ?? workerFile()
   if (process.platform !== 'linux' || options.threads <= 0 || worker === undefined) return undefined
   let system: Libc
   try {
