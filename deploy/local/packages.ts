@@ -15,6 +15,8 @@ export const nodeRequirements: readonly Requirement[] = [
   { program: 'busybox', debianPackage: 'busybox-static' },
   { program: 'nsenter', debianPackage: 'util-linux' },
   { program: 'nft', debianPackage: 'nftables' },
+  { program: 'ipset', debianPackage: 'ipset' },
+  { program: 'ipvsadm', debianPackage: 'ipvsadm' },
   { program: 'socat', debianPackage: 'socat' },
 ]
 export const controlPlaneRequirements: readonly Requirement[] = [
@@ -25,6 +27,11 @@ export const controlPlaneRequirements: readonly Requirement[] = [
 export const testRequirements: readonly Requirement[] = [
   { program: 'kubectl', debianPackage: 'kubernetes-client' },
   { program: 'dig', debianPackage: 'bind9-dnsutils' },
+]
+
+/** What some tests use, and are skipped without: a machine to try kernels that this one is not (test/qemu). */
+export const optionalTestRequirements: readonly Requirement[] = [
+  { program: 'qemu-system-x86_64', debianPackage: 'qemu-system-x86' },
 ]
 
 /** Names the requirements whose program is not on `path`. */

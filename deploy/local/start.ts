@@ -34,7 +34,14 @@ import {
 import { makeBridge, makeEgress, makeNodeNetwork, routeToPods } from './network.ts'
 import { inNode, makeCniCacheDir, makeMountNamespace, makeNamespaceFolder } from './node-namespace.ts'
 import type { LocalOptions } from './options.ts'
-import { controlPlaneRequirements, installPackages, missing, nodeRequirements, testRequirements } from './packages.ts'
+import {
+  controlPlaneRequirements,
+  installPackages,
+  missing,
+  nodeRequirements,
+  optionalTestRequirements,
+  testRequirements,
+} from './packages.ts'
 import {
   cniConfiguration,
   containerdConfiguration,
@@ -132,6 +139,12 @@ async function finishNodes(
 export async function install(searchPath: string, signal: AbortSignal): Promise<void> {
   const absent = await missing([...controlPlaneRequirements, ...nodeRequirements, ...testRequirements], searchPath)
   if (absent.length > 0) await installPackages(absent, searchPath, signal)
+  const useful = await missing(optionalTestRequirements, searchPath)
+  if (useful.length === 0) return
+  await installPackages(useful, searchPath, signal).catch(() => {
+    // The tests that need it say that they are skipped.
+    signal.throwIfAborted()
+  })
 }
 
 async function ensurePackages({ options, searchPath }: StartInput, signal: AbortSignal): Promise<void> {

@@ -44,9 +44,11 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function unpack(root: string): Promise<void> {
-  const { stdout } = await run('apt-cache', ['depends', '--important', metaPackage])
-  const name = /Depends: (linux-image-\S+)/.exec(stdout)?.[1]
-  if (name === undefined) throw new ExecError(`package ${metaPackage} is not known here`, noOutput, undefined)
+  const name = await packageName().catch(async () => {
+    // A fresh machine has no lists of packages yet.
+    await run('apt-get', ['update'], { timeoutMs: downloadLimitMs })
+    return await packageName()
+  })
   // Prepared beside and put in place at once, so that a killed run leaves no half kernel behind.
   const folder = `${root}.${process.pid}`
   await mkdir(folder, { recursive: true })
@@ -59,6 +61,14 @@ async function unpack(root: string): Promise<void> {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** The package that the name for the newest version stands for. */
+async function packageName(): Promise<string> {
+  const { stdout } = await run('apt-cache', ['depends', '--important', metaPackage])
+  const name = /Depends: (linux-image-\S+)/.exec(stdout)?.[1]
+  if (name === undefined) throw new ExecError(`package ${metaPackage} is not known here`, noOutput, undefined)
+  return name
 }
 
 const noOutput = { exitCode: undefined, stdout: '', stderr: '' }
