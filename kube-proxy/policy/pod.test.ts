@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import type { Pod } from '../../api/core/v1.ts'
+import { policyPodOf } from './pod.ts'
+
+function pod(spec: object, status: object): Pod {
+  const metadata = { namespace: 'x', name: 'a', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' }
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: 'n', ...spec }, status } as unknown as Pod
+}
+const running = { phase: 'Running', podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00:0::01' }] }
+
+test.each([
+  { name: 'on the host network', spec: { hostNetwork: true }, status: running },
+  { name: 'that has succeeded', spec: {}, status: { ...running, phase: 'Succeeded' } },
+  { name: 'that has failed', spec: {}, status: { ...running, phase: 'Failed' } },
+])('policyPodOf() leaves out a pod $name', ({ spec, status }) => {
+  expect(policyPodOf(pod(spec, status), 'n')).toBeUndefined()
+})
+
+test('policyPodOf() takes all addresses in one spelling, and knows whether the pod is here', () => {
+  expect(policyPodOf(pod({}, running), 'n')).toMatchObject({ ips: ['10.0.0.1', 'fd00::1'], isLocal: true })
+  expect(policyPodOf(pod({}, running), 'other')?.isLocal).toBe(false)
+  expect(policyPodOf(pod({}, { phase: 'Running', podIP: '10.0.0.1' }), 'n')?.ips).toEqual(['10.0.0.1'])
+})
+
+test('policyPodOf() gives a pod without an address none, unless one is claimed for it', () => {
+  expect(policyPodOf(pod({}, { phase: 'Pending' }), 'n')?.ips).toEqual([])
+  expect(policyPodOf(pod({}, { phase: 'Pending' }), 'n', ['10.0.0.7'])?.ips).toEqual(['10.0.0.7'])
+  expect(policyPodOf(pod({}, running), 'n', ['10.0.0.7'])?.ips).toEqual(['10.0.0.7'])
+})
+
+test('policyPodOf() counts named ports of containers and sidecars, not those of other init containers', () => {
+  const spec = {
+    containers: [{ name: 'c', ports: [{ name: 'web', containerPort: 80 }, { containerPort: 81 }] }],
+    initContainers: [
+      { name: 's', restartPolicy: 'Always', ports: [{ name: 'dns', protocol: 'UDP', containerPort: 53 }] },
+      { name: 'i', ports: [{ name: 'no', containerPort: 1 }] },
+    ],
+  }
+  expect(policyPodOf(pod(spec, running), 'n')?.ports).toEqual([
+    { name: 'web', protocol: 'TCP', port: 80 },
+    { name: 'dns', protocol: 'UDP', port: 53 },
+  ])
+})
