@@ -1,7 +1,8 @@
 /** The table of packets (`table.ts`) in network namespaces: every proxy mode that this kernel has, over every way to join the nodes. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask } from './ask.ts'
 import { clusterObjects } from './cluster.ts'
+import { Flannel, type FlannelBackend } from './flannel.ts'
 import { judge, questionsOf } from './judge.ts'
 import { Proxies } from './proxies.ts'
 import { layout, type ModeName, rows, services } from './table.ts'
@@ -10,25 +11,34 @@ import { Testbed } from './testbed.ts'
 const { signal } = new AbortController()
 const cluster = { layout, services }
 const objects = clusterObjects(layout, services)
+// The virtual machine of test/qemu has SCTP and mode ipvs, which this kernel may lack.
 const questions = questionsOf(rows, cluster).filter(({ protocol }) => protocol !== 'SCTP')
-let bed: Testbed
-
-beforeAll(async () => {
-  bed = await Testbed.open(layout)
-  await bed.addPlainRoutes()
-  await bed.settle()
-})
-
-afterAll(async () => {
-  await bed.close()
-})
-
 const modes: readonly ModeName[] = ['iptables', 'nftables']
+const ways: readonly ('plain routes' | FlannelBackend)[] = ['plain routes', 'host-gw', 'vxlan', 'udp']
 
-test.each(modes)('packets go where the table says in mode %s over plain routes', async (mode) => {
-  const proxies = new Proxies(bed, mode)
-  await proxies.sync(objects, signal)
-  const outcomes = await ask(bed, questions, mode)
-  await proxies.cleanUp(signal)
-  expect(judge(questions, outcomes, mode, cluster)).toEqual([])
+describe.each(ways)('over %s', (way) => {
+  let bed: Testbed
+  let flannel: Flannel | undefined
+
+  beforeAll(async () => {
+    // Room for the headers of every tunnel.
+    bed = await Testbed.open(layout, { podMtu: 1_400 })
+    if (way === 'plain routes') await bed.addPlainRoutes()
+    else flannel = await Flannel.start(bed, way)
+    if (way === 'udp') await bed.addPlainRoutes(['IPv6'])
+    await bed.settle()
+  })
+
+  afterAll(async () => {
+    await flannel?.close()
+    await bed.close()
+  })
+
+  test.each(modes)('packets go where the table says in mode %s', async (mode) => {
+    const proxies = new Proxies(bed, mode)
+    await proxies.sync(objects, signal)
+    const outcomes = await ask(bed, questions, mode)
+    await proxies.cleanUp(signal)
+    expect(judge(questions, outcomes, mode, cluster)).toEqual([])
+  })
 })

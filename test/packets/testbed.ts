@@ -149,12 +149,12 @@ export class Testbed {
   }
 
   /** Joins the nodes by routes to each other's pods, as the backend host-gw does. */
-  async addPlainRoutes(): Promise<void> {
+  async addPlainRoutes(wanted: readonly IpFamily[] = families): Promise<void> {
     for (const { name } of this.layout.nodes) {
       const others = this.layout.nodes.filter((each) => each.name !== name)
       await this.#batch(
         name,
-        others.flatMap((other) => families.map((family) => routeTo(other, family, 'add'))),
+        others.flatMap((other) => wanted.map((family) => routeTo(other, family, 'add'))),
       )
     }
   }
