@@ -65,6 +65,10 @@ test('localOptions() takes a backend that carries the families', () => {
   expect(localOptions(defaults)).toMatchObject({ backend: 'udp', ipFamily: 'ipv4' })
   expect(localOptions({ ...defaults, 'ip-family': 'dual' })).toMatchObject({ backend: 'vxlan', ipFamily: 'dual' })
   expect(() => localOptions({ ...defaults, 'ip-family': 'dual', backend: 'udp' })).toThrow('carries IPv4 alone')
+  expect(() => localOptions({ ...defaults, 'ip-family': 'dual', backend: 'ipip' })).toThrow('carries IPv4 alone')
+  expect(localOptions({ ...defaults, 'ip-family': 'dual', backend: 'wireguard' })).toMatchObject({
+    backend: 'wireguard',
+  })
   expect(() => localOptions({ ...defaults, 'ip-family': 'ipv5' })).toThrow('--ip-family must be ipv4, ipv6 or dual')
 })
 

@@ -6,7 +6,8 @@ export const localFlags = defineFlags({
   backend: {
     type: 'string',
     default: '',
-    description: 'The pod network between nodes: udp, host-gw or vxlan; udp by default, and vxlan where there is IPv6.',
+    description:
+      'The pod network between nodes: udp, host-gw, vxlan, ipip or wireguard; udp by default, and vxlan where there is IPv6.',
   },
   'ip-family': {
     type: 'string',
@@ -23,9 +24,13 @@ export const localFlags = defineFlags({
   'control-plane-only': { type: 'boolean', default: false, description: 'Run etcd and the control plane, no nodes.' },
 })
 
+/** Backends of flanneld that `npm start` offers, and whether they carry IPv6. */
+const backends = { udp: false, 'host-gw': true, vxlan: true, ipip: false, wireguard: true } as const
+type Backend = keyof typeof backends
+
 export type LocalOptions = {
   readonly nodes: number
-  readonly backend: 'udp' | 'host-gw' | 'vxlan'
+  readonly backend: Backend
   readonly ipFamily: IpFamilyOption
   readonly proxyMode: string
   readonly hasLoadBalancer: boolean
@@ -42,11 +47,13 @@ export function localOptions(flags: FlagValues<typeof localFlags>): LocalOptions
     throw new FlagError(`--ip-family must be ipv4, ipv6 or dual, not "${ipFamily}"`)
   }
   const backend = flags.backend || (ipFamily === 'ipv4' ? 'udp' : 'vxlan')
-  if (backend !== 'udp' && backend !== 'host-gw' && backend !== 'vxlan') {
-    throw new FlagError(`--backend must be udp, host-gw or vxlan, not "${backend}"`)
+  if (!isBackend(backend)) {
+    throw new FlagError(`--backend must be udp, host-gw, vxlan, ipip or wireguard, not "${backend}"`)
   }
-  if (backend === 'udp' && ipFamily !== 'ipv4') {
-    throw new FlagError(`--backend=udp carries IPv4 alone: --ip-family=${ipFamily} needs host-gw or vxlan`)
+  if (!backends[backend] && ipFamily !== 'ipv4') {
+    throw new FlagError(
+      `--backend=${backend} carries IPv4 alone: --ip-family=${ipFamily} needs host-gw, vxlan or wireguard`,
+    )
   }
   return {
     nodes,
@@ -56,4 +63,8 @@ export function localOptions(flags: FlagValues<typeof localFlags>): LocalOptions
     hasLoadBalancer: !flags['no-load-balancer'],
     hasIngress: !flags['no-ingress'],
   }
+}
+
+function isBackend(text: string): text is Backend {
+  return Object.hasOwn(backends, text)
 }

@@ -23,6 +23,8 @@ export const controlPlaneRequirements: readonly Requirement[] = [
   { program: 'etcd', debianPackage: 'etcd-server' },
   { program: 'ip', debianPackage: 'iproute2' },
 ]
+/** What `--backend=wireguard` needs. */
+export const wireguardRequirements: readonly Requirement[] = [{ program: 'wg', debianPackage: 'wireguard-tools' }]
 /** What only the tests use. */
 export const testRequirements: readonly Requirement[] = [
   { program: 'kubectl', debianPackage: 'kubernetes-client' },
@@ -32,6 +34,7 @@ export const testRequirements: readonly Requirement[] = [
 /** What some tests use, and are skipped without: a machine to try kernels that this one is not (test/qemu). */
 export const optionalTestRequirements: readonly Requirement[] = [
   { program: 'qemu-system-x86_64', debianPackage: 'qemu-system-x86' },
+  { program: 'wg', debianPackage: 'wireguard-tools' },
 ]
 
 /** Names the requirements whose program is not on `path`. */

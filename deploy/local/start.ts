@@ -41,6 +41,7 @@ import {
   nodeRequirements,
   optionalTestRequirements,
   testRequirements,
+  wireguardRequirements,
 } from './packages.ts'
 import {
   cniConfiguration,
@@ -148,7 +149,8 @@ export async function install(searchPath: string, signal: AbortSignal): Promise<
 }
 
 async function ensurePackages({ options, searchPath }: StartInput, signal: AbortSignal): Promise<void> {
-  const wanted = [...controlPlaneRequirements, ...(options.nodes > 0 ? nodeRequirements : [])]
+  const tunnel = options.backend === 'wireguard' ? wireguardRequirements : []
+  const wanted = [...controlPlaneRequirements, ...(options.nodes > 0 ? [...nodeRequirements, ...tunnel] : [])]
   const absent = await missing(wanted, searchPath)
   if (absent.length > 0) await installPackages(absent, searchPath, signal)
 }
