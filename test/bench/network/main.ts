@@ -7,12 +7,14 @@ import { carriers } from './carriers.ts'
 import { receiveFlood, sendFlood } from './flood.ts'
 import { endOnSignals, runInside } from './isolation.ts'
 import { prepareMachine } from './pair.ts'
+import { listenForever, untilOpen, untilShut } from './probe.ts'
+import { measureProxy } from './proxy.ts'
 import { type Report, renderTable } from './report.ts'
 import { measureTunnels, tunnelMeasures } from './tunnels.ts'
 import { kernelRelease, type Wire, wires } from './wire.ts'
 
 const flags = defineFlags({
-  rows: { type: 'strings', default: ['tunnels'], description: 'What to measure: tunnels.' },
+  rows: { type: 'strings', default: ['tunnels', 'proxy'], description: 'What to measure: tunnels, proxy.' },
   seconds: { type: 'number', default: 3, description: 'How long each load lasts.' },
   rounds: { type: 'number', default: 3, description: 'How often each is measured; the median counts.' },
   json: { type: 'boolean', default: false, description: 'Print everything as JSON, single figures too.' },
@@ -36,6 +38,27 @@ const flags = defineFlags({
     default: false,
     description: 'Used by the bench itself: it is in its namespaces already.',
   },
+  modes: {
+    type: 'strings',
+    default: ['iptables', 'nftables', 'ipvs'],
+    description: 'Modes of kube-proxy; one that this kernel lacks is told in words.',
+  },
+  services: {
+    type: 'strings',
+    default: ['1000', '5000', '10000'],
+    description: 'Numbers of Services, 10 endpoints each.',
+  },
+  'reference-proxy': {
+    type: 'string',
+    default: '',
+    description: "Another kube-proxy with upstream's flags, measured beside ours.",
+  },
+  listen: { type: 'number', default: 0, description: 'Used by the bench itself: take connections here.' },
+  probe: {
+    type: 'string',
+    default: '',
+    description: 'Used by the bench itself: knock there (open|shut:address:port).',
+  },
   'flood-sink': { type: 'string', default: '', description: 'Used by the bench itself: count datagrams here.' },
   'flood-target': { type: 'string', default: '', description: 'Used by the bench itself: send datagrams there.' },
   'flood-bytes': { type: 'number', default: 64, description: 'Used by the bench itself: size of those.' },
@@ -50,6 +73,13 @@ const parts: Readonly<Record<string, (values: Values, folder: string) => Promise
       wires: values.wires as readonly Wire[],
       paths: values.reference === '' ? values.paths : [...new Set([...values.paths, 'reference'])],
       log: values.verbose,
+    }),
+  proxy: async (values, folder) =>
+    await measureProxy({
+      ...values,
+      folder,
+      sizes: values.services.map(Number),
+      referenceProxy: values['reference-proxy'],
     }),
 }
 
@@ -84,6 +114,15 @@ async function measure(values: Values): Promise<void> {
   if (values.json) process.stdout.write(`${JSON.stringify({ kernel: kernelRelease(), reports }, undefined, 1)}\n`)
 }
 
+/** Knocks as `--probe` says: a line when it begins, and one with the time at the end. */
+async function probe(text: string): Promise<void> {
+  const [state, address = '', port] = text.split(':')
+  process.stdout.write('ready\n')
+  const atMs = await (state === 'shut' ? untilShut : untilOpen)(address, Number(port))
+  process.stdout.write(`${atMs}\n`)
+  process.exit(0)
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   const { values } = parseFlags(flags, argv)
   if (values.help) return void process.stdout.write(usage())
@@ -95,6 +134,8 @@ async function main(argv: readonly string[]): Promise<void> {
     const sent = sendFlood(values['flood-target'], values['flood-bytes'], values.seconds)
     return void process.stdout.write(`${JSON.stringify(sent)}\n`)
   }
+  if (values.listen > 0) return await listenForever(values.listen)
+  if (values.probe !== '') return await probe(values.probe)
   check(values)
   if (values.inside) await measure(values)
   else process.exitCode = await runInside(argv)

@@ -1,7 +1,8 @@
 /** Starts programs, in a network namespace or beside it, and says what CPU they used. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { run } from '../../../component-base/exec.ts'
 
@@ -20,20 +21,30 @@ export async function output(command: readonly string[], input?: string, timeout
 /** A daemon that the bench started. */
 export type Daemon = { readonly pid: number; readonly stop: () => Promise<void>; readonly isAlive: () => boolean }
 
-/** Starts a daemon; with `log` its output is shown. It ends with the bench. */
+/** Starts a daemon; with `log` its output is shown, with `logFile` it goes there. It ends with the bench. */
 export function startDaemon(
   command: readonly string[],
-  { log = false, env }: { readonly log?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
+  { log = false, logFile }: { readonly log?: boolean; readonly logFile?: string } = {},
 ): Daemon {
-  const stdio = log ? 'inherit' : 'ignore'
+  const stdio = logFile === undefined ? (log ? 'inherit' : 'ignore') : openSync(logFile, 'a')
   const [file = '', ...args] = command
-  const child = spawn(file, args, {
-    stdio: ['ignore', stdio, stdio],
-    ...(env === undefined ? {} : { env: { ...process.env, ...env } }),
-  })
+  const child = spawn(file, args, { stdio: ['ignore', stdio, stdio] })
+  if (typeof stdio === 'number') closeSync(stdio)
   child.on('error', () => undefined)
   const isAlive = (): boolean => child.exitCode === null && child.signalCode === null && child.pid !== undefined
   return { pid: child.pid ?? 0, isAlive, stop: async () => await stop(child, isAlive) }
+}
+
+/** Starts a program and gives the lines that it prints, one after the other. */
+export function linesOf(command: readonly string[]): AsyncIterator<string> {
+  const [file = '', ...args] = command
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  return createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+}
+
+/** This program itself, to be started once more with other flags. */
+export function self(): readonly string[] {
+  return [process.execPath, process.argv[1] ?? '']
 }
 
 async function stop(child: ChildProcess, isAlive: () => boolean): Promise<void> {

@@ -1,10 +1,18 @@
 /** Sends traffic from pod 1 to pod 2 of a way and says what became of it. What programs print is read by pure functions. */
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { percentile } from '../statistics.ts'
 import type { RunningCarrier } from './carriers.ts'
 import { podAddressOf, podOf } from './pair.ts'
-import { busySeconds, cpuSecondsOf, type Daemon, inNamespace, output, startDaemon, until } from './process.ts'
+import {
+  busySeconds,
+  cpuSecondsOf,
+  type Daemon,
+  inNamespace,
+  linesOf,
+  output,
+  self,
+  startDaemon,
+  until,
+} from './process.ts'
 
 /** What a stream of bytes came to. CPU is in seconds per GB (10^9 bytes) that arrived. */
 export type StreamFigures = {
@@ -59,27 +67,17 @@ export async function measureStreams(
 export async function measureFlood(carrier: RunningCarrier, bytes: number, seconds: number): Promise<FloodFigures> {
   const { pair, network } = carrier
   const target = podAddressOf(network, 2)
-  const self = [process.execPath, process.argv[1] ?? '']
-  const { address, received } = await startSink(inNamespace(podOf(pair, 2), [...self, '--flood-sink', target]))
-  const sender = [...self, '--flood-target', address, '--flood-bytes', `${bytes}`, '--seconds', `${seconds}`]
+  const sink = linesOf(inNamespace(podOf(pair, 2), [...self(), '--flood-sink', target]))
+  // It prints `{}` when it listens, and its count at its end.
+  await sink.next()
+  const received = sink.next()
+  const sender = [...self(), '--flood-target', target, '--flood-bytes', `${bytes}`, '--seconds', `${seconds}`]
   const sent = numbersOf(await output(inNamespace(podOf(pair, 1), sender), undefined, seconds * 1000 + 30_000))
   const took = numberIn(sent, 'seconds')
   return {
-    receivedPerSecond: numberIn(numbersOf(await received), 'packets') / took,
+    receivedPerSecond: numberIn(numbersOf(String((await received).value)), 'packets') / took,
     offeredPerSecond: numberIn(sent, 'packets') / took,
   }
-}
-
-/** Resolves when the sink listens; it prints `{}` then, and its count at its end. */
-async function startSink(
-  command: readonly string[],
-): Promise<{ readonly address: string; readonly received: Promise<string> }> {
-  const [file = '', ...args] = command
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  await lines.next()
-  const received = lines.next().then(({ value }) => String(value))
-  return { address: args.at(-1) ?? '', received }
 }
 
 /** Sends echo requests, one every 5 ms. */
