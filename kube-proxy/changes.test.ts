@@ -10,7 +10,11 @@ import { NftPlanner } from './nftables/plan.ts'
 import { Planner } from './plan/planner.ts'
 import { defaultNode, defaultOptions, defaultSettings, makeService, type ServiceOptions } from './testing.ts'
 
-type Cluster = { readonly services: Readonly<Record<string, Omit<ServiceOptions, 'name'>>>; readonly zone: string }
+type Cluster = {
+  readonly services: Readonly<Record<string, Omit<ServiceOptions, 'name'>>>
+  readonly zone: string
+  readonly isLarge: boolean
+}
 
 const endpoint = fc.record({
   ip: fc.constantFrom('10.244.0.1', '10.244.0.2', '10.244.1.1', '10.244.1.2', '10.244.1.3'),
@@ -39,6 +43,7 @@ const clusters: fc.Arbitrary<readonly Cluster[]> = fc.array(
   fc.record({
     services: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), service),
     zone: fc.constantFrom('zone-a', 'zone-b'),
+    isLarge: fc.boolean(),
   }),
   { minLength: 1, maxLength: 6 },
 )
@@ -89,11 +94,13 @@ test('mode iptables: any sequence of changes gives the rules of a fresh start', 
       const kernel = new Map<Table, Map<string, readonly string[]>>()
       let applied: Blocks = new Map()
       for (const cluster of sequence) {
-        const blocks = blocksOf(planner.plan(cache(cluster)), defaultOptions, renderings)
+        const options = { ...defaultOptions, isLarge: cluster.isLarge }
+        const blocks = blocksOf(planner.plan(cache(cluster)), options, renderings)
         applyToTables(kernel, diffBlocks(applied, blocks))
         applied = blocks
       }
-      const fresh = blocksOf(new Planner().plan(createCache()(lastOf(sequence))), defaultOptions)
+      const options = { ...defaultOptions, isLarge: lastOf(sequence).isLarge }
+      const fresh = blocksOf(new Planner().plan(createCache()(lastOf(sequence))), options)
       expect(sortedMaps(kernel)).toEqual(sortedMaps(flatten(fresh)))
     }),
     { numRuns: 40 },
@@ -123,7 +130,7 @@ test('mode nftables: any sequence of changes gives the table of a fresh start', 
 })
 
 function lastOf(sequence: readonly Cluster[]): Cluster {
-  return sequence.at(-1) ?? { services: {}, zone: '' }
+  return sequence.at(-1) ?? { services: {}, zone: '', isLarge: false }
 }
 
 /** Elements by set and key in one text. */

@@ -41,6 +41,7 @@ export const defaultOptions: RenderOptions = {
   hasLocalhostNodePorts: true,
   dropsInvalid: true,
   bridgedSources: undefined,
+  isLarge: false,
 }
 
 /** The node of `defaultOptions`, as modes take it. */

@@ -91,7 +91,7 @@ function keysOf(table: Table, block: { readonly [Name in Table]?: ReadonlyMap<st
 }
 
 function isOwn(chain: string): boolean {
-  return chains.ownPrefixes.some((prefix) => chain.startsWith(prefix))
+  return chain === chains.hairpin || chains.ownPrefixes.some((prefix) => chain.startsWith(prefix))
 }
 
 function countLines(text: string): number {

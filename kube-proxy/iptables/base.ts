@@ -45,7 +45,9 @@ export function renderBase(ports: Iterable<RenderedPort>, options: RenderOptions
   const filterExternal: string[] = []
   const filterFirewall: string[] = []
   const filterNodePorts: string[] = []
+  const hairpins = new Set<string>()
   for (const port of ports) {
+    for (const ip of port.hairpins) hairpins.add(ip)
     for (const rule of port.natServices) natServices.push(rule)
     for (const rule of port.natNodePorts) natNodePorts.push(rule)
     for (const rule of port.filterServices) filterServices.push(rule)
@@ -66,12 +68,13 @@ export function renderBase(ports: Iterable<RenderedPort>, options: RenderOptions
   return {
     mangle: new Map([[chains.canary, []]]),
     filter,
-    nat: new Map([
+    nat: new Map<string, readonly string[]>([
       [chains.services, [...natServices, ...nodePortEntries(options)]],
       [chains.nodePorts, natNodePorts],
       [
         chains.postrouting,
         [
+          ...(options.isLarge ? [`-m conntrack --ctstate DNAT -j ${chains.hairpin}`] : []),
           `-m mark ! --mark ${mark}/${mark} -j RETURN`,
           // Cleared, so that the packet is not masqueraded again when it passes a second time (tunnels).
           `-j MARK --xor-mark ${mark}`,
@@ -80,8 +83,17 @@ export function renderBase(ports: Iterable<RenderedPort>, options: RenderOptions
       ],
       [chains.markMasquerade, [`-j MARK --or-mark ${mark}`]],
       [chains.canary, []],
+      ...(options.isLarge
+        ? [[chains.hairpin, [...hairpins].toSorted().flatMap((ip) => backToItself(ip, options))] as const]
+        : []),
     ]),
   }
+}
+
+/** A pod that reaches itself through its Service must see another source, or it would answer itself directly. */
+function backToItself(ip: string, { bridgedSources }: RenderOptions): readonly string[] {
+  const sources = bridgedSources === undefined ? [ip] : [ip, bridgedSources]
+  return sources.map((source) => `-s ${source} -d ${ip} -j MASQUERADE --random-fully`)
 }
 
 /** With route_localnet on, neighbours could reach 127.0.0.1 of the node: CVE-2020-8558. */

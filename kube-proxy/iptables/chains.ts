@@ -12,6 +12,8 @@ export const postrouting = 'KUBE-POSTROUTING'
 export const markMasquerade = 'KUBE-MARK-MASQ'
 /** Shared with the kubelet. */
 export const firewall = 'KUBE-FIREWALL'
+/** Ours, in large clusters: pods that reach themselves through a Service. */
+export const hairpin = 'KUBE-HAIRPIN'
 /** Empty. When it is gone, somebody has flushed the tables. */
 export const canary = 'KUBE-PROXY-CANARY'
 

@@ -9,7 +9,7 @@ import * as chains from './chains.ts'
 /** KUBE-FIREWALL is not among them: the kubelet has it too. */
 const ownChains: ReadonlySet<string> = new Set([
   ...[chains.services, chains.nodePorts, chains.externalServices, chains.proxyFirewall, chains.forward],
-  ...[chains.postrouting, chains.markMasquerade, chains.canary],
+  ...[chains.postrouting, chains.markMasquerade, chains.canary, chains.hairpin],
 ])
 
 /** Chains that mode ipvs has too, under the same names in the same tables; it has written them anew by now. */

@@ -1,6 +1,7 @@
 /** Mode iptables: ports → blocks of chains → what differs → one `iptables-restore`. */
 import { createIptables, type Iptables } from '../../netfilter/iptables.ts'
 import type { ModeOptions, ProxyMode } from '../mode.ts'
+import type { PlannedPort } from '../plan/planner.ts'
 import { Applier } from './applier.ts'
 import { baseJumps } from './base.ts'
 import { cleanUp } from './cleanup.ts'
@@ -18,7 +19,7 @@ export function createIptablesMode({ family, settings, namespace }: ModeOptions)
     family,
     obstacle: async (signal) => await obstacleOf(iptables, signal),
     sync: async ({ node, ports, policy }, signal) => {
-      const options = renderOptionsOf(node, settings)
+      const options = renderOptionsOf(node, settings, isLargeCluster(ports))
       const share = policy.iptables()
       await share.before(signal)
       const blocks = withBlocks(blocksOf(ports, options, renderings), share.blocks)
@@ -33,6 +34,15 @@ export function createIptablesMode({ family, settings, namespace }: ModeOptions)
       if ((await obstacleOf(iptables, signal)) === undefined) await cleanUp(iptables, next, signal)
     },
   }
+}
+
+/** From this many endpoints on, as upstream's large clusters. */
+const largeClusterEndpoints = 1_000
+
+function isLargeCluster(ports: readonly PlannedPort[]): boolean {
+  let count = 0
+  for (const { serving } of ports) count += serving.length
+  return count > largeClusterEndpoints
 }
 
 async function obstacleOf(iptables: Iptables, signal: AbortSignal): Promise<string | undefined> {

@@ -17,14 +17,16 @@ export type RenderOptions = {
   readonly dropsInvalid: boolean
   /** Pods on this node, when the kernel does not show bridged packets to iptables: their service traffic is masqueraded. */
   readonly bridgedSources: string | undefined
+  /** Whether ports without affinity get one chain, with one rule for each endpoint (`service.ts`). */
+  readonly isLarge: boolean
 }
 
 /** Puts node and settings together. */
-export function renderOptionsOf(node: NodeState, settings: ModeSettings): RenderOptions {
+export function renderOptionsOf(node: NodeState, settings: ModeSettings, isLarge = false): RenderOptions {
   const { family, podTraffic, nodeIps, nodePortAddresses, podCidr } = node
   const { masqueradeAll, masqueradeMark, hasLocalhostNodePorts, dropsInvalid, seesBridged } = settings
   return {
-    ...{ family, masqueradeAll, masqueradeMark, nodeIps, nodePortAddresses, dropsInvalid },
+    ...{ family, masqueradeAll, masqueradeMark, nodeIps, nodePortAddresses, dropsInvalid, isLarge },
     localDetector: podTraffic === undefined ? undefined : localDetectorOf(podTraffic),
     hasLocalhostNodePorts: hasLocalhostNodePorts && family === 'ip',
     bridgedSources: seesBridged ? undefined : podCidr,

@@ -234,8 +234,10 @@ const rows: readonly Row[] = [
   ],
 ]
 
-for (const [rule, service, packet, expected, options] of rows) {
-  test(`Planner.plan() ${rule}`, () => {
+const everyRow = [false, true].flatMap((isLarge) => rows.map((row) => [isLarge, ...row] as const))
+for (const [isLarge, rule, service, packet, expected, more] of everyRow) {
+  test(`Planner.plan() ${rule}${isLarge ? ', in a large cluster too' : ''}`, () => {
+    const options = { ...more, isLarge }
     const plan = planFor([{ name: 'web', ...service }], options)
     const whole: Packet = { protocol: 'tcp', destinationIp: '', destinationPort: 0, ...packet }
     const { verdict, destinationIp, isMasqueraded } = trace(plan, whole, {}, options)
@@ -243,9 +245,9 @@ for (const [rule, service, packet, expected, options] of rows) {
   })
 }
 
-test('Planner.plan() gives every endpoint its share', () => {
+test.each([false, true])('Planner.plan() gives every endpoint its share (large cluster: %s)', (isLarge) => {
   const endpoints = ['10.244.0.1', '10.244.0.2', '10.244.0.3'].map((ip) => ({ ip }))
-  const plan = planFor([{ name: 'web', endpoints }])
+  const plan = planFor([{ name: 'web', endpoints }], { isLarge })
   const packet: Packet = { protocol: 'tcp', ...pod, ...clusterIp }
   // The statistic match asks for a number at each rule: high ones pass the packet on to the next.
   const seen = [[0.2], [0.9, 0.2], [0.9, 0.9]].map((numbers) => {
