@@ -37,7 +37,12 @@ export async function createModes(
     if (obstacle === undefined) usable.push(mode)
     else obstacles.push(`${ipNames[family]}: ${obstacle}`)
   }
-  if (usable.length === 0) throw new Error(`proxy mode "${name}" cannot work here: ${obstacles.join('; ')}`)
+  if (usable.length === 0) {
+    // What both families lack is said once.
+    const reasons = new Set(obstacles.map((each) => each.replace(/^IPv[46]: /, '')))
+    const text = reasons.size === 1 ? [...reasons].join('') : obstacles.join('; ')
+    throw new Error(`proxy mode "${name}" cannot work here: ${text}`)
+  }
   if (obstacles.length > 0) options.logger.info('Serving one address family only', { mode: name, obstacles })
   return usable
 }

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { release } from 'node:os'
 import { ExecError, run } from '../../component-base/exec.ts'
 import type { Logger } from '../../component-base/logger.ts'
-import type { IpsetCommand } from '../../netfilter/ipset-command.ts'
+import { type IpsetCommand, isMissingTool } from '../../netfilter/ipset-command.ts'
 import type { IpvsCommand } from '../../netfilter/ipvs-command.ts'
 import type { IpvsSettings } from './settings.ts'
 
@@ -21,27 +21,29 @@ export async function obstacleTo(
   try {
     await tools.ipset.version(signal)
   } catch (error) {
-    return `ipset does not work: ${reasonOf(error, signal)}`
+    return obstacleOf(error, 'ipset', 'the kernel has no ipset (module ip_set)', signal)
   }
   try {
     const servers = await tools.ipvs.save(signal)
     // After a restart the scheduler is in use: nothing to try.
     if ([...servers.values()].some((server) => server.scheduler === scheduler)) return undefined
   } catch (error) {
-    return `the kernel has no IPVS (module ip_vs): ${reasonOf(error, signal)}`
+    return obstacleOf(error, 'ipvsadm', 'the kernel has no IPVS (module ip_vs)', signal)
   }
   try {
     await tools.ipvs.restore(`-A ${probeServer} -s ${scheduler}\n`, signal)
     await tools.ipvs.restore(`-D ${probeServer}\n`, signal)
     return undefined
   } catch (error) {
-    return `the kernel has no IPVS scheduler "${scheduler}" (module ip_vs_${scheduler}): ${reasonOf(error, signal)}`
+    const missing = `the kernel has no IPVS scheduler "${scheduler}" (module ip_vs_${scheduler})`
+    return obstacleOf(error, 'ipvsadm', missing, signal)
   }
 }
 
-function reasonOf(error: unknown, signal: AbortSignal): string {
+function obstacleOf(error: unknown, tool: string, missing: string, signal: AbortSignal): string {
   signal.throwIfAborted()
-  return error instanceof ExecError ? error.message : String(error)
+  if (!(error instanceof ExecError)) throw error
+  return isMissingTool(error) ? `${tool} is not installed` : missing
 }
 
 type Setting = readonly [name: string, value: string]
