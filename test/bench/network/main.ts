@@ -4,6 +4,8 @@
  */
 import { defineFlags, FlagError, type FlagValues, parseFlags } from '../../../component-base/flags.ts'
 import { carriers } from './carriers.ts'
+import { measureCni } from './cni.ts'
+import { measureDns } from './dns.ts'
 import { receiveFlood, sendFlood } from './flood.ts'
 import { endOnSignals, runInside } from './isolation.ts'
 import { prepareMachine } from './pair.ts'
@@ -14,7 +16,7 @@ import { measureTunnels, tunnelMeasures } from './tunnels.ts'
 import { kernelRelease, type Wire, wires } from './wire.ts'
 
 const flags = defineFlags({
-  rows: { type: 'strings', default: ['tunnels', 'proxy'], description: 'What to measure: tunnels, proxy.' },
+  rows: { type: 'strings', default: ['tunnels', 'dns', 'cni', 'proxy'], description: 'What to measure.' },
   seconds: { type: 'number', default: 3, description: 'How long each load lasts.' },
   rounds: { type: 'number', default: 3, description: 'How often each is measured; the median counts.' },
   json: { type: 'boolean', default: false, description: 'Print everything as JSON, single figures too.' },
@@ -53,6 +55,7 @@ const flags = defineFlags({
     default: '',
     description: "Another kube-proxy with upstream's flags, measured beside ours.",
   },
+  pods: { type: 'number', default: 40, description: 'How many pods CNI connects.' },
   listen: { type: 'number', default: 0, description: 'Used by the bench itself: take connections here.' },
   probe: {
     type: 'string',
@@ -66,6 +69,8 @@ const flags = defineFlags({
 type Values = FlagValues<typeof flags>
 
 const parts: Readonly<Record<string, (values: Values, folder: string) => Promise<Report>>> = {
+  dns: async ({ seconds }, folder) => await measureDns({ folder, seconds }),
+  cni: async ({ pods }, folder) => await measureCni({ folder, pods }),
   tunnels: async (values, folder) =>
     await measureTunnels({
       ...values,
