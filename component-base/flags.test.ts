@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { defineFlags, formatUsage, parseDuration, parseFlags } from './flags.ts'
+import { defineFlags, formatUsage, parseDuration, parseFlags, withDoubleHyphens } from './flags.ts'
 
 const specs = defineFlags({
   name: { type: 'string', default: 'x', description: 'A name.' },
@@ -22,6 +22,11 @@ test('parseFlags() leaves defaults, and takes everything behind -- as it is', ()
   expect(values).toEqual({ name: 'x', port: 1, on: false, list: ['d'], wait: 0 })
   expect(given.size).toBe(0)
   expect(rest).toEqual(['--name=a'])
+})
+
+test('withDoubleHyphens() writes flags as parseFlags() wants them, and leaves values alone', () => {
+  const argv = ['-name=-x', '--port', '-7', '-on', '-', '--', '-name']
+  expect(withDoubleHyphens(argv)).toEqual(['--name=-x', '--port', '-7', '--on', '-', '--', '-name'])
 })
 
 const refused = [

@@ -82,6 +82,15 @@ export function parseFlags<Specs extends FlagSpecs>(specs: Specs, argv: readonly
   return { values: Object.fromEntries(values) as FlagValues<Specs>, given, rest }
 }
 
+/** Writes `-name` as `--name`. A bare `-`, a negative number and what follows `--` are values. */
+export function withDoubleHyphens(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--')
+  return argv.map((argument, at) => {
+    const isFlag = /^-[a-zA-Z]/.test(argument) && (end === -1 || at < end)
+    return isFlag ? `-${argument}` : argument
+  })
+}
+
 function parseValue(name: string, spec: Pick<FlagSpec, 'type'>, text: string): unknown {
   switch (spec.type) {
     case 'string':

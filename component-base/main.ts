@@ -4,7 +4,7 @@
  * an emptying event loop, a last-resort timer. A second signal exits at once.
  */
 import { setMaxListeners } from 'node:events'
-import { FlagError, type FlagSpecs, type FlagValues, formatUsage, parseFlags } from './flags.ts'
+import { FlagError, type FlagSpecs, type FlagValues, formatUsage, parseFlags, withDoubleHyphens } from './flags.ts'
 import { createLogger, type Logger, type LogLevel } from './logger.ts'
 import { isAbortError } from './run.ts'
 import { kubernetesVersion } from './version.ts'
@@ -15,6 +15,8 @@ export type Program<Specs extends FlagSpecs> = {
   readonly purpose: string
   readonly flags: Specs
   readonly work: (input: ProgramInput<Specs>, signal: AbortSignal) => Promise<void>
+  /** Whether one hyphen does where two are usual, as in programs that use Go's own flag package. */
+  readonly takesSingleHyphens?: boolean
   /** How long the flags let it take to stop, on top of what every program may take. */
   readonly shutdownDelayMs?: (flags: FlagValues<Specs>) => number
 }
@@ -41,7 +43,8 @@ export async function runMain<Specs extends FlagSpecs>(program: Program<Specs>):
   setMaxListeners(0)
   const specs = { ...program.flags, ...commonFlags }
   try {
-    const parsed = parseFlags(specs, process.argv.slice(2))
+    const argv = process.argv.slice(2)
+    const parsed = parseFlags(specs, program.takesSingleHyphens === true ? withDoubleHyphens(argv) : argv)
     // `specs` holds the program's flags and the common ones; the two views below are parts of the same values.
     const common = parsed.values as unknown as FlagValues<typeof commonFlags>
     if (common.help) process.stdout.write(formatUsage(program.name, program.purpose, specs))

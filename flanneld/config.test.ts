@@ -173,7 +173,14 @@ describe('flags', () => {
       ...['etcd-password', 'iface', 'iface-regex', 'iface-can-reach', 'subnet-file', 'public-ip', 'public-ipv6'],
       ...['subnet-lease-renew-margin', 'ip-masq', 'ip-masq-fully-random-disable', 'kube-subnet-mgr', 'kube-api-url'],
       ...['kube-annotation-prefix', 'kubeconfig-file', 'healthz-ip', 'healthz-port', 'iptables-resync'],
-      ...['iptables-forward-rules', 'ip-blackhole-route', 'net-config-path', 'set-node-network-unavailable'],
+      ...[
+        'iptables-forward-rules',
+        'ip-blackhole-route',
+        'net-config-path',
+        'set-node-network-unavailable',
+        'vmodule',
+        'log_backtrace_at',
+      ],
     ]
     expect(upstream.filter((name) => !Object.hasOwn(flags, name))).toEqual([])
     expect(variableOf('iface-can-reach')).toBe('FLANNELD_IFACE_CAN_REACH')

@@ -107,6 +107,16 @@ export const flags = defineFlags({
     default: '/etc/kube-flannel/net-conf.json',
     description: 'path to the network configuration file',
   },
+  vmodule: {
+    type: 'string',
+    default: '',
+    description: 'accepted because upstream has it; without effect: levels are not set by file here',
+  },
+  log_backtrace_at: {
+    type: 'string',
+    default: '',
+    description: 'accepted because upstream has it; without effect: errors always have their trace',
+  },
   'set-node-network-unavailable': {
     type: 'boolean',
     default: true,

@@ -22,6 +22,7 @@ import { planStaleRoutes } from './routes/stale.ts'
 import { readPreviousEnv, writeSubnetEnv } from './subnet/env-file.ts'
 import { describeSubnets, type SubnetManager } from './subnet/lease.ts'
 import { openSubnetManager } from './subnet/open.ts'
+import { notifyReady } from './systemd.ts'
 import { installTraffic } from './traffic.ts'
 
 /** What the daemon needs from outside. */
@@ -77,6 +78,11 @@ async function runNetwork(
   const env = { networks: config.networks, subnets, mtu: backend.mtu, isMasqueraded: flags['ip-masq'] }
   await writeSubnetEnv(flags['subnet-file'], env)
   state.isReady = true
+  try {
+    notifyReady(input.env['NOTIFY_SOCKET'])
+  } catch (error) {
+    logger.error('Failed to notify systemd', { error })
+  }
   await runAll(signal, {
     lease: async (taskSignal) => await manager.keep(own, taskSignal),
     backend: async (taskSignal) => await running.run(manager.watch(own, taskSignal), taskSignal),

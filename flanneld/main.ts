@@ -8,6 +8,7 @@ await runMain({
   name: 'flanneld',
   purpose: 'flanneld leases a subnet for this host and carries pod traffic to the other hosts of the network.',
   flags,
+  takesSingleHyphens: true,
   work: async ({ flags: values, given, env, logger }, signal) => {
     await runFlanneld({ flags: withEnvironment(values, given, env), env, clock: systemClock, logger }, signal)
   },

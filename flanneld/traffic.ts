@@ -40,7 +40,8 @@ export async function installTraffic(
     chainsOf(flags, config, own, previous),
   )
   await keeper.sync(signal)
-  const resyncMs = flags['iptables-resync'] * 1000
+  // Upstream takes 0 as well, and then does nothing else.
+  const resyncMs = Math.max(1, flags['iptables-resync']) * 1000
   return {
     rules: async (taskSignal) => await keeper.run({ resyncMs, clock, logger }, taskSignal),
     ...(flags['ip-blackhole-route'] && {

@@ -49,16 +49,16 @@ async function kubectl(...args: readonly string[]): Promise<string> {
   return await run('kubectl', [`--kubeconfig=${plane.kubeconfig}`, ...args])
 }
 
-async function addNode(name: string, podCIDR?: string): Promise<void> {
-  const spec = podCIDR === undefined ? {} : { podCIDR, podCIDRs: [podCIDR] }
+async function addNode(name: string, ...podCIDRs: readonly string[]): Promise<void> {
+  const spec = podCIDRs.length === 0 ? {} : { podCIDR: podCIDRs[0], podCIDRs }
   const file = `${plane.folder}/${name}.json`
   await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec }))
   await kubectl('apply', '-f', file)
 }
 
-function managerOf(nodeName: string): SubnetManager {
+function managerOf(nodeName: string, signal = stop.signal): SubnetManager {
   const informer = createInformer({ client, ref: nodes, clock: systemClock, logger: silentLogger })
-  informer.run(stop.signal).catch(() => undefined)
+  informer.run(signal).catch(() => undefined)
   return createKubeSubnetManager({
     client,
     informer,
@@ -114,4 +114,58 @@ test('two hosts lease what the controller manager has given them, and learn of e
   await expect.poll(condition, { timeout: 10_000 }).toContain('FlannelIsUp')
   stop.abort(new Error('test is over'))
   await Promise.allSettled([watching, kept])
+})
+
+test('a node of both families publishes both, with the addresses that an operator has given', async () => {
+  const running = new AbortController()
+  const { signal } = running
+  await writeFile(
+    `${plane.folder}/net-conf.json`,
+    '{"Network":"10.244.0.0/16","EnableIPv6":true,"IPv6Network":"fd00:244::/48","Backend":{"Type":"vxlan"}}',
+  )
+  await addNode('dual', '10.244.7.0/24', 'fd00:244:0:7::/64')
+  await kubectl('annotate', 'node', 'dual', 'flannel.alpha.coreos.com/node-public-ip=192.168.9.9')
+  await kubectl('annotate', 'node', 'dual', 'flannel.alpha.coreos.com/public-ipv6-overwrite=2001:db8::7')
+  const manager = managerOf('dual', signal)
+  expect(await manager.givenAddresses(signal)).toEqual({ ipv4: '192.168.9.9' })
+  const data = { VNI: 1, VtepMAC: '02:00:00:00:00:07' }
+  const attributes: LeaseAttributes = {
+    backendType: 'vxlan',
+    ipv4: { publicIp: '192.168.9.9', backendData: data },
+    ipv6: { publicIp: 'fd00::7', backendData: data },
+  }
+  const own = await manager.acquire(attributes, signal)
+  expect(describeSubnets(own)).toBe('10.244.7.0/24,fd00:244:0:7::/64')
+  const annotations = async (): Promise<Record<string, string>> =>
+    JSON.parse(await kubectl('get', 'node', 'dual', '-o', 'jsonpath={.metadata.annotations}'))
+  expect(await annotations()).toMatchObject({
+    'flannel.alpha.coreos.com/backend-data': '{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}',
+    'flannel.alpha.coreos.com/backend-v6-data': '{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}',
+    'flannel.alpha.coreos.com/backend-type': 'vxlan',
+    'flannel.alpha.coreos.com/public-ip': '192.168.9.9',
+    'flannel.alpha.coreos.com/public-ipv6': '2001:db8::7',
+  })
+  // Somebody removes what we wrote.
+  const kept = manager.keep(own, signal)
+  await kubectl('annotate', 'node', 'dual', 'flannel.alpha.coreos.com/backend-type-')
+  await expect
+    .poll(async () => (await annotations())['flannel.alpha.coreos.com/backend-type'], { timeout: 10_000 })
+    .toBe('vxlan')
+  running.abort(new Error('over'))
+  await kept.catch(() => undefined)
+})
+
+test('a pod CIDR outside of the network, or of one family too few, is refused in upstream’s words', async () => {
+  const attributes: LeaseAttributes = { backendType: 'udp', ipv4: { publicIp: '192.168.0.1' } }
+  await addNode('outside', '10.9.0.0/24')
+  await expect(
+    managerOf('outside', AbortSignal.timeout(20_000)).acquire(attributes, AbortSignal.timeout(20_000)),
+  ).rejects.toThrow(
+    'subnet "10.244.0.0/16" specified in the flannel net config doesn\'t contain "10.9.0.0/24" PodCIDR of the "outside" node',
+  )
+  await addNode('single', '10.244.8.0/24')
+  const both: LeaseAttributes = { ...attributes, ipv6: { publicIp: 'fd00::8' } }
+  await expect(
+    managerOf('single', AbortSignal.timeout(20_000)).acquire(both, AbortSignal.timeout(20_000)),
+  ).rejects.toThrow('ipv6 is enabled, but node "single" has no IPv6 PodCIDR')
 })
