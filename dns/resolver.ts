@@ -330,7 +330,7 @@ export function nextOrder(kept: Kept): Buffer {
   kept.next = (kept.next + 1) % count
   const known = orders[kept.next]
   if (known !== undefined) return known
-  const bytes = encodeMessage({ ...message, answers: rotate(message.answers, kept.next) })
+  const bytes = encodeWithin({ ...message, answers: rotate(message.answers, kept.next) }, tcpLimit)
   orders[kept.next] = bytes
   return bytes
 }
@@ -338,7 +338,9 @@ export function nextOrder(kept: Kept): Buffer {
 /** All orders of a kept answer. */
 export function allOrders({ message, isShuffled }: Kept): readonly Buffer[] {
   const count = isShuffled ? Math.max(1, Math.min(addressCount(message.answers), maxRotations)) : 1
-  return Array.from({ length: count }, (_, i) => encodeMessage({ ...message, answers: rotate(message.answers, i) }))
+  return Array.from({ length: count }, (_, i) =>
+    encodeWithin({ ...message, answers: rotate(message.answers, i) }, tcpLimit),
+  )
 }
 
 function addressCount(answers: readonly ResourceRecord[]): number {

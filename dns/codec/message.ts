@@ -111,18 +111,31 @@ export function encodeMessage(message: Message): Buffer {
 
 /** Writes a message of at most `limit` bytes: first additional records go, then answers, and the client is told to use TCP. */
 export function encodeWithin(message: Message, limit: number): Buffer {
-  const whole = encodeMessage(message)
-  if (whole.length <= limit) return whole
+  const whole = encodeIfFits(message, limit)
+  if (whole !== undefined) return whole
   const options = message.additionals.filter(({ data }) => data.type === 'raw' && data.number === types.OPT)
-  const lean = encodeMessage({ ...message, additionals: options })
-  if (lean.length <= limit) return lean
+  const lean = encodeIfFits({ ...message, additionals: options }, limit)
+  if (lean !== undefined) return lean
   const flags = message.flags | headerBits.truncated
   let kept = message.answers.length
   for (;;) {
     kept = Math.floor(kept / 2)
     const answers = message.answers.slice(0, kept)
-    const cut = encodeMessage({ ...message, flags, answers, authorities: [], additionals: options })
-    if (cut.length <= limit || kept === 0) return cut
+    const shorter = { ...message, flags, answers, authorities: [], additionals: options }
+    const cut = encodeIfFits(shorter, limit)
+    if (cut !== undefined) return cut
+    if (kept === 0) return encodeMessage(shorter)
+  }
+}
+
+/** The bytes, where there are at most `limit`. No message has more than TCP can carry. */
+function encodeIfFits(message: Message, limit: number): Buffer | undefined {
+  try {
+    const bytes = encodeMessage(message)
+    return bytes.length <= limit ? bytes : undefined
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
   }
 }
 

@@ -53,7 +53,12 @@ class Parser {
     while (this.#peek() !== undefined) {
       const keys = this.#keys()
       const [first] = keys
-      if (first === undefined) continue
+      if (first === undefined) {
+        // Nothing but empty words: CoreDNS has no zone to serve, either.
+        const token = this.#peek()
+        if (token === undefined) break
+        throw errorAt(token, `Unexpected '${token.text}' where a zone should stand`)
+      }
       if (keys.length === 1 && /^\(.*\)$/s.test(first.text)) this.#snippet(first)
       else blocks.push({ keys, directives: this.#body() })
     }
