@@ -3,27 +3,65 @@
  * the pod's rules are in the kernel. Only where the configuration names kube-proxy's socket (`policySocket`); then a
  * pod whose policies cannot be enforced is not started, and the runtime tries again.
  * The exchange is one line of JSON each way (kube-proxy/policy/handshake.ts).
+ *
+ * Where the kernel does not show bridged packets to its rules (no br_netfilter), kube-proxy asks for pods that do not
+ * reach each other over the bridge: their ports are isolated, and the node answers for their neighbours (proxy ARP for
+ * private VLANs, RFC 3069; proxy NDP), so that packets between them are routed, and judged.
  */
+import { readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { systemClock } from '../component-base/clock.ts'
-import { CniError, type IpConfig, isJsonMap, type Request } from './protocol.ts'
+import { ipBatch } from './exec.ts'
+import { CniError, type IpConfig, isJsonMap, parsePreviousResult, type Request } from './protocol.ts'
 
 /** kube-proxy may be starting, or starting again. It answers within milliseconds when it runs. */
 const limitMs = 8_000
 const retryMs = 50
 const maxAnswerBytes = 65_536
 
-/** Resolves when the pod's rules are in the kernel, or when kube-proxy enforces none. Calls for no pod are not asked about. */
+/** Where a pod hangs, and whom to ask; an empty socket: nobody. */
+export type PolicyPort = { readonly policySocket: string; readonly bridge: string; readonly device: string }
+
+/** Does `attach` while kube-proxy writes the pod's rules; resolves when both are done. */
+export async function withPolicies<T>(
+  { policySocket, bridge, device }: PolicyPort,
+  request: Pick<Request, 'args'>,
+  ips: readonly IpConfig[],
+  attach: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const asked = awaitPolicies(policySocket, request, ips, signal)
+  // It goes on beside `attach`, and is listened to when that is done.
+  asked.catch(() => undefined)
+  const result = await attach()
+  if ((await asked).isIsolated) await isolate(bridge, device, ips, signal)
+  return result
+}
+
+/** Takes back what `withPolicies` has told the node about the pod's neighbours; DEL brings the addresses along. */
+export async function leavePolicies(
+  { policySocket, bridge }: Omit<PolicyPort, 'device'>,
+  request: Request,
+  signal: AbortSignal,
+): Promise<void> {
+  if (policySocket === '' || !(await hasSetting(`ipv6/conf/${bridge}/proxy_ndp`))) return
+  const ips = parsePreviousResult(request.config)?.ips ?? []
+  for (const ip of ipv6Of(ips)) {
+    // Gone already when DEL comes twice.
+    await ipBatch([`neighbour delete proxy ${ip} dev ${bridge}`], undefined, signal).catch(() => undefined)
+  }
+}
+
+/** Asks until kube-proxy answers. Calls for no pod are not asked about. */
 export async function awaitPolicies(
   socketPath: string,
   { args }: Pick<Request, 'args'>,
   ips: readonly IpConfig[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ readonly isIsolated: boolean }> {
   const { K8S_POD_NAMESPACE: namespace, K8S_POD_NAME: name, K8S_POD_UID: uid = '' } = args
-  if (socketPath === '' || namespace === undefined || name === undefined) return
-  const addresses = ips.map(({ address }) => address.split('/')[0] ?? '')
-  const line = `${JSON.stringify({ namespace, name, uid, ips: addresses })}\n`
+  if (socketPath === '' || namespace === undefined || name === undefined) return { isIsolated: false }
+  const line = `${JSON.stringify({ namespace, name, uid, ips: ips.map(plainIp) })}\n`
   const endMs = systemClock.now() + limitMs
   for (;;) {
     signal.throwIfAborted()
@@ -34,6 +72,14 @@ export async function awaitPolicies(
     }
     await systemClock.sleep(retryMs, signal)
   }
+}
+
+function plainIp({ address }: IpConfig): string {
+  return address.split('/')[0] ?? ''
+}
+
+function ipv6Of(ips: readonly IpConfig[]): readonly string[] {
+  return ips.map(plainIp).filter((ip) => ip.includes(':'))
 }
 
 type Asked = { readonly type: 'answer'; readonly text: string } | { readonly type: 'silence'; readonly reason: string }
@@ -60,12 +106,38 @@ function ask(path: string, line: string, timeoutMs: number): Promise<Asked> {
   })
 }
 
-function judge(text: string): void {
+function judge(text: string): { readonly isIsolated: boolean } {
   const answer: unknown = JSON.parse(text)
   if (!isJsonMap(answer)) throw tryAgain(`kube-proxy answers ${text.trim()}`)
   if (answer['result'] === undefined) throw tryAgain(String(answer['error']))
+  return { isIsolated: answer['isolate'] === true }
 }
 
 function tryAgain(reason: string): CniError {
   return new CniError('tryAgainLater', "the pod's network policies are not in force", reason)
+}
+
+async function isolate(bridge: string, device: string, ips: readonly IpConfig[], signal: AbortSignal): Promise<void> {
+  // Answers come at once, not after a random part of 0.8 s.
+  await set(`ipv4/neigh/${bridge}/proxy_delay`, '0')
+  await set(`ipv4/conf/${bridge}/proxy_arp_pvlan`, '1')
+  const v6 = ipv6Of(ips)
+  if (v6.length > 0) {
+    await set(`ipv6/neigh/${bridge}/proxy_delay`, '0')
+    await set(`ipv6/conf/${bridge}/proxy_ndp`, '1')
+  }
+  const proxies = v6.map((ip) => `neighbour replace proxy ${ip} dev ${bridge}`)
+  await ipBatch([`link set dev ${device} type bridge_slave isolated on`, ...proxies], undefined, signal)
+}
+
+async function set(setting: string, value: string): Promise<void> {
+  await writeFile(`/proc/sys/net/${setting}`, value)
+}
+
+async function hasSetting(setting: string): Promise<boolean> {
+  try {
+    return (await readFile(`/proc/sys/net/${setting}`, 'utf8')).trim() === '1'
+  } catch {
+    return false
+  }
 }

@@ -122,6 +122,7 @@ await runMain({
           appliers: modes.map(({ family }) => createPolicyApplier(config.mode, family, clock)),
           cleanUpOthers: async (whileRunning) => await cleanUpPolicies(config.mode, clock, whileRunning),
           socketPath: config.policySocket,
+          seesBridged: kernel.seesBridged,
           syncPeriodMs: config.syncPeriodMs,
           observe: createPolicyMetrics(registry),
         },

@@ -23,7 +23,15 @@ export function isAbout({ uid }: Pick<Claim, 'uid'>, { metadata }: Pod): boolean
 
 /** Claims by `namespace/name`. There are at most as many as pods on the node. */
 export class Claims {
-  readonly #claims = new Map<string, Claim>()
+  readonly #claims: Map<string, Claim>
+
+  constructor(known: readonly Claim[] = []) {
+    this.#claims = new Map(known.map((claim) => [`${claim.namespace}/${claim.name}`, claim]))
+  }
+
+  list(): readonly Claim[] {
+    return [...this.#claims.values()]
+  }
 
   add(claim: Claim): void {
     this.#claims.set(`${claim.namespace}/${claim.name}`, claim)

@@ -16,6 +16,8 @@ export type EnforcerOptions = {
   readonly nodeName: string
   readonly appliers: readonly PolicyApplier[]
   readonly observe: (seconds: number) => void
+  /** Keeps what a next life has to know: claims that no status confirms yet. */
+  readonly remember: (claims: readonly Claim[]) => Promise<void>
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -24,13 +26,16 @@ export type EnforcerOptions = {
 export class Enforcer {
   readonly #options: EnforcerOptions
   readonly #state = new PolicyState()
-  readonly #claims = new Claims()
+  readonly #claims: Claims
+  #remembered = '[]'
   #changes = 0
   #written = -1
   #running: Promise<void> = Promise.resolve()
 
-  constructor(options: EnforcerOptions) {
+  /** `known`: claims of an earlier life. */
+  constructor(options: EnforcerOptions, known: readonly Claim[] = []) {
     this.#options = options
+    this.#claims = new Claims(known)
   }
 
   /** Setters tell whether rules may have to change. */
@@ -86,10 +91,19 @@ export class Enforcer {
     return isChanged
   }
 
+  async #rememberClaims(): Promise<void> {
+    const claims = this.#claims.list()
+    const text = JSON.stringify(claims)
+    if (text === this.#remembered) return
+    await this.#options.remember(claims)
+    this.#remembered = text
+  }
+
   async #write(signal: AbortSignal): Promise<void> {
     const { appliers, observe, clock, logger } = this.#options
     const [changes, startMs] = [this.#changes, clock.now()]
     const plan = this.#state.plan()
+    await this.#rememberClaims()
     // Both families are tried: one that fails must not keep the other from its changes.
     const results = await Promise.allSettled(
       appliers.map(async (applier) => ({ family: applier.family, ...(await applier.apply(plan, signal)) })),

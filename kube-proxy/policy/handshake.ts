@@ -9,15 +9,17 @@
  * `{"result":"unenforced","reason":"…"}`: this node enforces no policies, go on. `{"error":"…"}`: it should and cannot
  * yet; whoever starts the pod anyway leaves it uncovered.
  */
-import { chmod, mkdir, unlink } from 'node:fs/promises'
+import { chmod, mkdir, readFile, unlink } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { isJsonObject } from '../../apimachinery/json.ts'
 import type { Logger } from '../../component-base/logger.ts'
+import { replaceFile } from '../../component-base/replace-file.ts'
 import type { Claim } from './claims.ts'
 
 export type Answer =
-  | { readonly result: 'enforced' }
+  /** `isolate`: rules do not see what bridges pass, so the pod must not reach its neighbours over one. */
+  | { readonly result: 'enforced'; readonly isolate?: true }
   | { readonly result: 'unenforced'; readonly reason: string }
   | { readonly error: string }
 
@@ -90,16 +92,40 @@ async function answerLine(
 /** Reads a request; `undefined` when it is none. */
 export function parseClaim(line: string): Claim | undefined {
   try {
-    const value: unknown = JSON.parse(line)
-    if (!isJsonObject(value)) return undefined
-    const { namespace, name, uid, ips } = value
-    if (typeof namespace !== 'string' || typeof name !== 'string' || !Array.isArray(ips)) return undefined
-    return {
-      ...{ namespace, name },
-      uid: typeof uid === 'string' ? uid : '',
-      ips: ips.filter((ip): ip is string => typeof ip === 'string'),
-    }
+    return claimOf(JSON.parse(line))
   } catch {
     return undefined
   }
+}
+
+function claimOf(value: unknown): Claim | undefined {
+  if (!isJsonObject(value)) return undefined
+  const { namespace, name, uid, ips } = value
+  if (typeof namespace !== 'string' || typeof name !== 'string' || !Array.isArray(ips)) return undefined
+  return {
+    ...{ namespace, name },
+    uid: typeof uid === 'string' ? uid : '',
+    ips: ips.filter((ip): ip is string => typeof ip === 'string'),
+  }
+}
+
+/** Where claims outlive the process: a restarted one must not uncover a pod whose status says nothing yet. */
+export function claimsFile(socketPath: string): string {
+  return `${socketPath}.claims`
+}
+
+/** Claims of an earlier life; none when there was none. */
+export async function readClaims(socketPath: string): Promise<readonly Claim[]> {
+  try {
+    const value: unknown = JSON.parse(await readFile(claimsFile(socketPath), 'utf8'))
+    return Array.isArray(value) ? value.flatMap((each) => claimOf(each) ?? []) : []
+  } catch {
+    // Not there, or cut off by a crash of the machine, after which no pod is left either.
+    return []
+  }
+}
+
+/** Remembers claims for the next life. */
+export async function writeClaims(socketPath: string, claims: readonly Claim[]): Promise<void> {
+  await replaceFile(claimsFile(socketPath), JSON.stringify(claims), 0o600)
 }

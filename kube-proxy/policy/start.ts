@@ -12,7 +12,7 @@ import { SyncLoop } from '../sync/loop.ts'
 import type { PolicyApplier } from './apply/applier.ts'
 import { type Claim, isAbout } from './claims.ts'
 import { Enforcer } from './enforcer.ts'
-import { type Answer, serveHandshake } from './handshake.ts'
+import { type Answer, readClaims, serveHandshake, writeClaims } from './handshake.ts'
 
 export type PolicyOptions = {
   readonly client: Client
@@ -23,6 +23,8 @@ export type PolicyOptions = {
   readonly cleanUpOthers: (signal: AbortSignal) => Promise<void>
   /** Where new pods wait for their rules; empty: nowhere. */
   readonly socketPath: string
+  /** Whether the kernel shows rules what a bridge passes between its ports; else new pods are asked not to use the bridge. */
+  readonly seesBridged: boolean
   /** How often the kernel is looked at. */
   readonly syncPeriodMs: number
   /** Told how long each write took. */
@@ -40,6 +42,9 @@ const podLimitMs = 5_000
 /** Pods that have ended hold no address. */
 const alive = 'status.phase!=Succeeded,status.phase!=Failed'
 
+const withoutBridged =
+  'The kernel does not show bridged packets to its rules (br_netfilter); between pods of this node NetworkPolicies hold only for those whose CNI plugin takes them off the bridge'
+
 type Enforcement =
   /** Why this node enforces no policies (yet): pods need not wait, or must not. */
   | { readonly type: 'off'; readonly reason: string }
@@ -48,7 +53,8 @@ type Enforcement =
 
 /** Enforces policies until `signal` aborts. Without the right to see them it says so, and asks for it now and then. */
 export async function startPolicies(options: PolicyOptions, signal: AbortSignal): Promise<void> {
-  const { socketPath, logger } = options
+  const { socketPath, seesBridged, logger } = options
+  if (!seesBridged) logger.info(withoutBridged)
   let state: Enforcement = { type: 'starting' }
   const answer = async (claim: Claim, stop: AbortSignal): Promise<Answer> => {
     if (state.type === 'off') return { result: 'unenforced', reason: state.reason }
@@ -133,8 +139,12 @@ async function enforce(
   report: (state: Enforcement) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, cleanUpOthers, clock, logger, syncPeriodMs } = options
-  const enforcer = new Enforcer(options)
+  const { client, socketPath, cleanUpOthers, clock, logger, syncPeriodMs } = options
+  const hasClaims = socketPath !== ''
+  const remember = async (claims: readonly Claim[]) => {
+    if (hasClaims) await writeClaims(socketPath, claims)
+  }
+  const enforcer = new Enforcer({ ...options, remember }, hasClaims ? await readClaims(socketPath) : [])
   let isAlone = false
   const informers = {
     policies: createInformer({ client, ref: networkPolicies, clock, logger }),
@@ -173,7 +183,7 @@ async function enforce(
 async function cover(
   claim: Claim,
   state: () => Enforcement,
-  { clock }: PolicyOptions,
+  { clock, seesBridged }: PolicyOptions,
   signal: AbortSignal,
 ): Promise<Answer> {
   for (;;) {
@@ -183,7 +193,7 @@ async function cover(
     if (now.type === 'on' && pod !== undefined && isAbout(claim, pod)) {
       now.enforcer.claim(claim, pod)
       await now.enforcer.enforce(signal)
-      return { result: 'enforced' }
+      return { result: 'enforced', ...(seesBridged ? {} : { isolate: true }) }
     }
     try {
       await clock.sleep(pollMs, signal)

@@ -4,6 +4,7 @@ import { run } from '../../component-base/exec.ts'
 import type { Logger } from '../../component-base/logger.ts'
 
 const bridgeSetting = 'net/bridge/bridge-nf-call-iptables'
+const bridgeSetting6 = 'net/bridge/bridge-nf-call-ip6tables'
 
 export type KernelSettings = {
   /** Whether iptables sees packets that a bridge passes between two of its ports. */
@@ -66,9 +67,11 @@ async function showBridged(logger: Logger, signal: AbortSignal): Promise<boolean
       logger.debug('Module br_netfilter not loaded', { error })
     }
   }
-  const value = await read(bridgeSetting)
-  if (value === undefined) return false
-  return value === '1' || (await write(bridgeSetting, '1', logger))
+  if ((await read(bridgeSetting)) === undefined) return false
+  const isShown = await write(bridgeSetting, '1', logger)
+  // For IPv6, where the kernel has it.
+  if ((await read(bridgeSetting6)) !== undefined) await write(bridgeSetting6, '1', logger)
+  return isShown
 }
 
 async function read(name: string): Promise<string | undefined> {
