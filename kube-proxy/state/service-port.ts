@@ -42,7 +42,9 @@ export function servicePortsOf(service: Service, family: Family): readonly Servi
   const { name } = metadata
   const isExternal = spec.type === 'NodePort' || spec.type === 'LoadBalancer'
   const ingress = spec.type === 'LoadBalancer' ? (status?.loadBalancer?.ingress ?? []) : []
-  const ranges = (spec.loadBalancerSourceRanges ?? []).map((range) => range.trim())
+  const ranges = (spec.loadBalancerSourceRanges ?? [])
+    .map((range) => range.trim())
+    .filter((range) => isOurs(range.split('/')[0] ?? ''))
   const shared = {
     namespace,
     name,
@@ -51,7 +53,8 @@ export function servicePortsOf(service: Service, family: Family): readonly Servi
     loadBalancerIps: ingress.flatMap(({ ip, ipMode }) =>
       ip !== undefined && isOurs(ip) && (ipMode ?? 'VIP') === 'VIP' ? [ip] : [],
     ),
-    loadBalancerSourceRanges: ranges.filter((range) => isOurs(range.split('/')[0] ?? '')),
+    // A range of all addresses means the same as no ranges. Source: upstream's newBaseServiceInfo.
+    loadBalancerSourceRanges: ranges.some((range) => range.endsWith('/0')) ? [] : ranges,
     affinitySeconds:
       spec.sessionAffinity === 'ClientIP'
         ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds)

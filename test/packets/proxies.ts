@@ -47,25 +47,45 @@ export class Proxies {
     )
   }
 
-  /** Brings the cluster's Services into all kernels. */
-  async sync(objects: ClusterObjects, signal: AbortSignal): Promise<void> {
-    await this.#each(async (proxy) => {
-      await syncOne(proxy, objects, signal)
-    })
+  /** Brings the cluster's Services into all kernels; how many lines that took. */
+  async sync(objects: ClusterObjects, signal: AbortSignal): Promise<number> {
+    return (await this.#each(async (proxy) => await syncOne(proxy, objects, signal))).reduce(
+      (sum, lines) => sum + lines,
+      0,
+    )
   }
 
-  /** Removes all rules. */
-  async cleanUp(signal: AbortSignal): Promise<void> {
-    await this.#each(async ({ mode }) => await mode.cleanUp(undefined, signal))
+  /** As after somebody has changed the kernel. */
+  async forgetAndSync(objects: ClusterObjects, signal: AbortSignal): Promise<void> {
+    for (const { mode } of this.#proxies) mode.forget()
+    await this.sync(objects, signal)
+  }
+
+  /** Whether any kernel was changed by somebody else. */
+  async isDisturbed(signal: AbortSignal): Promise<boolean> {
+    return (await this.#each(async ({ mode }) => await mode.isDisturbed(signal))).includes(true)
+  }
+
+  /** Why the mode cannot work, as its first proxy sees it. */
+  async obstacle(signal: AbortSignal): Promise<string | undefined> {
+    return await this.#proxies[0]?.mode.obstacle(signal)
+  }
+
+  /** Removes all rules, but what the mode `next`, which has taken over, shares. */
+  async cleanUp(signal: AbortSignal, next?: ModeName): Promise<void> {
+    await this.#each(async ({ mode }) => await mode.cleanUp(next, signal))
   }
 
   /** Nodes at the same time; the families of a node one after the other, because they share locks. */
-  async #each(work: (proxy: NodeProxy) => Promise<void>): Promise<void> {
-    await Promise.all(
+  async #each<T>(work: (proxy: NodeProxy) => Promise<T>): Promise<readonly T[]> {
+    const ofNodes = await Promise.all(
       this.#bed.layout.nodes.map(async ({ name }) => {
-        for (const proxy of this.#proxies) if (proxy.nodeName === name) await work(proxy)
+        const results: T[] = []
+        for (const proxy of this.#proxies) if (proxy.nodeName === name) results.push(await work(proxy))
+        return results
       }),
     )
+    return ofNodes.flat()
   }
 }
 
@@ -73,7 +93,7 @@ async function syncOne(
   { nodeName, planner, mode }: NodeProxy,
   objects: ClusterObjects,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const node = nodeStateOf(
     {
       nodeName,
@@ -92,5 +112,5 @@ async function syncOne(
       objects.slices.filter(({ metadata: { labels } }) => labels?.['kubernetes.io/service-name'] === metadata.name),
     topology: node.topology,
   })
-  await mode.sync({ node, ports, policy: noPolicy }, signal)
+  return (await mode.sync({ node, ports, policy: noPolicy }, signal)).lines
 }

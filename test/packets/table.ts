@@ -72,6 +72,12 @@ export const services: readonly PacketService[] = [
   { name: 'udp', protocol: 'UDP', endpoints: ['a2'], hasNodePort: true },
   { name: 'udp-empty', protocol: 'UDP', endpoints: [] },
   { name: 'sctp', protocol: 'SCTP', endpoints: ['a2'], hasNodePort: true },
+  {
+    name: 'restricted-to-all',
+    endpoints: ['a2'],
+    hasLoadBalancer: true,
+    spec: { loadBalancerSourceRanges: ['198.18.0.0/15', '0.0.0.0/0', '::/0'] },
+  },
 ]
 
 const clusterIp = (service: string, port?: number): Target => ({
@@ -361,6 +367,12 @@ export const rows: readonly Row[] = [
     from: 'node-1',
     to: loadBalancer('restricted-with-node'),
     expected: delivered('a2', 'node-1'),
+  },
+  {
+    rule: 'a source range of all addresses lets everybody through',
+    from: 'client-2',
+    to: loadBalancer('restricted-to-all'),
+    expected: delivered('a2', 'node-2'),
   },
   {
     rule: 'source ranges do not concern the cluster IP',

@@ -28,8 +28,11 @@ async function batch(namespace: string, ...lines: readonly string[]): Promise<vo
   await child
 }
 
+/** The machine is emulated, and the one below may be busy. */
+const limitMs = 200_000
+
 async function until(what: string, probe: () => boolean | Promise<boolean>): Promise<void> {
-  const end = systemClock.now() + 120_000
+  const end = systemClock.now() + limitMs
   while (systemClock.now() < end) {
     if (await probe()) return
     await systemClock.sleep(50, signal)

@@ -1,17 +1,21 @@
 /** flanneld's ipip and wireguard backends between two hosts, in a machine whose kernel has these devices. */
 import { expect, test } from 'vitest'
+import { ExecError } from '../../component-base/exec.ts'
 import { findParts, runMachine } from './machine.ts'
 
-test('packets travel over ipip and wireguard', { timeout: 300_000 }, async (context) => {
+test('packets travel over ipip and wireguard', { timeout: 560_000 }, async (context) => {
   const tell = (reason: string): void => console.warn(`SKIPPED ipip and wireguard: ${reason}`)
   const parts = await findParts(process.env['PATH'] ?? '', tell, ['wg'])
   if (parts === undefined) return context.skip('no machine')
   const options = {
     entryPoints: ['test/qemu/flanneld-backends.guest.ts', 'test/qemu/flanneld-host.worker.ts'] as const,
     modules: ['veth', 'ipip', 'wireguard'],
-    timeoutMs: 290_000,
+    timeoutMs: 550_000,
   }
-  const result = await runMachine(parts, options, context.signal)
+  const result = await runMachine(parts, options, context.signal).catch((error: unknown) => {
+    // What the machine said before its time was over.
+    throw error instanceof ExecError ? new Error(error.stdout) : error
+  })
   expect(result.exitCode, result.console).toBe(0)
   const { ipip, wireguard, oneTunnel } = JSON.parse(result.output)
 

@@ -1,30 +1,164 @@
-/** Runs inside the machine: the table of packets in mode ipvs. Prints one line of JSON; the test outside judges it. */
-import { ask } from '../packets/ask.ts'
-import { clusterObjects } from '../packets/cluster.ts'
-import { questionsOf } from '../packets/judge.ts'
-import { Proxies } from '../packets/proxies.ts'
+/**
+ * Runs inside the machine: the table of packets in mode ipvs, and what tables cannot show: restarts, leaving endpoints, schedulers, other
+ * modes taking over. Prints one line of JSON; the test outside judges it.
+ */
+import { systemClock } from '../../component-base/clock.ts'
+import { defaultIpvsSettings } from '../../kube-proxy/ipvs/settings.ts'
+import type { ModeName } from '../../kube-proxy/mode.ts'
+import { ask, type Patience } from '../packets/ask.ts'
+import { clusterObjects, type PacketService } from '../packets/cluster.ts'
+import { judge, type Question, questionsOf } from '../packets/judge.ts'
+import type { Outcome } from '../packets/prober.ts'
+import { defaultSettings, Proxies } from '../packets/proxies.ts'
+import { askSctp, listenSctp } from '../packets/sctp.ts'
 import { layout, rows, services } from '../packets/table.ts'
 import { Testbed } from '../packets/testbed.ts'
 
+/** What the test outside reads. Empty lists of complaints are good. */
+export type GuestReport = {
+  readonly table: readonly string[]
+  readonly sctp: readonly string[]
+  readonly again: { readonly isDisturbed: boolean; readonly changedServers: boolean; readonly lines: number }
+  /** Lines of `ipvsadm --save` about endpoints that have left. */
+  readonly leaving: { readonly tcp: readonly string[]; readonly udp: readonly string[] }
+  readonly disturbance: { readonly isNoticed: boolean; readonly isRepaired: boolean }
+  readonly schedulers: Readonly<Record<string, string>>
+  readonly hashed: { readonly table: readonly string[]; readonly server: string }
+  /** Rows that do not hold after another mode took over, and what the earlier mode has left. */
+  readonly takeovers: Readonly<Record<string, { readonly rows: readonly string[]; readonly rest: readonly string[] }>>
+  readonly afterCleanUp: readonly string[]
+}
+
 const { signal } = new AbortController()
-const since = process.hrtime.bigint()
-const log = (what: string) => console.error(`${(Number(process.hrtime.bigint() - since) / 1e9).toFixed(1)} s: ${what}`)
-const questions = questionsOf(rows, { layout, services }).filter(({ protocol }) => protocol !== 'SCTP')
+const since = systemClock.now()
+const log = (what: string) => console.error(`${((systemClock.now() - since) / 1_000).toFixed(1)} s: ${what}`)
+const cluster = { layout, services }
 const objects = clusterObjects(layout, services)
+const questions = questionsOf(rows, cluster)
+const plain = questions.filter(({ protocol }) => protocol !== 'SCTP')
+/** A few rows that meet every kind of rule. */
+const sample = plain.filter(
+  ({ row, family }) => family === 'IPv4' && row.repeat === undefined && row.to.type !== 'machine',
+)
+/** The machine is emulated, and the one below may be busy. */
+const patience: Patience = { answerMs: 60_000, silenceMs: 8_000, atOnce: 40 }
+
+async function check(mode: ModeName, asked: readonly Question[]): Promise<readonly string[]> {
+  return judge(asked, await ask(bed, asked, mode, patience), mode, cluster)
+}
+
+async function checkSctp(): Promise<readonly string[]> {
+  const servers = listenSctp(bed, 'a2')
+  const asked = questions.filter(({ protocol }) => protocol === 'SCTP')
+  const outcomes: Outcome[] = []
+  // The first are also what waits for the servers to be there.
+  for (const question of asked) {
+    let outcome: Outcome = { verdict: 'dropped' }
+    for (let attempt = 0; attempt < 5 && outcome.verdict !== 'delivered'; attempt += 1) {
+      outcome = await askSctp(bed, question, 10_000)
+    }
+    outcomes.push(outcome)
+  }
+  for (const server of servers) server.kill('SIGKILL')
+  return judge(asked, outcomes, 'ipvs', cluster)
+}
+
+const savedServers = async () => await bed.inside('node-1', 'ipvsadm', '--save', '--numeric')
+const without = (name: string, pod: string): readonly PacketService[] =>
+  services.map((each) =>
+    each.name === name ? { ...each, endpoints: each.endpoints.filter((endpoint) => endpoint !== pod) } : each,
+  )
+
+/** Everything on node-1 that bears a name of kube-proxy. */
+async function leftovers(pattern: RegExp): Promise<readonly string[]> {
+  const commands = [
+    ['iptables-save'],
+    ['ip6tables-save'],
+    ['ipset', 'list', '-name'],
+    ['ip', 'link'],
+    ['ipvsadm', '-Sn'],
+  ]
+  const texts: string[] = []
+  for (const [file = '', ...args] of commands) texts.push(await bed.inside('node-1', file, ...args))
+  return texts.flatMap((text) => text.split('\n')).filter((line) => pattern.test(line))
+}
+
 log('start')
 const bed = await Testbed.open(layout, { workerFile: '/test/prober.worker.mjs', timeoutMs: 20_000 })
 await bed.addPlainRoutes()
-log('testbed')
 await bed.settle(120_000)
-log('settled')
+log('network')
+
 const proxies = new Proxies(bed, 'ipvs')
 await proxies.sync(objects, signal)
-log('synced')
-const outcomes = await ask(bed, questions, 'ipvs', { answerMs: 40_000, silenceMs: 8_000, atOnce: 40 })
-log('probed')
-console.error(await bed.inside('node-1', 'ipvsadm', '-Sn'))
-console.error(await bed.inside('node-1', 'ipvsadm', '-Ln'))
-console.error(await bed.inside('node-1', 'ipset', 'save'))
-console.error(await bed.inside('node-1', 'iptables-save'))
-console.log(JSON.stringify({ outcomes }))
+log('first sync')
+const table = await check('ipvs', plain)
+log('table')
+const sctp = await checkSctp()
+log('sctp')
+
+const before = await savedServers()
+const reborn = new Proxies(bed, 'ipvs')
+const lines = await reborn.sync(objects, signal)
+const again = {
+  isDisturbed: await reborn.isDisturbed(signal),
+  changedServers: (await savedServers()) !== before,
+  lines,
+}
+log('restart')
+
+// Connections of the table are still remembered by the kernel: their endpoint drains.
+await reborn.sync(clusterObjects(layout, without('other-node', 'a2')), signal)
+const tcpAddress = '10.96.0.10:80'
+const tcp = (await savedServers()).split('\n').filter((line) => line.includes(`-t ${tcpAddress} -r`))
+const udpAddress = `10.96.0.${10 + services.findIndex(({ name }) => name === 'udp')}:80`
+await reborn.sync(clusterObjects(layout, without('udp', 'a2')), signal)
+const udp = (await savedServers()).split('\n').filter((line) => line.includes(`-u ${udpAddress} -r`))
+await reborn.sync(objects, signal)
+log('leaving')
+
+await bed.inside('node-1', 'ipvsadm', '--delete-service', '--tcp-service', tcpAddress)
+await bed.inside('node-1', 'ip', 'address', 'delete', '10.96.0.11/32', 'dev', 'kube-ipvs0')
+const isNoticed = await reborn.isDisturbed(signal)
+await reborn.forgetAndSync(objects, signal)
+const disturbance = { isNoticed, isRepaired: (await savedServers()) === before }
+log('disturbance')
+
+const schedulers: Record<string, string> = {}
+for (const scheduler of ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'mh', 'none-such']) {
+  const settings = { ...defaultSettings, ipvs: { ...defaultIpvsSettings, scheduler } }
+  schedulers[scheduler] = (await new Proxies(bed, 'ipvs', settings).obstacle(signal)) ?? 'works'
+}
+log('schedulers')
+const hashing = new Proxies(bed, 'ipvs', { ...defaultSettings, ipvs: { ...defaultIpvsSettings, scheduler: 'mh' } })
+await hashing.sync(objects, signal)
+const server = (await savedServers()).split('\n').find((line) => line.startsWith(`-A -t ${tcpAddress}`)) ?? ''
+const hashed = { table: await check('ipvs', sample), server }
+log('mh')
+
+const takeovers: Record<string, GuestReport['takeovers'][string]> = {}
+const iptables = new Proxies(bed, 'iptables')
+await iptables.sync(objects, signal)
+await hashing.cleanUp(signal, 'iptables')
+takeovers['iptables after ipvs'] = {
+  rows: await check('iptables', sample),
+  rest: await leftovers(/kube-ipvs0|KUBE-IPVS|KUBE-NODE-PORT\b|KUBE-LOAD-BALANCER|-A -[tu]|^KUBE-(?!NWPLCY)/),
+}
+log('iptables after ipvs')
+const last = new Proxies(bed, 'ipvs')
+await last.sync(objects, signal)
+await iptables.cleanUp(signal, 'ipvs')
+takeovers['ipvs after iptables'] = {
+  rows: await check('ipvs', sample),
+  rest: await leftovers(/KUBE-(SVC|SVL|SEP|EXT|FW)-|KUBE-EXTERNAL-SERVICES|KUBE-NODEPORTS/),
+}
+log('ipvs after iptables')
+await last.cleanUp(signal)
+const afterCleanUp = await leftovers(/KUBE-|kube-ipvs0|-A -[tu]/)
+log('clean')
+
+const report: GuestReport = {
+  ...{ table, sctp, again, leaving: { tcp, udp }, disturbance, schedulers, hashed, takeovers, afterCleanUp },
+}
+console.log(JSON.stringify(report))
 process.exit(0)
