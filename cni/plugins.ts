@@ -1,4 +1,5 @@
 /** All plugins by name, and the answer to one call. */
+import { bandwidth } from './bandwidth.ts'
 import { bridge } from './bridge.ts'
 import { runPlugin } from './delegate.ts'
 import { flannel } from './flannel.ts'
@@ -23,6 +24,7 @@ export const plugins: Readonly<Record<string, Plugin>> = {
   bridge,
   'host-local': hostLocal,
   portmap,
+  bandwidth,
   loopback,
 }
 
