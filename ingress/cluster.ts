@@ -2,6 +2,7 @@
 import type { Secret, Service } from '../api/core/v1.ts'
 import type { EndpointSlice } from '../api/discovery/v1.ts'
 import type { Ingress, IngressClass } from '../api/networking/v1.ts'
+import { objectKey } from '../apimachinery/brand.ts'
 import { createInformer, type Informer } from '../client/cache/informer.ts'
 import type { Client } from '../client/rest/client.ts'
 import { endpointSlices, ingressClasses, ingresses, secrets, services } from '../client/rest/resource-refs.ts'
@@ -36,10 +37,7 @@ export function createCluster(options: {
 }): Cluster {
   const fieldSelector = otherSecrets.map((type) => `type!=${type}`).join()
   const slices = createInformer({ ...options, ref: endpointSlices })
-  slices.addIndex(byService, ({ metadata }) => {
-    const name = metadata.labels?.['kubernetes.io/service-name']
-    return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`]
-  })
+  slices.addIndex(byService, serviceKeys)
   return {
     ingresses: createInformer({ ...options, ref: ingresses }),
     classes: createInformer({ ...options, ref: ingressClasses }),
@@ -73,9 +71,27 @@ export function snapshotOf({ ingresses, classes, services, slices }: Cluster): S
   }
 }
 
+/** What the table was built from, by `namespace/name`; changes of anything else do not matter to it. */
+export type References = { readonly services: ReadonlySet<string>; readonly secrets: ReadonlySet<string> }
+
 /** Calls `listener` after every change that the table may depend on. */
-export function onClusterChange(cluster: Cluster, listener: () => void): void {
+export function onClusterChange(cluster: Cluster, references: () => References, listener: () => void): void {
   const { ingresses, classes, services, slices, secrets } = cluster
-  for (const informer of [ingresses, classes, services, slices]) informer.onChange(listener)
-  secrets.onChange(listener)
+  ingresses.onChange(listener)
+  classes.onChange(listener)
+  services.onChange(({ object }) => {
+    if (references().services.has(objectKey(object))) listener()
+  })
+  slices.onChange(({ object }) => {
+    if (serviceKeys(object).some((key) => references().services.has(key))) listener()
+  })
+  secrets.onChange(({ object }) => {
+    if (references().secrets.has(objectKey(object))) listener()
+  })
+}
+
+/** A slice belongs to the Service that its label names. */
+function serviceKeys({ metadata }: EndpointSlice): readonly string[] {
+  const name = metadata.labels?.['kubernetes.io/service-name']
+  return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`]
 }

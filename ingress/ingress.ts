@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Ingress } from '../api/networking/v1.ts'
+import { objectKey } from '../apimachinery/brand.ts'
 import { runWithLease } from '../client/controller/leader-election.ts'
 import type { Client } from '../client/rest/client.ts'
 import type { Clock } from '../component-base/clock.ts'
@@ -10,7 +11,7 @@ import { diagnosticsHandler, serveHttp } from '../component-base/http.ts'
 import type { Logger } from '../component-base/logger.ts'
 import { aborted, runAll, type Task } from '../component-base/run.ts'
 import { selfSignedKeyPair } from '../component-base/self-signed.ts'
-import { type Cluster, createCluster, onClusterChange, runCluster, snapshotOf } from './cluster.ts'
+import { type Cluster, createCluster, onClusterChange, type References, runCluster, snapshotOf } from './cluster.ts'
 import { type Config, type Flags, parseConfig } from './config.ts'
 import { createIngressMetrics, type IngressMetrics } from './metrics.ts'
 import { Balancer } from './proxy/balancer.ts'
@@ -141,6 +142,7 @@ class State implements Findings {
   readonly #listeners = new Set<() => void>()
   #problems: readonly IngressProblem[] = []
   #ours: ReadonlySet<string> = new Set()
+  #references: References = { services: new Set(), secrets: new Set() }
   #wake: () => void = () => {}
   #built: () => void = () => {}
   readonly #whenBuilt: Promise<void>
@@ -170,10 +172,14 @@ class State implements Findings {
     const { cluster } = this.#options
     for (const { whenSynced } of Object.values(cluster)) await whenSynced(signal)
     let isDirty = true
-    onClusterChange(cluster, () => {
-      isDirty = true
-      this.#wake()
-    })
+    onClusterChange(
+      cluster,
+      () => this.#references,
+      () => {
+        isDirty = true
+        this.#wake()
+      },
+    )
     signal.addEventListener('abort', () => this.#wake(), { once: true })
     while (!signal.aborted) {
       if (!isDirty) {
@@ -185,8 +191,10 @@ class State implements Findings {
       isDirty = false
       const startMs = clock.now()
       this.#build()
-      logger.debug('Built the table', { ingresses: this.table.ingresses.length, milliseconds: clock.now() - startMs })
-      await clock.sleep(rebuildPeriodMs, signal)
+      const milliseconds = clock.now() - startMs
+      logger.debug('Built the table', { ingresses: this.table.ingresses.length, milliseconds })
+      // A large table must not take more than a fifth of the time from requests.
+      await clock.sleep(Math.max(rebuildPeriodMs, 4 * milliseconds), signal)
     }
     signal.throwIfAborted()
   }
@@ -204,11 +212,18 @@ class State implements Findings {
     this.pools.keep(
       new Set(backends.flatMap(({ endpoints, protocol }) => endpoints.map((each) => poolKey(each, protocol)))),
     )
-    metrics.rebuilt(table.ingresses.length)
+    this.#references = referencesOf(table, config)
+    metrics.rebuilt(new Set(table.ingresses.map(objectKey)))
     metrics.setCertificates(certificates.expiries())
     this.#built()
     for (const listener of this.#listeners) listener()
   }
+}
+
+function referencesOf({ services, tls }: Table, { publishService, defaultCertificate }: Config): References {
+  const secrets = new Set(tls.map(({ secret }) => secret))
+  if (defaultCertificate !== undefined) secrets.add(defaultCertificate)
+  return { services: new Set([...services, publishService]), secrets }
 }
 
 function routesOf({ hosts, wildcards, anyHost, fallback }: Table): readonly Route[] {

@@ -142,7 +142,7 @@ class Listeners {
     const isSecure = 'encrypted' in socket
     const port = isSecure ? this.#httpsPort() : (socket.localPort ?? this.#options.httpPort)
     // A body that is not wanted any more must not be taken for the next request.
-    const mustClose = (): boolean => this.#isDraining || !request.complete
+    const mustClose = (): boolean => this.#isDraining || (hasBody(request) && !request.complete)
     const isExpected = request.headers.expect !== undefined
     if (isExpected) continueOnRead(request, response)
     const scheme = isSecure ? 'https' : 'http'
@@ -232,16 +232,19 @@ class Listeners {
 
 function http1Request(request: IncomingMessage): ClientRequest {
   const { method = 'GET', url = '', headers, rawHeaders, socket } = request
-  const hasBody = headers['transfer-encoding'] !== undefined
   return {
     method,
     url,
     authority: headers.host ?? '',
     rawHeaders,
     body: request,
-    hasBody,
+    hasBody: hasBody(request),
     clientAddress: addressOf(socket),
   }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 /** IPv4 clients of a socket for both families are written as such. */

@@ -665,3 +665,29 @@ test('behind a proxy that is believed, what it says is passed on', async () => {
   expect(seen).toMatchObject({ ...said, 'x-forwarded-for': '203.0.113.7, 127.0.0.1', 'x-real-ip': '203.0.113.7' })
   await own.close()
 })
+
+test('an answer of our own leaves the connection for the next request', async () => {
+  bed.routeAll(everything, echoPort)
+  const get = (name: string, more = ''): string => `GET / HTTP/1.1\r\nHost: ${name}\r\n${more}\r\n`
+  const answer = await bed.raw(`${get('unknown.example')}${get('x.example', 'Connection: close\r\n')}`)
+  expect(answer.match(/^HTTP\/1\.1 \d+|HTTP\/1\.1 200/g)).toEqual(['HTTP/1.1 404', 'HTTP/1.1 200'])
+})
+
+test('a body that nobody wants is not taken for the next request', async () => {
+  bed.routeAll(everything, echoPort)
+  const hidden = 'GET / HTTP/1.1\r\nHost: x.example\r\n\r\n'
+  const answer = await bed.raw(
+    `POST / HTTP/1.1\r\nHost: unknown.example\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
+    400,
+  )
+  expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 404'])
+})
+
+test('over HTTP/2 a large body that nobody wants neither hangs nor ends the session', async () => {
+  bed.routeAll(everything, echoPort)
+  const large = 'x'.repeat(3_000_000)
+  const answer = await askHttp2({ ':method': 'POST', ':authority': 'unknown.example' }, large)
+  expect(answer).toMatchObject({ status: 404, text: 'default backend - 404\n' })
+  const whole = await askHttp2({ ':method': 'POST' }, large)
+  expect(JSON.parse(whole.text).body).toHaveLength(large.length)
+})

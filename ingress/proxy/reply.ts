@@ -84,6 +84,9 @@ export function http2Reply(stream: ServerHttp2Stream): Reply {
       // Without trailers an empty frame ends the stream.
       stream.once('wantTrailers', () => stream.sendTrailers(headerObject(trailers)))
       stream.end()
+      // A body that nobody reads would keep the stream for ever: it is read to its end and dropped.
+      stream.unpipe()
+      stream.resume()
     },
     abort: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
     distrust: () => {},

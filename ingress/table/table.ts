@@ -62,6 +62,8 @@ export type Table = {
   readonly problems: readonly IngressProblem[]
   /** Those of ours, the oldest first. */
   readonly ingresses: readonly Ingress[]
+  /** `namespace/name` of all Services that routes name, there or not. */
+  readonly services: ReadonlySet<string>
 }
 
 /** A table without routes. */
@@ -73,6 +75,7 @@ export const emptyTable: Table = {
   tls: [],
   problems: [],
   ingresses: [],
+  services: new Set(),
 }
 
 /** Builds the table anew from all that is known. */
@@ -106,6 +109,7 @@ class Builder {
   readonly #drafts = new Map<string, Draft>()
   readonly #tls = new Map<string, TlsEntry>()
   readonly #problems: IngressProblem[] = []
+  readonly #services = new Set<string>()
   /** Default backends of Ingresses without rules go before those of others. */
   #ruleless: Route | undefined
   #ruled: Route | undefined
@@ -149,6 +153,7 @@ class Builder {
       tls: [...this.#tls.values()],
       problems: this.#problems,
       ingresses,
+      services: this.#services,
     }
   }
 
@@ -188,6 +193,7 @@ class Builder {
     const { namespace = '', name } = ingress.metadata
     const { backend, problem } = resolveBackend(namespace, rule.backend, settings.protocol, this.#snapshot)
     if (problem !== undefined) this.#problems.push({ ingress, ...problem })
+    this.#services.add(`${namespace}/${backend.service}`)
     const path = rule.path === undefined || rule.path === '' ? '/' : rule.path
     const isPattern =
       rule.pathType === 'ImplementationSpecific' && (settings.usesRegex || settings.rewriteTarget !== undefined)
@@ -223,6 +229,7 @@ class Builder {
   #ownDefault(): Route | undefined {
     const service = this.#options.defaultService
     if (service === undefined) return undefined
+    this.#services.add(`${service.namespace}/${service.name}`)
     const number = firstPort(this.#snapshot.service(service.namespace, service.name))
     const reference = { service: { name: service.name, port: { number } } }
     const { backend } = resolveBackend(service.namespace, reference, undefined, this.#snapshot)
