@@ -1,6 +1,6 @@
 /** Networks of two families on two hosts, and what goes wrong with them. One test after the other on one pair of hosts. */
 import type { ChildProcess } from 'node:child_process'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../component-base/clock.ts'
 import { Testbed, until } from './testbed.ts'
@@ -15,7 +15,7 @@ const daemons: ChildProcess[] = []
 beforeAll(async () => {
   bed = await Testbed.open()
   etcd = await bed.startEtcd({ ...networks, Backend: { Type: 'vxlan' } })
-  await startBoth()
+  await startBoth('--healthz-port=18471')
   await Promise.all([bed.addPod(1), bed.addPod(2)])
 })
 afterAll(async () => {
@@ -59,6 +59,12 @@ async function keyOf(index: number): Promise<string> {
   return lines[lines.findIndex((line) => line.includes(`"${bed.address(index)}"`)) - 1] ?? ''
 }
 
+/** The bridge's address in the IPv4 or the IPv6 part of a key, as subnet.env has it. */
+function firstOf(key: string, version: 4 | 6): string {
+  const [ipv4 = '', ipv6 = ''] = key.slice(leases.length).split('&')
+  return version === 4 ? ipv4.replace(/0-24$/, '1/24') : ipv6.replace(/-64$/, '1/64')
+}
+
 /** As text: the number is too large for JavaScript. */
 async function leaseIdOf(key: string): Promise<string | undefined> {
   return /"lease":(\d+)/.exec(await bed.etcdctl('get', key, '-w', 'json'))?.[1]
@@ -79,6 +85,12 @@ describe('vxlan of both families', () => {
   })
 
   test('pods reach one another over both', untilConnected)
+
+  test('/healthz and /readyz answer as upstream', async () => {
+    const get = async (path: string): Promise<string> =>
+      await bed.onHost(1, 'busybox', 'wget', '-q', '-O-', `http://127.0.0.1:18471${path}`)
+    expect([await get('/healthz'), await get('/readyz')]).toEqual(['flanneld is running', 'flanneld is ready'])
+  })
 
   test('a daemon that is killed and started again loses no packet', async () => {
     const stream = bed.inPod(1, 'busybox', 'ping', '-c', '25', '-i', '0.1', '-W', '1', await bed.podAddress(2))
@@ -164,6 +176,48 @@ describe('etcd', () => {
     await until('its route', async () => (await routesOf(1)).includes('10.244.251.0/24'))
     await bed.etcdctl('del', key)
     await until('no route', async () => !(await routesOf(1)).includes('10.244.251.0/24'))
+  })
+})
+
+describe('etcd of others', () => {
+  test('a subnet that another host has taken is given up, and the next start leases another', async () => {
+    const key = await keyOf(1)
+    const ended = daemons[0] ?? etcd
+    await bed.etcdctl('put', key, '{"PublicIP":"172.29.0.99","PublicIPv6":null,"BackendType":"udp"}')
+    await until('its end', async () => ended.exitCode !== null)
+    expect(ended.exitCode).toBe(1)
+    expect(await bed.log(1)).toMatch(/subnet 10\.244\.\d+\.0\/24,fd00:[0-9a-f:]+\/64 was lost to another host/)
+    await rm(bed.subnetFile(1))
+    daemons[0] = await bed.startFlanneld(1)
+    expect(await keyOf(1)).not.toBe(key)
+    // The pod of this host keeps its address in what follows.
+    await stopBoth('SIGTERM')
+    await Promise.all([bed.etcdctl('del', key), bed.etcdctl('del', await keyOf(1))])
+    await writeFile(bed.subnetFile(1), `FLANNEL_SUBNET=${firstOf(key, 4)}\nFLANNEL_IPV6_SUBNET=${firstOf(key, 6)}\n`)
+    await Promise.all([1, 2].map(async (index) => void (daemons[index - 1] = await bed.startFlanneld(index))))
+    await until('the same subnet', async () => (await keyOf(1)) === key)
+    await untilConnected()
+  })
+
+  test('users and passwords are sent, and sent again when etcd has forgotten the session', async () => {
+    await bed.etcdctl('user', 'add', 'root:secret')
+    await bed.etcdctl('user', 'grant-role', 'root', 'root')
+    await bed.etcdctl('auth', 'enable')
+    const root = ['--user=root:secret'] as const
+    try {
+      await stopBoth('SIGTERM')
+      await startBoth('--etcd-username=root', '--etcd-password=secret')
+      await bed.stop(etcd, 'SIGKILL')
+      etcd = await bed.startEtcd()
+      const key = `${leases}10.244.253.0-24`
+      const value =
+        '{"PublicIP":"172.29.0.80","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:09:09"}}'
+      await bed.etcdctl(...root, 'put', key, value)
+      await until('its route', async () => (await routesOf(1)).includes('10.244.253.0/24'))
+      await bed.etcdctl(...root, 'del', key)
+    } finally {
+      await bed.etcdctl(...root, 'auth', 'disable')
+    }
   })
 })
 

@@ -27,7 +27,7 @@ export async function attempt(file: string, ...args: readonly string[]): Promise
 }
 
 /** Waits until `probe` is true. */
-export async function until(what: string, probe: () => Promise<boolean>, limitMs = 15_000): Promise<void> {
+export async function until(what: string, probe: () => Promise<boolean>, limitMs = 30_000): Promise<void> {
   const end = Date.now() + limitMs
   while (Date.now() < end) {
     if (await probe()) return
@@ -145,9 +145,11 @@ export class Testbed {
       `--initial-cluster=default=${peer}`,
       '--unsafe-no-fsync',
     ])
-    await until('etcd', async () =>
-      (await attempt('etcdctl', '--endpoints', this.etcdUrl, 'endpoint', 'health')).includes('is healthy'),
-    )
+    await until('etcd', async () => {
+      const health = await attempt('etcdctl', '--endpoints', this.etcdUrl, 'endpoint', 'health')
+      // With users it answers nobody else, but it answers.
+      return /is healthy|user name is empty/.test(health)
+    })
     if (config !== undefined) await this.etcdctl('put', '/coreos.com/network/config', JSON.stringify(config))
     return child
   }

@@ -1,6 +1,8 @@
 /** Packets travel encrypted in the kernel's WireGuard, configured with the program `wg`. Both families. */
+import { rm } from 'node:fs/promises'
 import { ExecError, run } from '../../component-base/exec.ts'
 import { formatSubnet } from '../../component-base/ip-address.ts'
+import { replaceFile } from '../../component-base/replace-file.ts'
 import { familiesOf } from '../family.ts'
 import { ConfigError } from '../json-fields.ts'
 import { observeRoutes } from '../routes/apply.ts'
@@ -120,14 +122,21 @@ type Wanted = {
 }
 
 async function syncPeers(
-  { wireguard, logger }: Options,
+  { wireguard, keyFile, logger }: Options,
   { tunnel, peers, keys, applied }: Wanted,
   signal: AbortSignal,
 ): Promise<void> {
   const text = renderWireguard(tunnel, peers, wireguard, keys)
   const { stdout } = await run('wg', ['show', tunnel.name, 'dump'], { signal })
   if (applied.get(tunnel.name) === text && isInStep(stdout, tunnel, peers, wireguard, keys)) return
-  await run('wg', ['syncconf', tunnel.name, '/dev/stdin'], { input: text, signal })
+  // Not by standard input: the tool opens a path, and what Node gives a process there cannot be opened again.
+  const file = `${keyFile}.${tunnel.name}.conf`
+  try {
+    await replaceFile(file, text, 0o600)
+    await run('wg', ['syncconf', tunnel.name, file], { signal })
+  } finally {
+    await rm(file, { force: true })
+  }
   applied.set(tunnel.name, text)
   logger.info('Changed peers', { device: tunnel.name, peers: peers.length })
 }
