@@ -6,8 +6,8 @@ import { createNftablesMode } from './nftables/mode.ts'
 
 type CreateMode = (options: ModeOptions) => ProxyMode
 
-/** One line per mode; a mode that is not here is refused by the configuration. */
-export const modes: Readonly<Partial<Record<ModeName, CreateMode>>> = {
+/** One line per mode. */
+export const modes: Readonly<Record<ModeName, CreateMode>> = {
   iptables: createIptablesMode,
   ipvs: createIpvsMode,
   nftables: createNftablesMode,
@@ -15,9 +15,7 @@ export const modes: Readonly<Partial<Record<ModeName, CreateMode>>> = {
 
 /** Builds the mode for one address family. */
 export function createMode(name: ModeName, options: ModeOptions): ProxyMode {
-  const create = modes[name]
-  if (create === undefined) throw new Error(`proxy mode "${name}" is not available yet, use "iptables"`)
-  return create(options)
+  return modes[name](options)
 }
 
 /**

@@ -2,9 +2,9 @@
 
 import { diffIpsets } from '../../netfilter/ipset.ts'
 import type { Family, Iptables } from '../../netfilter/iptables.ts'
-import { type Jumps, parseSave, renderRestore } from '../../netfilter/iptables-restore.ts'
+import { parseSave } from '../../netfilter/iptables-restore.ts'
 import { diffVirtualServers } from '../../netfilter/ipvs.ts'
-import type { Table, TableChange } from '../../netfilter/ruleset.ts'
+import type { Chains } from '../../netfilter/ruleset.ts'
 import type { ModeName } from '../mode.ts'
 import { type IpvsTools, ownServers, ownSets } from './applier.ts'
 import { diffAddresses } from './device.ts'
@@ -52,34 +52,29 @@ export async function cleanUpIpvs(options: CleanUpOptions, signal: AbortSignal):
 }
 
 async function removeRules({ iptables, next }: CleanUpOptions, signal: AbortSignal): Promise<void> {
-  const isKept = (chain: string) => next === 'iptables' && sharedChains.has(chain)
-  const change = new Map<Table, TableChange>()
   for (const table of ['filter', 'nat'] as const) {
     const present = parseSave(await iptables.save(table, signal)).get(table) ?? new Map()
     // Only together with a chain that no other mode has: else these are the chains of mode iptables.
     if (!present.has(table === 'nat' ? chains.loadBalancer : chains.filter)) continue
-    await removeJumps(iptables, table, isKept, signal)
-    const remove = ownChains[table].filter((chain) => present.has(chain) && !isKept(chain))
-    change.set(table, { write: new Map(), remove })
+    await iptables.restore(renderRemoval(table, present, next), signal)
   }
-  const script = renderRestore(change)
-  if (script !== '') await iptables.restore(script, signal)
 }
 
-async function removeJumps(
-  iptables: Iptables,
-  table: Table,
-  isKept: (chain: string) => boolean,
-  signal: AbortSignal,
-): Promise<void> {
-  const jumps: Jumps = ipvsJumps
-  for (const [chain, rules] of jumps.get(table) ?? []) {
-    for (const rule of rules) {
-      const words = [...rule.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
-      // The jump into a chain that both modes have is the same in both, unless its comment differs.
-      const isShared = table === 'nat' || rule.includes('kubernetes forwarding rules')
-      if (isShared && isKept(words.at(-1) ?? '')) continue
-      while (await iptables.deleteRule(table, chain, words, signal)) signal.throwIfAborted()
-    }
-  }
+/** One transaction that removes the jumps as often as they are there, and then the chains. */
+export function renderRemoval(table: 'filter' | 'nat', present: Chains, next: ModeName | undefined): string {
+  const isKept = (chain: string) => next === 'iptables' && sharedChains.has(chain)
+  const remove = ownChains[table].filter((chain) => present.has(chain) && !isKept(chain))
+  const jumps = [...(ipvsJumps.get(table) ?? [])].flatMap(([chain, rules]) =>
+    (present.get(chain) ?? [])
+      .filter((rule) => rules.includes(rule) && !isSharedJump(table, rule, isKept))
+      .map((rule) => `-D ${chain} ${rule}`),
+  )
+  const headers = remove.map((chain) => `:${chain} - [0:0]`)
+  return `${[`*${table}`, ...headers, ...jumps, ...remove.map((chain) => `-X ${chain}`), 'COMMIT'].join('\n')}\n`
+}
+
+/** Mode iptables jumps into the chains that both have with the same rules in table nat, but with other comments into the firewall. */
+function isSharedJump(table: 'filter' | 'nat', rule: string, isKept: (chain: string) => boolean): boolean {
+  const target = rule.slice(rule.lastIndexOf(' ') + 1)
+  return isKept(target) && (table === 'nat' || target === chains.forward)
 }

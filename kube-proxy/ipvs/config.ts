@@ -3,6 +3,7 @@ import type { JsonObject } from '../../apimachinery/json.ts'
 import { defineFlags, type FlagValues } from '../../component-base/flags.ts'
 import { parseSubnet } from '../../component-base/ip-address.ts'
 import { booleanAt, durationAt, textAt, textsAt } from '../config-fields.ts'
+import { goDuration } from '../config-validation.ts'
 import { defaultIpvsSettings, type IpvsSettings } from './settings.ts'
 
 export const ipvsFlags = defineFlags({
@@ -41,27 +42,27 @@ type Pick = <T>(flag: keyof Values, fromFile: T | undefined, fromFlag: T) => T
 
 /** Reads the settings; what is wrong with them is added to `errors`. */
 export function ipvsSettingsOf(values: Values, ipvs: JsonObject, pick: Pick, errors: string[]): IpvsSettings {
+  const part = 'KubeProxyConfiguration.KubeProxyIPVSConfiguration'
+  const seconds = (flag: keyof Values & `${string}-timeout`, field: string, name: string): number => {
+    const ms = pick(flag, durationAt(ipvs, field, errors, 'ipvs'), values[flag])
+    if (ms < 0) errors.push(`${part}.${name}: Invalid value: ${goDuration(ms)}: must be greater than or equal to 0`)
+    return Math.floor(ms / 1_000)
+  }
+  const timeouts = {
+    tcp: seconds('ipvs-tcp-timeout', 'tcpTimeout', 'TCPTimeout'),
+    tcpFin: seconds('ipvs-tcpfin-timeout', 'tcpFinTimeout', 'TCPFinTimeout'),
+    udp: seconds('ipvs-udp-timeout', 'udpTimeout', 'UDPTimeout'),
+  }
   const excludeCidrs = pick('ipvs-exclude-cidrs', textsAt(ipvs, 'excludeCIDRs'), values['ipvs-exclude-cidrs'])
   for (const [index, cidr] of excludeCidrs.entries()) {
     if (parseSubnet(cidr) !== undefined) continue
-    const path = `KubeProxyConfiguration.KubeProxyIPVSConfiguration.ExcludeCidrs[${index}]`
-    errors.push(`${path}: Invalid value: "${cidr}": must be a valid CIDR`)
-  }
-  const seconds = (flag: keyof Values & `${string}-timeout`, field: string, name: string): number => {
-    const ms = pick(flag, durationAt(ipvs, field, errors, 'ipvs'), values[flag])
-    const path = `KubeProxyConfiguration.KubeProxyIPVSConfiguration.${name}`
-    if (ms < 0) errors.push(`${path}: Invalid value: must be greater than or equal to 0`)
-    return Math.floor(ms / 1_000)
+    errors.push(`${part}.ExcludeCidrs[${index}]: Invalid value: "${cidr}": must be a valid CIDR`)
   }
   const scheduler = pick('ipvs-scheduler', textAt(ipvs, 'scheduler'), values['ipvs-scheduler'])
   return {
     scheduler: scheduler === '' ? defaultIpvsSettings.scheduler : scheduler,
     excludeCidrs,
     isStrictArp: pick('ipvs-strict-arp', booleanAt(ipvs, 'strictARP'), values['ipvs-strict-arp']),
-    timeouts: {
-      tcp: seconds('ipvs-tcp-timeout', 'tcpTimeout', 'TCPTimeout'),
-      tcpFin: seconds('ipvs-tcpfin-timeout', 'tcpFinTimeout', 'TCPFinTimeout'),
-      udp: seconds('ipvs-udp-timeout', 'udpTimeout', 'UDPTimeout'),
-    },
+    timeouts,
   }
 }

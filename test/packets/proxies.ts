@@ -24,15 +24,23 @@ export const defaultSettings: ModeSettings = {
 
 type NodeProxy = { readonly nodeName: string; readonly mode: ProxyMode; readonly planner: Planner }
 
+export type ProxiesOptions = {
+  readonly settings?: ModeSettings
+  /** One proxy in place of all. */
+  readonly only?: { readonly node: string; readonly family: Family }
+}
+
 /** One proxy for each node and address family. */
 export class Proxies {
   readonly #bed: Testbed
   readonly #proxies: readonly NodeProxy[]
 
-  constructor(bed: Testbed, mode: ModeName, settings: ModeSettings = defaultSettings) {
+  constructor(bed: Testbed, mode: ModeName, options: ProxiesOptions = {}) {
+    const { settings = defaultSettings, only } = options
     this.#bed = bed
-    this.#proxies = bed.layout.nodes.flatMap(({ name, ips }) =>
-      families.map((family) => ({
+    const nodes = bed.layout.nodes.filter(({ name }) => only === undefined || name === only.node)
+    this.#proxies = nodes.flatMap(({ name, ips }) =>
+      (only === undefined ? families : [only.family]).map((family) => ({
         nodeName: name,
         planner: new Planner(),
         mode: createMode(mode, {

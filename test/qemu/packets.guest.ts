@@ -5,6 +5,7 @@
 import { systemClock } from '../../component-base/clock.ts'
 import { defaultIpvsSettings } from '../../kube-proxy/ipvs/settings.ts'
 import type { ModeName } from '../../kube-proxy/mode.ts'
+import { createIpvs } from '../../netfilter/ipvs-command.ts'
 import { ask, type Patience } from '../packets/ask.ts'
 import { clusterObjects, type PacketService } from '../packets/cluster.ts'
 import { judge, type Question, questionsOf } from '../packets/judge.ts'
@@ -18,11 +19,12 @@ import { Testbed } from '../packets/testbed.ts'
 export type GuestReport = {
   readonly table: readonly string[]
   readonly sctp: readonly string[]
-  readonly again: { readonly isDisturbed: boolean; readonly changedServers: boolean; readonly lines: number }
+  readonly again: { readonly isDisturbed: boolean; readonly changedServers: boolean }
   /** Lines of `ipvsadm --save` about endpoints that have left. */
   readonly leaving: { readonly tcp: readonly string[]; readonly udp: readonly string[] }
   readonly disturbance: { readonly isNoticed: boolean; readonly isRepaired: boolean }
-  readonly schedulers: Readonly<Record<string, string>>
+  /** Of a scheduler that no kernel has. */
+  readonly obstacle: string
   readonly hashed: { readonly table: readonly string[]; readonly server: string }
   /** Rows that do not hold after another mode took over, and what the earlier mode has left. */
   readonly takeovers: Readonly<Record<string, { readonly rows: readonly string[]; readonly rest: readonly string[] }>>
@@ -36,9 +38,16 @@ const cluster = { layout, services }
 const objects = clusterObjects(layout, services)
 const questions = questionsOf(rows, cluster)
 const plain = questions.filter(({ protocol }) => protocol !== 'SCTP')
-/** A few rows that meet every kind of rule. */
+/** What the table does not need both nodes and families for. */
+const only = { node: 'node-1', family: 'ip' } as const
+/** Rows that meet every kind of rule of that node, and of no other. */
 const sample = plain.filter(
-  ({ row, family }) => family === 'IPv4' && row.repeat === undefined && row.to.type !== 'machine',
+  ({ row, family }) =>
+    family === 'IPv4' &&
+    row.repeat === undefined &&
+    ['a1', 'b1', 'node-1', 'client'].includes(row.from) &&
+    row.to.type !== 'machine' &&
+    (row.to.type !== 'nodePort' || row.to.on !== 'node-2'),
 )
 /** The machine is emulated, and the one below may be busy. */
 const patience: Patience = { answerMs: 60_000, silenceMs: 8_000, atOnce: 40 }
@@ -64,16 +73,16 @@ async function checkSctp(): Promise<readonly string[]> {
 }
 
 const savedServers = async () => await bed.inside('node-1', 'ipvsadm', '--save', '--numeric')
-const without = (name: string, pod: string): readonly PacketService[] =>
+const without = (names: readonly string[], pod: string): readonly PacketService[] =>
   services.map((each) =>
-    each.name === name ? { ...each, endpoints: each.endpoints.filter((endpoint) => endpoint !== pod) } : each,
+    names.includes(each.name) ? { ...each, endpoints: each.endpoints.filter((endpoint) => endpoint !== pod) } : each,
   )
 
 /** Everything on node-1 that bears a name of kube-proxy. */
-async function leftovers(pattern: RegExp): Promise<readonly string[]> {
+async function leftovers(pattern: RegExp, more: readonly string[] = []): Promise<readonly string[]> {
   const commands = [
     ['iptables-save'],
-    ['ip6tables-save'],
+    ...more.map((each) => [each]),
     ['ipset', 'list', '-name'],
     ['ip', 'link'],
     ['ipvsadm', '-Sn'],
@@ -98,54 +107,52 @@ const sctp = await checkSctp()
 log('sctp')
 
 const before = await savedServers()
-const reborn = new Proxies(bed, 'ipvs')
-const lines = await reborn.sync(objects, signal)
-const again = {
-  isDisturbed: await reborn.isDisturbed(signal),
-  changedServers: (await savedServers()) !== before,
-  lines,
-}
+const reborn = new Proxies(bed, 'ipvs', { only })
+await reborn.sync(objects, signal)
+const again = { isDisturbed: await reborn.isDisturbed(signal), changedServers: (await savedServers()) !== before }
 log('restart')
 
 // Connections of the table are still remembered by the kernel: their endpoint drains.
-await reborn.sync(clusterObjects(layout, without('other-node', 'a2')), signal)
 const tcpAddress = '10.96.0.10:80'
-const tcp = (await savedServers()).split('\n').filter((line) => line.includes(`-t ${tcpAddress} -r`))
 const udpAddress = `10.96.0.${10 + services.findIndex(({ name }) => name === 'udp')}:80`
-await reborn.sync(clusterObjects(layout, without('udp', 'a2')), signal)
-const udp = (await savedServers()).split('\n').filter((line) => line.includes(`-u ${udpAddress} -r`))
+await reborn.sync(clusterObjects(layout, without(['other-node', 'udp'], 'a2')), signal)
+const left = (await savedServers()).split('\n')
+const leaving = {
+  tcp: left.filter((line) => line.includes(`-t ${tcpAddress} -r`)),
+  udp: left.filter((line) => line.includes(`-u ${udpAddress} -r`)),
+}
 await reborn.sync(objects, signal)
 log('leaving')
 
 await bed.inside('node-1', 'ipvsadm', '--delete-service', '--tcp-service', tcpAddress)
-await bed.inside('node-1', 'ip', 'address', 'delete', '10.96.0.11/32', 'dev', 'kube-ipvs0')
 const isNoticed = await reborn.isDisturbed(signal)
 await reborn.forgetAndSync(objects, signal)
-const disturbance = { isNoticed, isRepaired: (await savedServers()) === before }
+const disturbance = { isNoticed, isRepaired: sortedLines(await savedServers()) === sortedLines(before) }
 log('disturbance')
 
-const schedulers: Record<string, string> = {}
-for (const scheduler of ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'mh', 'none-such']) {
-  const settings = { ...defaultSettings, ipvs: { ...defaultIpvsSettings, scheduler } }
-  schedulers[scheduler] = (await new Proxies(bed, 'ipvs', settings).obstacle(signal)) ?? 'works'
-}
+const names = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'mh']
+const tries = names.map((name) => `-A -t 198.51.100.0:20000 -s ${name}\n-D -t 198.51.100.0:20000\n`).join('')
+await createIpvs({ namespace: bed.namespace('node-1') }).restore(tries, signal)
+const withScheduler = (scheduler: string) =>
+  new Proxies(bed, 'ipvs', { only, settings: { ...defaultSettings, ipvs: { ...defaultIpvsSettings, scheduler } } })
+const obstacle = (await withScheduler('none-such').obstacle(signal)) ?? ''
 log('schedulers')
-const hashing = new Proxies(bed, 'ipvs', { ...defaultSettings, ipvs: { ...defaultIpvsSettings, scheduler: 'mh' } })
+const hashing = withScheduler('mh')
 await hashing.sync(objects, signal)
 const server = (await savedServers()).split('\n').find((line) => line.startsWith(`-A -t ${tcpAddress}`)) ?? ''
 const hashed = { table: await check('ipvs', sample), server }
 log('mh')
 
 const takeovers: Record<string, GuestReport['takeovers'][string]> = {}
-const iptables = new Proxies(bed, 'iptables')
+const iptables = new Proxies(bed, 'iptables', { only })
 await iptables.sync(objects, signal)
 await hashing.cleanUp(signal, 'iptables')
 takeovers['iptables after ipvs'] = {
   rows: await check('iptables', sample),
-  rest: await leftovers(/kube-ipvs0|KUBE-IPVS|KUBE-NODE-PORT\b|KUBE-LOAD-BALANCER|-A -[tu]|^KUBE-(?!NWPLCY)/),
+  rest: await leftovers(/KUBE-IPVS|KUBE-NODE-PORT\b|KUBE-LOAD-BALANCER|-A -[tu] [^[]|^KUBE-(?!6-)/),
 }
 log('iptables after ipvs')
-const last = new Proxies(bed, 'ipvs')
+const last = new Proxies(bed, 'ipvs', { only })
 await last.sync(objects, signal)
 await iptables.cleanUp(signal, 'ipvs')
 takeovers['ipvs after iptables'] = {
@@ -153,12 +160,17 @@ takeovers['ipvs after iptables'] = {
   rest: await leftovers(/KUBE-(SVC|SVL|SEP|EXT|FW)-|KUBE-EXTERNAL-SERVICES|KUBE-NODEPORTS/),
 }
 log('ipvs after iptables')
+await new Proxies(bed, 'ipvs', { only: { ...only, family: 'ip6' } }).cleanUp(signal)
 await last.cleanUp(signal)
-const afterCleanUp = await leftovers(/KUBE-|kube-ipvs0|-A -[tu]/)
+const afterCleanUp = await leftovers(/KUBE-|kube-ipvs0|-A -[tu]/, ['ip6tables-save'])
 log('clean')
 
 const report: GuestReport = {
-  ...{ table, sctp, again, leaving: { tcp, udp }, disturbance, schedulers, hashed, takeovers, afterCleanUp },
+  ...{ table, sctp, again, leaving, disturbance, obstacle, hashed, takeovers, afterCleanUp },
 }
 console.log(JSON.stringify(report))
 process.exit(0)
+
+function sortedLines(text: string): string {
+  return text.split('\n').toSorted().join('\n')
+}
