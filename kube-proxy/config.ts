@@ -1,8 +1,11 @@
 /** Reads `KubeProxyConfiguration` and the flags into one value, with upstream's names, defaults and refusals. */
-import { isIP } from 'node:net'
-import { isJsonObject, type JsonObject } from '../apimachinery/json.ts'
+import { isIPv6 } from 'node:net'
+import type { JsonObject } from '../apimachinery/json.ts'
 import { defineFlags, type FlagValues } from '../component-base/flags.ts'
+import { ConfigError } from './config-error.ts'
 import { booleanAt, durationAt, numberAt, objectAt, textAt, textsAt } from './config-fields.ts'
+import { decodeFile } from './config-file.ts'
+import { type ConfigValues, validateConfig } from './config-validation.ts'
 import { ipvsFlags, ipvsSettingsOf } from './ipvs/config.ts'
 import type { IpvsSettings } from './ipvs/settings.ts'
 import type { ModeName } from './mode.ts'
@@ -84,6 +87,35 @@ export const flags = defineFlags({
     default: '',
     description: 'Unix socket where new pods wait for their NetworkPolicies; empty: they do not wait.',
   },
+  'conntrack-udp-timeout': {
+    type: 'duration',
+    default: 0,
+    description: 'Idle timeout for UNREPLIED UDP connections (0 to leave as-is).',
+  },
+  'conntrack-udp-timeout-stream': {
+    type: 'duration',
+    default: 0,
+    description: 'Idle timeout for ASSURED UDP connections (0 to leave as-is).',
+  },
+  'oom-score-adj': { type: 'number', default: -999, description: 'The oom-score-adj value for the process.' },
+  'config-sync-period': {
+    type: 'duration',
+    default: 900_000,
+    description: 'Checked, and without effect: watches are resumed, not repeated.',
+  },
+  'kube-api-burst': {
+    type: 'number',
+    default: 10,
+    description: 'Checked, and without effect: there are few requests.',
+  },
+  'kube-api-qps': { type: 'number', default: 5, description: 'Without effect: there are few requests.' },
+  'kube-api-content-type': { type: 'string', default: '', description: 'Without effect: it is always JSON.' },
+  'feature-gates': { type: 'string', default: '', description: 'Without effect: there are none.' },
+  'init-only': {
+    type: 'boolean',
+    default: false,
+    description: 'Set what needs all privileges (sysctls, modules), and exit.',
+  },
   cleanup: { type: 'boolean', default: false, description: 'Remove the rules of kube-proxy and exit.' },
 })
 
@@ -100,6 +132,8 @@ export type ProxyConfig = {
   readonly ipvs?: IpvsSettings
   readonly kubeconfig: string
   readonly hostnameOverride: string
+  /** The node's primary address, where it is not what the Node object says. */
+  readonly bindAddress: string | undefined
   readonly detectLocal: DetectLocal
   readonly masqueradeAll: boolean
   readonly masqueradeMark: string
@@ -115,68 +149,92 @@ export type ProxyConfig = {
     readonly min: number
     readonly tcpTimeoutEstablishedMs: number
     readonly tcpTimeoutCloseWaitMs: number
+    readonly udpTimeoutMs: number
+    readonly udpStreamTimeoutMs: number
     readonly isTcpLiberal: boolean
   }
+  readonly oomScoreAdj: number
   /** Empty: nobody waits. */
   readonly policySocket: string
+  readonly initOnly: boolean
   readonly cleanup: boolean
+  /** Fields of the file that nobody knows: upstream goes on with a warning. */
+  readonly unknownFields: readonly string[]
 }
 
-/** A configuration that cannot be used; lists everything that is wrong with it. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
+type Values = FlagValues<typeof flags>
+/** Takes a value from where the configuration comes from. `undefined` from the file means the default. */
+type Pick = <T>(flag: keyof Values, fromFile: T | undefined, fromFlag: T) => T
 
-/** Merges flags and file; flags that stood on the command line win. Throws `ConfigError`. */
-export function parseConfig(values: FlagValues<typeof flags>, given: ReadonlySet<string>, file: unknown): ProxyConfig {
+const [healthzPort, metricsPort] = [10_256, 10_249]
+
+/**
+ * Reads flags, or the file when there is one: then flags do not count, but for `--hostname-override`, as upstream has it.
+ * Throws `ConfigError`.
+ */
+export function parseConfig(
+  values: Values,
+  given: ReadonlySet<string>,
+  file?: { readonly value: unknown },
+): ProxyConfig {
+  const { root, unknown } = file === undefined ? { root: {}, unknown: [] } : decodeFile(file.value)
+  const pick: Pick = (flag, fromFile, fromFlag) =>
+    file === undefined ? fromFlag : (fromFile ?? (flags[flag].default as typeof fromFlag))
+  const hostname = values['hostname-override']
+  if (given.has('hostname-override') && hostname !== '' && hostname.trim() === '') {
+    throw new ConfigError('failed complete: empty hostname-override is invalid')
+  }
   const errors: string[] = []
-  const root = readRoot(file, errors)
-  const iptables = objectAt(root, 'iptables')
-  const pick = <T>(flag: keyof typeof values, fromFile: T | undefined, fromFlag: T): T =>
-    given.has(flag) ? fromFlag : (fromFile ?? fromFlag)
-  const bit = pick('iptables-masquerade-bit', numberAt(iptables, 'masqueradeBit'), values['iptables-masquerade-bit'])
-  if (!Number.isInteger(bit) || bit < 0 || bit > 31) {
-    errors.push(`iptables.masqueradeBit: Invalid value: ${bit}: must be within the range [0, 31]`)
+  const read = readValues(values, root, pick, errors)
+  const complaints = validateConfig(read)
+  if (complaints.length > 0) {
+    throw new ConfigError(`failed validate: ${complaints.length === 1 ? complaints[0] : `[${complaints.join(', ')}]`}`)
   }
-  const localhost = booleanAt(iptables, 'localhostNodePorts')
-  const mode = modeOf(pick('proxy-mode', textAt(root, 'mode'), values['proxy-mode']), errors)
-  // Each mode has its own part of the file. Mode nftables listens to the flags of iptables.
-  const periods = objectAt(root, mode)
-  const minSync = durationAt(periods, 'minSyncPeriod', errors, mode)
-  const sync = durationAt(periods, 'syncPeriod', errors, mode)
-  const flagged = mode === 'ipvs' ? 'ipvs' : 'iptables'
-  const masqueradeAll = booleanAt(mode === 'nftables' ? periods : iptables, 'masqueradeAll')
-  // Upstream looks at this part only in its mode.
-  const ipvs = mode === 'ipvs' ? { ipvs: ipvsSettingsOf(values, objectAt(root, 'ipvs'), pick, errors) } : {}
-  const config: ProxyConfig = {
-    mode,
-    ...ipvs,
+  const { mode, nodePortAddresses, bindAddress } = read
+  const isNftables = mode === 'nftables'
+  const part = objectAt(root, isNftables ? 'nftables' : 'iptables')
+  const bit = isNftables ? read.nftablesMasqueradeBit : read.iptablesMasqueradeBit
+  return {
+    mode: isModeName(mode) ? mode : 'iptables',
+    ...(mode === 'ipvs' ? { ipvs: ipvsSettingsOf(values, objectAt(root, 'ipvs'), pick, []) } : {}),
     kubeconfig: pick('kubeconfig', textAt(objectAt(root, 'clientConnection'), 'kubeconfig'), values.kubeconfig),
-    hostnameOverride: pick('hostname-override', textAt(root, 'hostnameOverride'), values['hostname-override']),
-    detectLocal: detectLocalOf(values, root, pick, errors),
-    masqueradeAll: pick('masquerade-all', masqueradeAll, values['masquerade-all']),
+    hostnameOverride: hostname.trim() || (textAt(root, 'hostnameOverride') ?? ''),
+    bindAddress: bindAddress === '0.0.0.0' || bindAddress === '::' ? undefined : bindAddress,
+    detectLocal: detectLocalOf(read),
+    masqueradeAll: pick('masquerade-all', booleanAt(part, 'masqueradeAll'), values['masquerade-all']),
     masqueradeMark: `0x${(2 ** bit).toString(16)}`,
-    localhostNodePorts: pick('iptables-localhost-nodeports', localhost, values['iptables-localhost-nodeports']),
-    minSyncPeriodMs: pick(`${flagged}-min-sync-period`, minSync, values[`${flagged}-min-sync-period`]),
-    syncPeriodMs: pick(`${flagged}-sync-period`, sync, values[`${flagged}-sync-period`]),
-    nodePortAddresses: pick('nodeport-addresses', textsAt(root, 'nodePortAddresses'), values['nodeport-addresses']),
-    healthzBindAddress: pick(
-      'healthz-bind-address',
-      textAt(root, 'healthzBindAddress'),
-      values['healthz-bind-address'],
-    ),
-    metricsBindAddress: pick(
-      'metrics-bind-address',
-      textAt(root, 'metricsBindAddress'),
-      values['metrics-bind-address'],
-    ),
-    conntrack: conntrackOf(values, objectAt(root, 'conntrack'), pick, errors),
+    localhostNodePorts:
+      mode !== 'ipvs' &&
+      !isNftables &&
+      pick(
+        'iptables-localhost-nodeports',
+        booleanAt(part, 'localhostNodePorts'),
+        values['iptables-localhost-nodeports'],
+      ),
+    minSyncPeriodMs: read.minSyncPeriodMs,
+    syncPeriodMs: read.syncPeriodMs,
+    nodePortAddresses: isNftables && nodePortAddresses.length === 0 ? ['primary'] : nodePortAddresses,
+    healthzBindAddress: read.healthzBindAddress,
+    metricsBindAddress: read.metricsBindAddress,
+    conntrack: {
+      maxPerCore: read.conntrack.maxPerCore,
+      min: read.conntrack.min,
+      tcpTimeoutEstablishedMs: read.conntrack.tcpEstablishedTimeoutMs,
+      tcpTimeoutCloseWaitMs: read.conntrack.tcpCloseWaitTimeoutMs,
+      udpTimeoutMs: read.conntrack.udpTimeoutMs,
+      udpStreamTimeoutMs: read.conntrack.udpStreamTimeoutMs,
+      isTcpLiberal: pick(
+        'conntrack-tcp-be-liberal',
+        booleanAt(objectAt(root, 'conntrack'), 'tcpBeLiberal'),
+        values['conntrack-tcp-be-liberal'],
+      ),
+    },
+    oomScoreAdj: read.oomScoreAdj,
     policySocket: values['policy-socket'],
+    initOnly: values['init-only'],
     cleanup: values.cleanup,
+    unknownFields: unknown,
   }
-  validate(config, errors)
-  if (errors.length > 0) throw new ConfigError(errors.join('; '))
-  return config
 }
 
 /** Splits `0.0.0.0:10256`; `undefined` when the server is switched off. */
@@ -187,112 +245,113 @@ export function splitAddress(text: string): { readonly address: string; readonly
   return { address: text.slice(0, colon).replace(/^\[|\]$/g, '') || '0.0.0.0', port }
 }
 
-function readRoot(file: unknown, errors: string[]): JsonObject {
-  if (file === undefined) return {}
-  if (!isJsonObject(file)) throw new ConfigError("couldn't get version/kind; the configuration is not an object")
-  const { apiVersion, kind } = file
-  if (kind !== 'KubeProxyConfiguration' || apiVersion !== 'kubeproxy.config.k8s.io/v1alpha1') {
-    errors.push(`no kind "${String(kind)}" is registered for version "${String(apiVersion)}"`)
-  }
-  const known = new Set([
-    ...['apiVersion', 'kind', 'featureGates', 'clientConnection', 'logging', 'hostnameOverride', 'bindAddress'],
-    ...[
-      'healthzBindAddress',
-      'metricsBindAddress',
-      'bindAddressHardFail',
-      'enableProfiling',
-      'showHiddenMetricsForVersion',
-    ],
-    ...['mode', 'iptables', 'ipvs', 'nftables', 'winkernel', 'detectLocalMode', 'detectLocal', 'clusterCIDR'],
-    ...['nodePortAddresses', 'oomScoreAdj', 'conntrack', 'configSyncPeriod', 'portRange', 'windowsRunAsService'],
-  ])
-  for (const field of Object.keys(file))
-    if (!known.has(field)) errors.push(`strict decoding error: unknown field "${field}"`)
-  return file
+function isModeName(mode: string): mode is ModeName {
+  return mode === 'iptables' || mode === 'ipvs' || mode === 'nftables'
 }
 
-function modeOf(mode: string, errors: string[]): ModeName {
-  if (mode === 'iptables' || mode === 'ipvs' || mode === 'nftables') return mode
-  if (mode !== '') {
-    errors.push(
-      `KubeProxyConfiguration.Mode: Invalid value: "${mode}": must be iptables, ipvs, nftables or blank (blank means the best-available proxy [currently iptables])`,
-    )
-  }
-  return 'iptables'
-}
-
-type Pick = <T>(flag: keyof FlagValues<typeof flags>, fromFile: T | undefined, fromFlag: T) => T
-
-function detectLocalOf(values: FlagValues<typeof flags>, root: JsonObject, pick: Pick, errors: string[]): DetectLocal {
+function readValues(values: Values, root: JsonObject, pick: Pick, errors: string[]): ConfigValues {
+  const mode = pick('proxy-mode', textAt(root, 'mode'), values['proxy-mode'])
   const detect = objectAt(root, 'detectLocal')
-  const cidrs = pick('cluster-cidr', textAt(root, 'clusterCIDR'), values['cluster-cidr']).split(',').filter(Boolean)
-  const mode = pick('detect-local-mode', textAt(root, 'detectLocalMode'), values['detect-local-mode'])
-  switch (mode) {
-    case '':
-    case 'ClusterCIDR':
-      for (const cidr of cidrs) {
-        if (!isCidr(cidr))
-          errors.push(
-            `clusterCIDR: Invalid value: "${cidr}": must be a valid CIDR block (e.g. 10.100.0.0/16 or fde4:8dba:82e1::/48)`,
-          )
-      }
-      return cidrs.length === 0 ? { type: 'none' } : { type: 'source', cidrs }
-    case 'NodeCIDR':
-      return { type: 'nodeCidr' }
-    case 'BridgeInterface': {
-      const name = pick('pod-bridge-interface', textAt(detect, 'bridgeInterface'), values['pod-bridge-interface'])
-      if (name === '') errors.push('detectLocal.bridgeInterface: Required value')
-      return { type: 'interface', name }
-    }
-    case 'InterfaceNamePrefix': {
-      const flag = 'pod-interface-name-prefix'
-      const prefix = pick(flag, textAt(detect, 'interfaceNamePrefix'), values[flag])
-      if (prefix === '') errors.push('detectLocal.interfaceNamePrefix: Required value')
-      return { type: 'interfacePrefix', prefix }
-    }
-    default:
-      errors.push(`DetectLocalMode: Unsupported value: "${mode}"`)
-      return { type: 'none' }
+  const number = (flag: NumberFlag, object: JsonObject, field: string) =>
+    pick(flag, numberAt(object, field), values[flag])
+  const bindAddress = pick('bind-address', textAt(root, 'bindAddress'), values['bind-address'])
+  const cidrs = pick('cluster-cidr', textAt(root, 'clusterCIDR'), values['cluster-cidr'])
+  const [bridge, prefix] = ['pod-bridge-interface', 'pod-interface-name-prefix'] as const
+  const ipvs: string[] = []
+  if (mode === 'ipvs') ipvsSettingsOf(values, objectAt(root, 'ipvs'), pick, ipvs)
+  return {
+    mode,
+    iptablesMasqueradeBit: number('iptables-masquerade-bit', objectAt(root, 'iptables'), 'masqueradeBit'),
+    // No flag leads there.
+    nftablesMasqueradeBit: numberAt(objectAt(root, 'nftables'), 'masqueradeBit') ?? 14,
+    ipvs,
+    conntrack: conntrackOf(values, objectAt(root, 'conntrack'), pick, errors),
+    oomScoreAdj: number('oom-score-adj', root, 'oomScoreAdj'),
+    burst: number('kube-api-burst', objectAt(root, 'clientConnection'), 'burst'),
+    configSyncPeriodMs: pick(
+      'config-sync-period',
+      durationAt(root, 'configSyncPeriod', errors, ''),
+      values['config-sync-period'],
+    ),
+    ...periodsOf(mode, values, root, pick, errors),
+    bindAddress,
+    ...serversOf(values, root, pick, bindAddress),
+    nodePortAddresses: pick('nodeport-addresses', textsAt(root, 'nodePortAddresses'), values['nodeport-addresses']),
+    detectLocalMode: pick('detect-local-mode', textAt(root, 'detectLocalMode'), values['detect-local-mode']),
+    clusterCidrs: cidrs === '' ? [] : cidrs.split(','),
+    bridgeInterface: pick(bridge, textAt(detect, 'bridgeInterface'), values[bridge]),
+    interfaceNamePrefix: pick(prefix, textAt(detect, 'interfaceNamePrefix'), values[prefix]),
   }
 }
 
-function conntrackOf(
-  values: FlagValues<typeof flags>,
-  conntrack: JsonObject,
-  pick: Pick,
-  errors: string[],
-): ProxyConfig['conntrack'] {
-  const [established, closeWait] = ['conntrack-tcp-timeout-established', 'conntrack-tcp-timeout-close-wait'] as const
-  const time = (field: string) => durationAt(conntrack, field, errors, 'conntrack')
+type NumberFlag =
+  | 'iptables-masquerade-bit'
+  | 'oom-score-adj'
+  | 'kube-api-burst'
+  | 'conntrack-max-per-core'
+  | 'conntrack-min'
+
+/** Each mode has its own part of the file. Mode nftables listens to the flags of iptables. */
+function periodsOf(mode: string, values: Values, root: JsonObject, pick: Pick, errors: string[]) {
+  const part = isModeName(mode) ? mode : 'iptables'
+  const object = objectAt(root, part)
+  const flagged = mode === 'ipvs' ? 'ipvs' : 'iptables'
+  const [sync, minSync] = [`${flagged}-sync-period`, `${flagged}-min-sync-period`] as const
   return {
-    maxPerCore: pick('conntrack-max-per-core', numberAt(conntrack, 'maxPerCore'), values['conntrack-max-per-core']),
-    min: pick('conntrack-min', numberAt(conntrack, 'min'), values['conntrack-min']),
-    tcpTimeoutEstablishedMs: pick(established, time('tcpEstablishedTimeout'), values[established]),
-    tcpTimeoutCloseWaitMs: pick(closeWait, time('tcpCloseWaitTimeout'), values[closeWait]),
-    isTcpLiberal: pick(
-      'conntrack-tcp-be-liberal',
-      booleanAt(conntrack, 'tcpBeLiberal'),
-      values['conntrack-tcp-be-liberal'],
+    syncPeriodMs: pick(sync, durationAt(object, 'syncPeriod', errors, part), values[sync]),
+    minSyncPeriodMs: pick(minSync, durationAt(object, 'minSyncPeriod', errors, part), values[minSync]),
+  }
+}
+
+/** An address without a port gets the usual one. */
+function serversOf(values: Values, root: JsonObject, pick: Pick, bindAddress: string) {
+  const isSix = isIPv6(bindAddress)
+  const address = (flag: 'healthz-bind-address' | 'metrics-bind-address', field: string, port: number, own: string) => {
+    const text = pick(flag, textAt(root, field) ?? `${own}:${port}`, values[flag])
+    const bare = text.replace(/^\[|\]$/g, '')
+    return isIPv6(bare) ? `[${bare}]:${port}` : /^[\d.]+$/.test(text) ? `${text}:${port}` : text
+  }
+  return {
+    healthzBindAddress: address('healthz-bind-address', 'healthzBindAddress', healthzPort, isSix ? '[::]' : '0.0.0.0'),
+    metricsBindAddress: address(
+      'metrics-bind-address',
+      'metricsBindAddress',
+      metricsPort,
+      isSix ? '[::1]' : '127.0.0.1',
     ),
   }
 }
 
-function validate(config: ProxyConfig, errors: string[]): void {
-  if (config.syncPeriodMs <= 0) errors.push('iptables.syncPeriod: Invalid value: must be greater than 0')
-  if (config.minSyncPeriodMs < 0)
-    errors.push('iptables.minSyncPeriod: Invalid value: must be greater than or equal to 0')
-  if (config.minSyncPeriodMs > config.syncPeriodMs) {
-    errors.push('iptables.minSyncPeriod: Invalid value: must be greater than or equal to iptables.syncPeriod')
-  }
-  const { nodePortAddresses } = config
-  for (const range of nodePortAddresses) {
-    if (range === 'primary' && nodePortAddresses.length === 1) continue
-    if (!isCidr(range)) errors.push(`nodePortAddresses: Invalid value: "${range}": must be a valid CIDR`)
+function conntrackOf(values: Values, conntrack: JsonObject, pick: Pick, errors: string[]): ConfigValues['conntrack'] {
+  const number = (flag: NumberFlag, field: string) => pick(flag, numberAt(conntrack, field), values[flag])
+  const time = (
+    flag:
+      | 'conntrack-tcp-timeout-established'
+      | 'conntrack-tcp-timeout-close-wait'
+      | 'conntrack-udp-timeout'
+      | 'conntrack-udp-timeout-stream',
+    field: string,
+  ) => pick(flag, durationAt(conntrack, field, errors, 'conntrack'), values[flag])
+  return {
+    maxPerCore: number('conntrack-max-per-core', 'maxPerCore'),
+    min: number('conntrack-min', 'min'),
+    tcpEstablishedTimeoutMs: time('conntrack-tcp-timeout-established', 'tcpEstablishedTimeout'),
+    tcpCloseWaitTimeoutMs: time('conntrack-tcp-timeout-close-wait', 'tcpCloseWaitTimeout'),
+    udpTimeoutMs: time('conntrack-udp-timeout', 'udpTimeout'),
+    udpStreamTimeoutMs: time('conntrack-udp-timeout-stream', 'udpStreamTimeout'),
   }
 }
 
-function isCidr(text: string): boolean {
-  const [ip = '', prefix = '', ...rest] = text.split('/')
-  const bits = isIP(ip) === 4 ? 32 : 128
-  return rest.length === 0 && isIP(ip) !== 0 && /^\d+$/.test(prefix) && Number(prefix) <= bits
+function detectLocalOf(values: ConfigValues): DetectLocal {
+  const { detectLocalMode, clusterCidrs, bridgeInterface, interfaceNamePrefix } = values
+  switch (detectLocalMode) {
+    case 'NodeCIDR':
+      return { type: 'nodeCidr' }
+    case 'BridgeInterface':
+      return { type: 'interface', name: bridgeInterface }
+    case 'InterfaceNamePrefix':
+      return { type: 'interfacePrefix', prefix: interfaceNamePrefix }
+    default:
+      return clusterCidrs.length === 0 ? { type: 'none' } : { type: 'source', cidrs: clusterCidrs }
+  }
 }

@@ -88,10 +88,10 @@ type Informers = {
 }
 
 function snapshotOf({ nodeName, config, hostIps }: ProxyOptions, informers: Informers): ClusterSnapshot {
-  const { detectLocal, nodePortAddresses } = config
+  const { detectLocal, nodePortAddresses, bindAddress } = config
   return {
     facts: {
-      ...{ nodeName, detectLocal, nodePortAddresses },
+      ...{ nodeName, detectLocal, nodePortAddresses, bindAddress },
       node: informers.nodes.get(nodeName),
       hostIps: hostIps(),
       serviceCidrs: informers.serviceCidrs.list().flatMap(({ spec }) => spec?.cidrs ?? []),

@@ -34,12 +34,15 @@ export type NodeFacts = {
   readonly nodePortAddresses: readonly string[]
   readonly hostIps: readonly string[]
   readonly serviceCidrs: readonly string[]
+  /** The node's primary address, where the Node object is not to be believed. */
+  readonly bindAddress?: string | undefined
 }
 
 /** The state of the node as one family sees it. */
 export function nodeStateOf(facts: NodeFacts, family: Family): NodeState {
-  const { node, nodeName, detectLocal, nodePortAddresses, hostIps, serviceCidrs } = facts
-  const nodeIps = nodeIpsOf(node, family)
+  const { node, nodeName, detectLocal, nodePortAddresses, hostIps, serviceCidrs, bindAddress } = facts
+  const own = bindAddress === undefined ? [] : ofFamily([bindAddress], family)
+  const nodeIps = [...new Set([...own, ...nodeIpsOf(node, family)])]
   return {
     family,
     topology: { nodeName, zone: node?.metadata.labels?.['topology.kubernetes.io/zone'] ?? '' },

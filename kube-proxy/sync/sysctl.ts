@@ -20,6 +20,8 @@ export type KernelWishes = {
     readonly max: number
     readonly tcpTimeoutEstablishedSeconds: number
     readonly tcpTimeoutCloseWaitSeconds: number
+    readonly udpTimeoutSeconds: number
+    readonly udpStreamTimeoutSeconds: number
     readonly isTcpLiberal: boolean
   }
 }
@@ -40,17 +42,19 @@ export async function prepareKernel(
 }
 
 async function tuneConntrack(conntrack: KernelWishes['conntrack'], logger: Logger): Promise<void> {
-  const { max, tcpTimeoutEstablishedSeconds, tcpTimeoutCloseWaitSeconds, isTcpLiberal } = conntrack
+  const { max, isTcpLiberal } = conntrack
   // The size of the table belongs to the machine; inside a network namespace it can be read only.
   if (max > Number((await read('net/netfilter/nf_conntrack_max')) ?? max)) {
     await write('net/netfilter/nf_conntrack_max', String(max), logger, 'debug')
   }
   const timeouts = [
-    ['established', tcpTimeoutEstablishedSeconds],
-    ['close_wait', tcpTimeoutCloseWaitSeconds],
+    ['tcp_timeout_established', conntrack.tcpTimeoutEstablishedSeconds],
+    ['tcp_timeout_close_wait', conntrack.tcpTimeoutCloseWaitSeconds],
+    ['udp_timeout', conntrack.udpTimeoutSeconds],
+    ['udp_timeout_stream', conntrack.udpStreamTimeoutSeconds],
   ] as const
-  for (const [state, seconds] of timeouts) {
-    if (seconds > 0) await write(`net/netfilter/nf_conntrack_tcp_timeout_${state}`, String(seconds), logger)
+  for (const [name, seconds] of timeouts) {
+    if (seconds > 0) await write(`net/netfilter/nf_conntrack_${name}`, String(seconds), logger)
   }
   if (isTcpLiberal) await write('net/netfilter/nf_conntrack_tcp_be_liberal', '1', logger)
 }
