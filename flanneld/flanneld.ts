@@ -37,11 +37,17 @@ export type FlanneldInput = {
 export async function runFlanneld(input: FlanneldInput, signal: AbortSignal): Promise<void> {
   const { flags } = input
   checkFlags(flags)
-  const state = { isReady: false }
+  const state = { isReady: false, metrics: () => '' }
   const { manager, tasks } = await openSubnetManager(input, signal)
   await runAll(signal, {
     ...tasks,
-    ...(flags['healthz-port'] > 0 && { health: healthTask(flags, () => state.isReady) }),
+    ...(flags['healthz-port'] > 0 && {
+      health: healthTask(
+        flags,
+        () => state.isReady,
+        () => state.metrics(),
+      ),
+    }),
     network: async (taskSignal) => await runNetwork(input, manager, state, taskSignal),
   })
 }
@@ -58,7 +64,7 @@ function checkFlags(flags: Flags): void {
 async function runNetwork(
   input: FlanneldInput,
   manager: SubnetManager,
-  state: { isReady: boolean },
+  state: { isReady: boolean; metrics: () => string },
   signal: AbortSignal,
 ): Promise<void> {
   const { flags, clock, logger } = input
@@ -74,6 +80,7 @@ async function runNetwork(
   const rules = await installTraffic(input, config, own, previous, signal)
   await removeStale(options, signal)
   const running = await backend.start(own, signal)
+  if (running.metrics !== undefined) state.metrics = running.metrics
   const subnets = perFamily(familiesOf(own), (family) => own[family]?.subnet)
   const env = { networks: config.networks, subnets, mtu: backend.mtu, isMasqueraded: flags['ip-masq'] }
   await writeSubnetEnv(flags['subnet-file'], env)

@@ -1,14 +1,14 @@
-/** `/healthz`: the process runs. `/readyz`: rules and subnet.env are in place. */
+/** `/healthz`: the process runs. `/readyz`: rules and subnet.env are in place. `/metrics`: what the backend counts, if it does. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { serveHttp } from '../component-base/http.ts'
 import type { Task } from '../component-base/run.ts'
 import type { Flags } from './flags.ts'
 
-/** Serves both on `--healthz-ip` and `--healthz-port`. */
-export function healthTask(flags: Flags, isReady: () => boolean): Task {
+/** Serves them on `--healthz-ip` and `--healthz-port`. */
+export function healthTask(flags: Flags, isReady: () => boolean, metrics: () => string): Task {
   const handler = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    const [status, text] = answer(pathname, isReady())
+    const [status, text] = pathname === '/metrics' ? [200, metrics()] : answer(pathname, isReady())
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' })
     response.end(text)
   }

@@ -28,6 +28,8 @@ export type Backend = {
 export type RunningBackend = {
   /** Carries packets until `signal` aborts; follows the other hosts' leases. */
   readonly run: (leases: AsyncIterable<readonly Lease[]>, signal: AbortSignal) => Promise<void>
+  /** What it has counted, in Prometheus' text format; absent where the kernel alone carries packets. */
+  readonly metrics?: () => string
 }
 
 /** This host's attributes where other hosts need nothing but its addresses. */

@@ -2,8 +2,16 @@ import { expect, test } from 'vitest'
 import { parseIpv4, parseSubnet } from '../../ipv4.ts'
 import { leaseOf } from '../../testing.ts'
 import { PeerTable } from './lookup.ts'
-import { createCounterMemory, createPeerMemory, peerVersion, readCounters, readPeers, writePeers } from './shared.ts'
-import { peersOf } from './udp.ts'
+import {
+  createCounterMemory,
+  createPeerMemory,
+  peerVersion,
+  readCounters,
+  readPeers,
+  renderCounters,
+  writePeers,
+} from './shared.ts'
+import { newDrops, peersOf } from './udp.ts'
 
 const subnet = (text: string): { address: number; prefix: number } => parseSubnet(text) ?? { address: 0, prefix: 0 }
 const address = (text: string): number => parseIpv4(text) ?? 0
@@ -49,4 +57,18 @@ test('readCounters() names every counter', () => {
   const memory = createCounterMemory()
   new Float64Array(memory)[0] = 7
   expect(readCounters(memory)).toMatchObject({ sent_packets: 7, icmp_sent: 0 })
+})
+
+test('renderCounters() tells drops by their reason, in one family', () => {
+  const memory = createCounterMemory()
+  new Float64Array(memory).fill(2, 4, 6)
+  const text = renderCounters(readCounters(memory))
+  expect(text).toContain('# TYPE flanneld_udp_sent_packets_total counter\nflanneld_udp_sent_packets_total 0\n')
+  expect(text).toContain('flanneld_udp_dropped_packets_total{reason="no_route"} 2\n')
+  expect(text.match(/# TYPE flanneld_udp_dropped_packets_total/g)).toHaveLength(1)
+})
+
+test('newDrops() names what was dropped since, and no other counters', () => {
+  const before = readCounters(createCounterMemory())
+  expect(newDrops(before, { ...before, sent_packets: 9, dropped_ttl: 3 })).toEqual({ dropped_ttl: 3 })
 })

@@ -84,6 +84,18 @@ export function readCounters(memory: SharedArrayBuffer): Counters {
   return Object.fromEntries(counterNames.map((name, index) => [name, cells[index] ?? 0])) as Counters
 }
 
+/** The counters in Prometheus' text format. Upstream has none, so the names are ours. */
+export function renderCounters(counters: Counters): string {
+  const families = new Map<string, string[]>()
+  for (const name of counterNames) {
+    const reason = /^dropped_(.*)$/.exec(name)?.[1]
+    const family = `flanneld_udp_${reason === undefined ? name : 'dropped_packets'}_total`
+    const label = reason === undefined ? '' : `{reason="${reason}"}`
+    families.set(family, [...(families.get(family) ?? []), `${family}${label} ${counters[name]}`])
+  }
+  return [...families].flatMap(([family, lines]) => [`# TYPE ${family} counter`, ...lines, '']).join('\n')
+}
+
 /** Index of each counter, for the writer. */
 export const counterIndex = Object.fromEntries(counterNames.map((name, index) => [name, index])) as Readonly<
   Record<CounterName, number>

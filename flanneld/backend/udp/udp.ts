@@ -18,6 +18,7 @@ import {
   createPeerMemory,
   type Peer,
   readCounters,
+  renderCounters,
   writePeers,
 } from './shared.ts'
 import { configureTun, openTun, type Tun, tunName } from './tun.ts'
@@ -53,8 +54,11 @@ export function createUdpBackend(options: UdpOptions): Backend {
       await configureTun(tunName, { network: ipv4Subnet(network), subnet, mtu }, signal)
       const socket = openSocket(address, options.port, options.wantsOffloads)
       options.logger.info('Opened the tunnel', { device: tunName, mtu, ...describe(tun, socket) })
-      const ends = { tun, socket, tunAddress: subnet.address }
-      return { run: async (leases, runSignal) => await run(options, ends, leases, runSignal) }
+      const ends = { tun, socket, tunAddress: subnet.address, counters: createCounterMemory() }
+      return {
+        run: async (leases, runSignal) => await run(options, ends, leases, runSignal),
+        metrics: () => renderCounters(readCounters(ends.counters)),
+      }
     },
   }
 }
@@ -106,11 +110,16 @@ function describe({ offloads }: Tun, { sendsMany, receivesMany }: Socket): Reado
   }
 }
 
-type Ends = { readonly tun: Tun; readonly socket: Socket; readonly tunAddress: number }
+type Ends = {
+  readonly tun: Tun
+  readonly socket: Socket
+  readonly tunAddress: number
+  readonly counters: SharedArrayBuffer
+}
 
 async function run(
   { logger, port, clock }: UdpOptions,
-  { tun, socket, tunAddress }: Ends,
+  { tun, socket, tunAddress, counters }: Ends,
   leases: AsyncIterable<readonly Lease[]>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -124,7 +133,7 @@ async function run(
     offloads: tun.offloads,
     sendsMany: socket.sendsMany,
     peers: createPeerMemory(),
-    counters: createCounterMemory(),
+    counters,
     stop: new SharedArrayBuffer(4),
   }
   const worker = new Worker(workerFile(), { workerData: input })
