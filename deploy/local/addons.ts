@@ -33,7 +33,7 @@ export function manifestsFor(nodes: readonly NodeLayout[], options: LocalOptions
   const [primary] = familiesOf(options.ipFamily)
   return [
     ...roles,
-    ...loadBalancerManifests,
+    ...loadBalancerManifests(nodes.map(({ name }) => name)),
     ...ingressManifests(options, nodes),
     ...(nodes.length === 0 ? [] : [dnsService(primary), dnsEndpoints(primary, nodes)]),
   ]

@@ -37,7 +37,7 @@ async function stopAllocator(): Promise<void> {
 beforeAll(async () => {
   plane = await startControlPlane()
   admin = createClient(await loadKubeconfig(plane.kubeconfig))
-  for (const manifest of loadBalancerManifests) {
+  for (const manifest of loadBalancerManifests([])) {
     const headers = { 'content-type': 'application/apply-patch+yaml' }
     const path = `${pathOf(manifest)}?fieldManager=test`
     await admin.raw({ method: 'PATCH', path, headers, body: JSON.stringify(manifest) }, signal)

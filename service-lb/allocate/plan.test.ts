@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Service } from '../../api/core/v1.ts'
 import { statusAddresses } from '../services.ts'
@@ -214,4 +215,58 @@ test('plan() has nothing to do once its own plan was carried out', () => {
         done.filter((other) => other !== each),
       ),
     ).toEqual([])
+})
+
+type Step = { readonly type: 'create' | 'delete' | 'wish'; readonly which: number; readonly wish: string }
+const steps = fc.array(
+  fc.record<Step>({
+    type: fc.constantFrom('create', 'delete', 'wish'),
+    which: fc.nat(5),
+    wish: fc.constantFrom('', '192.0.2.10', '192.0.2.12', '192.0.2.99'),
+  }),
+  { maxLength: 30 },
+)
+
+/** Plans and carries out until nothing is left to do. */
+function settle(services: Map<string, Service>): void {
+  for (let round = 0; round < 10; round++) {
+    let isQuiet = true
+    for (const [name, mine] of services) {
+      const all = [...services.values()]
+      const holdersOf = (address: string) => all.filter((each) => statusAddresses(each).includes(address))
+      for (const action of plan({ service: mine, pool, classes, holdersOf, hasNodes: true }).actions) {
+        if (action.type === 'refuse') continue
+        isQuiet = false
+        const addresses = action.type === 'ensure' ? action.addresses : []
+        services.set(name, service(name, { has: addresses, spec: { loadBalancerIP: mine.spec.loadBalancerIP ?? '' } }))
+      }
+    }
+    if (isQuiet) return
+  }
+  throw new Error('the plans never come to rest')
+}
+
+test('plan() comes to rest, shares no address, and takes none from whoever wishes nothing new', () => {
+  fc.assert(
+    fc.property(steps, (all) => {
+      const services = new Map<string, Service>()
+      for (const { type, which, wish } of all) {
+        const name = `s${which}`
+        const before = new Map([...services].map(([key, each]) => [key, statusAddresses(each).join()]))
+        if (type === 'delete') services.delete(name)
+        else {
+          const has = services.has(name) ? statusAddresses(services.get(name) ?? service(name)) : []
+          services.set(name, service(name, { has, spec: { loadBalancerIP: type === 'wish' ? wish : '' } }))
+        }
+        settle(services)
+        const given = [...services.values()].flatMap(statusAddresses)
+        if (new Set(given).size !== given.length) return false
+        for (const [key, each] of services) {
+          const had = before.get(key) ?? ''
+          if (key !== name && had !== '' && statusAddresses(each).join() !== had) return false
+        }
+      }
+      return true
+    }),
+  )
 })

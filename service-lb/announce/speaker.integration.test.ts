@@ -55,7 +55,7 @@ beforeAll(async () => {
   }
   plane = await startControlPlane({ flags: ['--bind-address=0.0.0.0'] })
   admin = createClient(await loadKubeconfig(plane.kubeconfig))
-  for (const manifest of loadBalancerManifests) {
+  for (const manifest of loadBalancerManifests(names)) {
     const headers = { 'content-type': 'application/apply-patch+yaml' }
     const path = `${pathOf(manifest)}?fieldManager=test`
     await admin.raw({ method: 'PATCH', path, headers, body: JSON.stringify(manifest) }, signal)
