@@ -8,10 +8,13 @@ import { execFile } from 'node:child_process'
 export class ToolError extends Error {
   override readonly name = 'ToolError'
   readonly stderr: string
+  /** The tool itself is not there. */
+  readonly isMissing: boolean
 
   constructor(file: string, stderr: string, cause: unknown) {
     super(`${file}: ${stderr.trim() === '' ? String(cause) : stderr.trim()}`, { cause })
     this.stderr = stderr
+    this.isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
   }
 }
 
@@ -60,4 +63,14 @@ export async function ipQuery(
       ? await runTool('ip', ['-json', ...args], {}, signal)
       : await runTool('nsenter', [`--net=${netns}`, 'ip', '-json', ...args], {}, signal)
   return text.trim() === '' ? [] : JSON.parse(text)
+}
+
+/** Lines of `bridge -batch`, for VLANs. */
+export async function bridgeBatch(lines: readonly string[], signal: AbortSignal): Promise<void> {
+  if (lines.length > 0) await runTool('bridge', ['-batch', '-'], { input: `${lines.join('\n')}\n` }, signal)
+}
+
+/** The VLANs of a port. */
+export async function bridgeVlans(port: string, signal: AbortSignal): Promise<unknown> {
+  return JSON.parse(await runTool('bridge', ['-json', 'vlan', 'show', 'dev', port], {}, signal))
 }

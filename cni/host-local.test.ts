@@ -58,7 +58,7 @@ test('add() gives the address that is asked for, or says why not', async () => {
     'requested IP address 10.0.0.5 is not available in range set 10.0.0.1-10.0.0.6',
   )
   await expect(add('b', { args: { IP: '10.0.0.1' } })).rejects.toThrow("requested ip 10.0.0.1 is subnet's gateway")
-  await expect(add('b', { args: { IP: '10.9.0.1' } })).rejects.toThrow('requested IPs not in any range: 10.9.0.1')
+  await expect(add('b', { args: { IP: '10.9.0.1' } })).rejects.toThrow('failed to allocate all requested IPs: 10.9.0.1')
   expect(await readdir(`${dataDir}/net`)).not.toContain('10.0.0.2')
 })
 

@@ -18,7 +18,7 @@ export function renderWrapper(name: string, { node, script, socket }: Target): s
   const self = `${quote(node)} ${quote(script)} ${quote(name)}`
   return `#!/bin/sh
 socket=${quote(socket)}
-if [ ! -S "$socket" ] || ! command -v socat >/dev/null; then exec ${self}; fi
+if [ -z "$CNI_COMMAND" ] || [ ! -S "$socket" ] || ! command -v socat >/dev/null; then exec ${self}; fi
 input=$(cat)
 reply=$(printf '%s\\n' ${quote(name)} "$CNI_COMMAND" "$CNI_CONTAINERID" "$CNI_NETNS" "$CNI_IFNAME" "$CNI_ARGS" "$CNI_PATH" "$input" |
   socat -t 120 - "UNIX-CONNECT:$socket" 2>/dev/null)

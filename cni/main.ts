@@ -23,7 +23,7 @@ if (word === 'install') {
   const names = Object.keys(plugins).join(' | ')
   process.stderr.write(`usage: cni install FOLDER [SOCKET] | cni serve [SOCKET] | cni (${names})\n`)
   process.exitCode = 2
-} else if (process.env['CNI_COMMAND'] === undefined && process.stdin.isTTY) {
+} else if ((process.env['CNI_COMMAND'] ?? '') === '') {
   process.stderr.write(`CNI ${name} plugin\nCNI protocol versions supported: ${supportedVersions.join(', ')}\n`)
 } else {
   const needsInput = process.env['CNI_COMMAND'] !== 'VERSION'

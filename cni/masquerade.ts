@@ -1,6 +1,8 @@
 /** Hides a container's address behind the host's when it talks to the world (`ipMasq` of bridge). */
 import { formatSubnet, parseSubnet } from '../component-base/ip-address.ts'
+import { ToolError } from './exec.ts'
 import { chainName, type Family, familyOf, listNat, planRemoval, quoteComment, restoreNat } from './iptables.ts'
+import { masqueradeByNft, removeNftMasquerade, removeStaleNftMasquerade } from './masquerade-nftables.ts'
 import { type IpConfig, type Request, validAttachments } from './protocol.ts'
 
 type Masqueraded = Request & { readonly ips: readonly IpConfig[] }
@@ -28,27 +30,49 @@ function commentOf({ config, containerId }: Request): string {
   return `name: "${config.name}" id: "${containerId}"`
 }
 
-/** Installs the rules of one container. */
-export async function masquerade(request: Masqueraded, signal: AbortSignal): Promise<void> {
-  for (const family of new Set(request.ips.map(({ address }) => familyOf(address)))) {
-    await restoreNat(family, planMasquerade(family, request, await listNat(family, signal)), signal)
+/** Installs the rules of one container; without a wish by iptables, or by nftables where there is no iptables. */
+export async function masquerade(
+  request: Masqueraded,
+  backend: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (backend === 'nftables') return await masqueradeByNft(request, request.ips, signal)
+  try {
+    for (const family of new Set(request.ips.map(({ address }) => familyOf(address)))) {
+      await restoreNat(family, planMasquerade(family, request, await listNat(family, signal)), signal)
+    }
+  } catch (error) {
+    if (backend !== undefined || !(error instanceof ToolError && error.isMissing)) throw error
+    await masqueradeByNft(request, request.ips, signal)
   }
 }
 
-/** Removes the rules of one container. */
-export async function removeMasquerade({ config, containerId }: Request, signal: AbortSignal): Promise<void> {
-  const chain = chainName('', config.name, containerId)
-  for (const family of ['ip', 'ip6'] as const) {
-    await restoreNat(family, planRemoval(await listNat(family, signal), [chain]), signal)
-  }
+/** Removes the rules of one container, whichever backend made them. */
+export async function removeMasquerade(request: Request, signal: AbortSignal): Promise<void> {
+  const chain = chainName('', request.config.name, request.containerId)
+  await removeChains((listing) => planRemoval(listing, [chain]), signal)
+  await removeNftMasquerade(request, signal)
 }
 
 /** Removes the rules of this network's containers that are gone. */
-export async function removeStaleMasquerade({ config }: Request, signal: AbortSignal): Promise<void> {
+export async function removeStaleMasquerade(request: Request, signal: AbortSignal): Promise<void> {
+  const { config } = request
   const keep = new Set(validAttachments(config).map(({ containerId }) => chainName('', config.name, containerId)))
+  await removeChains((listing) => planRemoval(listing, staleChains(listing, 'POSTROUTING', config.name, keep)), signal)
+  await removeStaleNftMasquerade(request, signal)
+}
+
+async function removeChains(
+  plan: (listing: readonly string[]) => readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   for (const family of ['ip', 'ip6'] as const) {
-    const listing = await listNat(family, signal)
-    await restoreNat(family, planRemoval(listing, staleChains(listing, 'POSTROUTING', config.name, keep)), signal)
+    try {
+      await restoreNat(family, plan(await listNat(family, signal)), signal)
+    } catch (error) {
+      // Where there is no iptables there are no rules of it.
+      if (!(error instanceof ToolError && error.isMissing)) throw error
+    }
   }
 }
 

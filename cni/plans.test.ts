@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest'
-import { hostDeviceName, parseBridgeConfig, planBridge, planContainer, planHost, routesOf } from './bridge-plan.ts'
+import { parseBridgeConfig, refuseContradictions } from './bridge-config.ts'
+import {
+  hostDeviceName,
+  planBridge,
+  planContainer,
+  planGateways,
+  planHost,
+  planVlans,
+  routesOf,
+  withGateways,
+} from './bridge-plan.ts'
 import { parseSubnetFile, planDelegate } from './flannel-plan.ts'
 import { planRemoval } from './iptables.ts'
 import { mappingsOf, parseMappings, planPortmap } from './portmap-plan.ts'
@@ -64,11 +74,10 @@ test('planBridge() gives the bridge an address of its own, so that no port lends
   ])
 })
 
-test('planHost() connects the container and gives the bridge the gateway’s address', () => {
+test('planHost() connects the container', () => {
   const mac = / address (02:\S+) type veth/.exec(planHost(bridge, attachment).join('\n'))?.[1]
   expect(planHost(bridge, attachment)).toEqual([
     'link set dev cni0 up',
-    'address replace 10.244.1.1/24 brd + dev cni0',
     `link add name ${host} mtu 1472 address ${mac} type veth peer name eth0 mtu 1472 address 0a:58:0a:f4:01:02 netns /run/netns/x`,
     `link set dev ${host} alias "cbr0 c1"`,
     `link set dev ${host} master cni0 up`,
@@ -81,17 +90,106 @@ test('planContainer() sets the address before the routes', () => {
     'address add 10.244.1.2/24 brd + dev eth0',
     'link set dev eth0 up',
     'route add 10.244.0.0/16 via 10.244.1.1 dev eth0',
-    'route add 0.0.0.0/0 via 10.244.1.1 dev eth0',
   ])
+})
+
+test('planContainer() says all that a route may say, and skips the search for duplicates unless it is wanted', () => {
+  const ips = [{ address: 'fd00::2/64', gateway: 'fd00::1' }]
+  const routes = [{ dst: '::/0', priority: 7, table: 100, scope: 0 }]
+  const six = { ...attachment, ips, routes }
+  expect(planContainer(bridge, six)).toEqual([
+    'address add fd00::2/64 nodad dev eth0',
+    'link set dev eth0 up',
+    'route add ::/0 via fd00::1 dev eth0 metric 7 table 100 scope 0',
+  ])
+  expect(planContainer({ ...bridge, enabledad: true }, six)[0]).toBe('address add fd00::2/64 dev eth0')
+})
+
+test('withGateways() takes the first address of the subnet where the bridge is a gateway', () => {
+  const ips = [{ address: '10.9.0.7/24' }]
+  expect(withGateways(bridge, ips)).toEqual([{ address: '10.9.0.7/24', gateway: '10.9.0.1', interface: 2 }])
+  expect(withGateways({ ...bridge, isGateway: false }, ips)).toEqual([{ address: '10.9.0.7/24', interface: 2 }])
+})
+
+const gateway4 = { address: '10.244.1.2/24', gateway: '10.244.1.1' }
+const gateway6 = { address: 'fd00:1::2/64', gateway: 'fd00:1::1' }
+test.each([
+  [
+    'adds what is missing',
+    [],
+    false,
+    ['address replace 10.244.1.1/24 brd + dev cni0', 'address replace fd00:1::1/64 nodad dev cni0'],
+  ],
+  ['adds nothing twice', ['10.244.1.1/24', 'fd00:1::1/64'], false, []],
+  [
+    'leaves IPv6 subnets beside its own',
+    ['10.244.1.1/24', 'fd00:2::1/64'],
+    false,
+    ['address replace fd00:1::1/64 nodad dev cni0'],
+  ],
+  [
+    'replaces what is in the way when it may',
+    ['10.9.0.1/24', 'fd00:1::1/64'],
+    true,
+    ['address delete 10.9.0.1/24 dev cni0', 'address replace 10.244.1.1/24 brd + dev cni0'],
+  ],
+])('planGateways() %s', (_, present, forceAddress, want) => {
+  expect(planGateways({ forceAddress }, 'cni0', present, [gateway4, gateway6])).toEqual(want)
+})
+
+test('planGateways() refuses a second address of IPv4, and one of IPv6 that overlaps', () => {
+  const plan = (present: string) => () => planGateways({ forceAddress: false }, 'cni0', [present], [gateway4, gateway6])
+  expect(plan('10.9.0.1/24')).toThrow(
+    'failed to set bridge addr: "cni0" already has an IP address different from 10.244.1.1/24',
+  )
+  expect(plan('fd00:1::9/48')).toThrow('different from fd00:1::1/64')
+})
+
+test.each([
+  ['none', 0, [], false, []],
+  ['one', 100, [], false, ['vlan del vid 1 dev v master', 'vlan add vid 100 dev v pvid untagged master']],
+  ['one beside the default', 100, [], true, ['vlan add vid 100 dev v pvid untagged master']],
+  [
+    'a trunk',
+    0,
+    [5],
+    false,
+    ['vlan del vid 1 dev v master', 'vlan add vid 5 dev v master', 'vlan add vid 1 dev v pvid untagged master'],
+  ],
+])('planVlans() of %s', (_, vlan, vlans, preserveDefaultVlan, want) => {
+  expect(planVlans({ vlan, vlans, preserveDefaultVlan }, 'v', [1])).toEqual(want)
 })
 
 test('routesOf() does not add a default route that is there', () => {
   const routes = [{ dst: '0.0.0.0/0', gw: '10.244.1.9' }]
-  expect(routesOf(bridge, { ...attachment, routes })).toEqual(routes)
+  expect(routesOf(bridge, attachment.ips, routes)).toEqual(routes)
+  expect(routesOf(bridge, attachment.ips, [])).toEqual([{ dst: '0.0.0.0/0', gw: '10.244.1.1' }])
 })
 
-test('parseBridgeConfig() refuses hairpin and promiscuous mode together', () => {
-  expect(() => parseBridgeConfig({ ...config, hairpinMode: true, promiscMode: true }, {})).toThrow('at the same time')
+test.each([
+  [{ hairpinMode: true, promiscMode: true }, 'cannot set hairpin mode and promiscuous mode at the same time'],
+  [
+    { disableContainerInterface: true, ipam: { type: 'x' } },
+    'cannot use IPAM when DisableContainerInterface flag is set',
+  ],
+  [{ ipMasq: true, ipMasqBackend: 'x' }, 'unknown ipmasq backend "x"'],
+  [{ runtimeConfig: { mac: 'xyz' } }, 'address xyz: invalid MAC address'],
+])('refuseContradictions() refuses %j', (fields, message) => {
+  expect(() => refuseContradictions(parseBridgeConfig({ ...config, ...fields }, {}))).toThrow(message)
+})
+
+test.each([
+  [{ vlan: 5000 }, 'invalid VLAN ID 5000 (must be between 0 and 4094)'],
+  [{ vlanTrunk: [{ minID: 9, maxID: 1 }] }, 'minID is greater than maxID in trunk parameter'],
+  [{ vlanTrunk: [{ maxID: 1 }] }, 'minID and maxID should be configured simultaneously, minID is missing'],
+  [{ isGateway: 'yes' }, 'json: cannot unmarshal string into Go struct field NetConf.isGateway of type bool'],
+])('parseBridgeConfig() refuses %j', (fields, message) => {
+  expect(() => parseBridgeConfig({ ...config, ...fields }, {})).toThrow(message)
+})
+
+test('parseBridgeConfig() puts the ids of a trunk in order', () => {
+  const vlanTrunk = [{ id: 200 }, { minID: 100, maxID: 102 }, { id: 101 }]
+  expect(parseBridgeConfig({ ...config, vlanTrunk }, {}).vlans).toEqual([100, 101, 102, 200])
 })
 
 const mapping = { hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIp: '' }

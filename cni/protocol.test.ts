@@ -68,7 +68,7 @@ const refusals = [
     env: environment,
     stdin: { ...config, name: '' },
     code: 7,
-    message: 'missing network name:',
+    message: 'missing network name',
   },
   {
     what: 'a network name with a slash',

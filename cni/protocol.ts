@@ -36,7 +36,7 @@ export class CniError extends Error {
 }
 
 /** Versions of the specification that these plugins speak, oldest first. */
-export const supportedVersions: readonly string[] = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0']
+export const supportedVersions: readonly string[] = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0']
 
 /** A field of a JSON object whose shape is not known yet. */
 export type JsonMap = { readonly [field: string]: unknown }
@@ -75,7 +75,15 @@ export type Interface = {
 export type IpConfig = { readonly interface?: number; readonly address: string; readonly gateway?: string }
 
 /** A route inside the container. */
-export type Route = { readonly dst: string; readonly gw?: string; readonly mtu?: number; readonly priority?: number }
+export type Route = {
+  readonly dst: string
+  readonly gw?: string
+  readonly mtu?: number
+  readonly advmss?: number
+  readonly priority?: number
+  readonly table?: number
+  readonly scope?: number
+}
 
 /** Name resolution settings that the runtime may use. */
 export type Dns = {
@@ -152,12 +160,18 @@ function parseConfig(stdin: string): NetworkConfig {
   try {
     value = JSON.parse(stdin)
   } catch (error) {
-    throw new CniError('decodingFailure', `error unmarshall network config: ${String(error)}`)
+    throw new CniError('decodingFailure', `error unmarshall network config: ${jsonReason(error, stdin)}`)
   }
+  if (value === null) checkNetworkName('')
   if (!isJsonMap(value)) throw new CniError('decodingFailure', 'error unmarshall network config: not a JSON object')
-  const { cniVersion = '0.1.0', name = '', type = '' } = value
+  const { cniVersion: version, name = '', type = '' } = value
+  const cniVersion = version === undefined || version === null || version === '' ? '0.1.0' : version
   if (typeof cniVersion !== 'string' || typeof name !== 'string' || typeof type !== 'string') {
-    throw new CniError('decodingFailure', 'cniVersion, name and type must be strings')
+    const [field, bad] = Object.entries({ cniVersion, name, type }).find(([, one]) => typeof one !== 'string') ?? []
+    throw new CniError(
+      'decodingFailure',
+      `error unmarshall network config: json: cannot unmarshal ${typeof bad} into Go struct field .${field} of type string`,
+    )
   }
   if (!supportedVersions.includes(cniVersion)) {
     const known = supportedVersions.map((version) => `"${version}"`).join(' ')
@@ -171,8 +185,16 @@ function parseConfig(stdin: string): NetworkConfig {
   return { ...value, cniVersion, name, type }
 }
 
+/** As Go says it, where the text is cut off. */
+function jsonReason(error: unknown, text: string): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const at = /position (\d+)/.exec(message)?.[1]
+  const isCutOff = message.includes('end of JSON input') || (at !== undefined && Number(at) >= text.trimEnd().length)
+  return isCutOff ? 'unexpected end of JSON input' : message
+}
+
 function checkVersionOfCommand(command: Command, version: string): void {
-  const since = command === 'CHECK' ? '0.4.0' : command === 'GC' || command === 'STATUS' ? '1.1.0' : '0.3.0'
+  const since = command === 'CHECK' ? '0.4.0' : command === 'GC' || command === 'STATUS' ? '1.1.0' : '0.1.0'
   if (compareVersions(version, since) >= 0) return
   throw new CniError(
     'incompatibleVersion',
@@ -187,7 +209,7 @@ export function compareVersions(a: string, b: string): number {
 }
 
 function checkNetworkName(name: string): void {
-  if (name === '') throw new CniError('invalidNetworkConfig', 'missing network name:')
+  if (name === '') throw new CniError('invalidNetworkConfig', 'missing network name')
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return
   throw new CniError('invalidNetworkConfig', 'invalid characters found in network name', name)
 }
@@ -228,10 +250,12 @@ export function parsePreviousResult(config: NetworkConfig): Result | undefined {
   const previous = config['prevResult']
   if (previous === undefined || previous === null) return undefined
   if (!isJsonMap(previous)) throw new CniError('decodingFailure', 'could not parse prevResult: not a JSON object')
+  // Before 0.3.0 there is one address of each family, with its routes.
+  const old = ['ip4', 'ip6'].map((family) => readMap(previous[family])).filter(({ ip }) => typeof ip === 'string')
   return {
     interfaces: records(previous['interfaces']).map(readInterface),
-    ips: records(previous['ips']).map(readIp),
-    routes: records(previous['routes']).map(readRoute),
+    ips: [...records(previous['ips']), ...old.map(({ ip, gateway }) => ({ address: ip, gateway }))].map(readIp),
+    routes: [...records(previous['routes']), ...old.flatMap(({ routes }) => records(routes))].map(readRoute),
     dns: isJsonMap(previous['dns']) ? previous['dns'] : {},
   }
 }
@@ -255,18 +279,24 @@ function readIp(value: JsonMap): IpConfig {
   }
 }
 
-function readRoute(value: JsonMap): Route {
-  const { dst, gw, mtu, priority } = value
+const routeNumbers = ['mtu', 'advmss', 'priority', 'table', 'scope'] as const
+
+/** A route with the fields that are of their type. */
+export function readRoute(value: JsonMap): Route {
+  const { dst, gw } = value
+  const numbers = routeNumbers.flatMap((name) =>
+    typeof value[name] === 'number' ? [[name, value[name]] as const] : [],
+  )
   return {
     dst: typeof dst === 'string' ? dst : '',
-    ...(typeof gw === 'string' && { gw }),
-    ...(typeof mtu === 'number' && { mtu }),
-    ...(typeof priority === 'number' && { priority }),
+    ...(typeof gw === 'string' && gw !== '' && { gw }),
+    ...Object.fromEntries(numbers),
   }
 }
 
-/** Writes a result as `version` has it: before 1.0.0 every address names its family. */
+/** Writes a result as `version` has it: before 1.0.0 every address names its family, before 0.3.0 there is one of each. */
 export function renderResult(result: Result, version: string): JsonMap {
+  if (compareVersions(version, '0.3.0') < 0) return renderOldResult(result, version)
   const isOld = compareVersions(version, '1.0.0') < 0
   const isNew = compareVersions(version, '1.1.0') >= 0
   return {
@@ -287,8 +317,23 @@ export function renderResult(result: Result, version: string): JsonMap {
         ...(isNew && rest),
       })),
     }),
-    dns: result.dns,
+    ...((isOld || Object.keys(result.dns).length > 0) && { dns: result.dns }),
   }
+}
+
+function renderOldResult({ ips, routes, dns }: Result, version: string): JsonMap {
+  const familyOf = (isIpv6: boolean): JsonMap | undefined => {
+    const ip = ips.find(({ address }) => address.includes(':') === isIpv6)
+    const own = routes.filter(({ dst }) => dst.includes(':') === isIpv6)
+    if (ip === undefined) return undefined
+    return {
+      ip: ip.address,
+      ...(ip.gateway !== undefined && { gateway: ip.gateway }),
+      ...(own.length > 0 && { routes: own.map(({ dst, gw }) => ({ dst, ...(gw !== undefined && { gw }) })) }),
+    }
+  }
+  const [ip4, ip6] = [familyOf(false), familyOf(true)]
+  return { cniVersion: version, ...(ip4 !== undefined && { ip4 }), ...(ip6 !== undefined && { ip6 }), dns }
 }
 
 /** The answer that tells the runtime why a call failed. */
@@ -317,6 +362,11 @@ export function validAttachments(config: NetworkConfig): readonly Attachment[] {
 /** The objects of a JSON list; anything else counts as an empty list. */
 export function records(value: unknown): readonly JsonMap[] {
   return Array.isArray(value) ? value.filter(isJsonMap) : []
+}
+
+/** A JSON object; anything else counts as an empty one. */
+export function readMap(value: unknown): JsonMap {
+  return isJsonMap(value) ? value : {}
 }
 
 /** Tells JSON objects from everything else. */

@@ -4,7 +4,7 @@ import { formatAddress, parseAddress } from '../component-base/ip-address.ts'
 import { candidates, parseRange, rangeOf } from './ranges.ts'
 
 const texts = (last: string | undefined, ...ranges: readonly Record<string, string>[]): readonly string[] => {
-  const set = ranges.map(parseRange)
+  const set = ranges.map((value) => parseRange(value))
   return [...candidates(set, last === undefined ? undefined : parseAddress(last))].map(({ address }) =>
     formatAddress(address),
   )
@@ -16,16 +16,16 @@ test('parseRange() fills in start, end and gateway', () => {
 })
 
 const refusals = [
-  { range: { subnet: 'x' }, message: 'invalid range set 0: invalid CIDR address: x' },
-  { range: { subnet: '10.0.0.0/31' }, message: 'invalid range set 0: Network 10.0.0.0/31 too small to allocate from' },
+  { range: { subnet: 'x' }, message: 'invalid CIDR address: x' },
+  { range: { subnet: '10.0.0.0/31' }, message: 'Network 10.0.0.0/31 too small to allocate from' },
   {
     range: { subnet: '10.0.0.1/24' },
     message:
-      'invalid range set 0: Network has host bits set. For a subnet mask of length 24 the network address is 10.0.0.0/24',
+      'Network has host bits set. For a subnet mask of length 24 the network address is 10.0.0.0',
   },
   {
     range: { subnet: '10.0.0.0/24', rangeStart: '10.0.1.1' },
-    message: 'invalid range set 0: RangeStart 10.0.1.1 not in network 10.0.0.0/24',
+    message: 'RangeStart 10.0.1.1 not in network 10.0.0.0/24',
   },
 ]
 for (const { range, message } of refusals) {
