@@ -14,7 +14,7 @@ import { addressesOf, type Judged, judge, nodeNames, nodesOf, packetOf, planOn, 
 import type { Connection, Policy } from './oracle.ts'
 
 // Hundreds of thousands of packets.
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 240_000 })
 
 const families = ['ip', 'ip6'] as const
 
