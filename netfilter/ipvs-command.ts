@@ -1,5 +1,5 @@
 /** Runs ipvsadm. */
-import { type ExecOptions, run } from '../component-base/exec.ts'
+import { type ExecOptions, type ExecResult, run } from '../component-base/exec.ts'
 import { type Connections, parseConnections, parseVirtualServers, type VirtualServers } from './ipvs.ts'
 
 /** Hundreds of thousands of servers take their time. */
@@ -7,7 +7,11 @@ const limitMs = 300_000
 
 export type IpvsTimeouts = { readonly tcp: number; readonly tcpFin: number; readonly udp: number }
 export type IpvsCommand = {
-  readonly restore: (script: string, signal: AbortSignal) => Promise<void>
+  /**
+   * Runs the lines one after the other. A line that the kernel refuses does not stop the others, nor does it make the tool
+   * fail: what it says about them comes back, and the caller has to look at it.
+   */
+  readonly restore: (script: string, signal: AbortSignal) => Promise<readonly string[]>
   readonly save: (signal: AbortSignal) => Promise<VirtualServers>
   /** Of one virtual server, named as by `keyOf`, or of all. */
   readonly connections: (key: string | undefined, signal: AbortSignal) => Promise<Connections>
@@ -21,18 +25,21 @@ export function createIpvs(options: { readonly namespace?: string } = {}): IpvsC
   const ipvsadm = async (
     args: readonly string[],
     rest: ExecOptions & { readonly signal: AbortSignal },
-  ): Promise<string> =>
+  ): Promise<ExecResult> =>
     namespace === undefined
-      ? (await run('ipvsadm', args, rest)).stdout
-      : (await run('ip', ['netns', 'exec', namespace, 'ipvsadm', ...args], rest)).stdout
+      ? await run('ipvsadm', args, rest)
+      : await run('ip', ['netns', 'exec', namespace, 'ipvsadm', ...args], rest)
   return {
     restore: async (script, signal) => {
-      if (script !== '') await ipvsadm(['--restore'], { input: script, timeoutMs: limitMs, signal })
+      if (script === '') return []
+      const { stderr } = await ipvsadm(['--restore'], { input: script, timeoutMs: limitMs, signal })
+      return stderr.split('\n').filter((line) => line !== '')
     },
-    save: async (signal) => parseVirtualServers(await ipvsadm(['--save', '--numeric'], { timeoutMs: limitMs, signal })),
+    save: async (signal) =>
+      parseVirtualServers((await ipvsadm(['--save', '--numeric'], { timeoutMs: limitMs, signal })).stdout),
     connections: async (key, signal) => {
       const args = ['--list', '--numeric', ...(key === undefined ? [] : key.split(' '))]
-      return parseConnections(await ipvsadm(args, { timeoutMs: limitMs, signal }))
+      return parseConnections((await ipvsadm(args, { timeoutMs: limitMs, signal })).stdout)
     },
     setTimeouts: async ({ tcp, tcpFin, udp }, signal) => {
       await ipvsadm(['--set', String(tcp), String(tcpFin), String(udp)], { signal })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Clock } from '../../component-base/clock.ts'
+import type { Logger } from '../../component-base/logger.ts'
 import { keyOf, parseVirtualServers, type VirtualServer } from '../../netfilter/ipvs.ts'
 import type { SyncResult } from '../mode.ts'
 import { Planner } from '../plan/planner.ts'
@@ -11,6 +12,7 @@ import { createIpvsRenderings, type IpvsPlan, planIpvs } from './plan.ts'
 import { defaultIpvsSettings } from './settings.ts'
 
 const { signal } = new AbortController()
+const logger: Logger = { debug: () => {}, info: () => {}, error: () => {}, child: () => logger }
 
 /** A node with its memory: planner, renderings, applier; the kernel outlives it. */
 class NodeProxy {
@@ -31,6 +33,7 @@ class NodeProxy {
       },
       excludeCidrs: more.excludeCidrs ?? [],
       clock: more.clock ?? clockAt(0),
+      logger,
     })
   }
 
@@ -138,6 +141,7 @@ test('any sequence of changes gives the servers, sets, addresses and rules of a 
       expect(stateOf(kernel)).toEqual(stateOf(fresh))
       expect(chainsOf(proxy.rules)).toEqual(chainsOf(other.rules))
       expect(await proxy.applier.isDisturbed(signal)).toBe(false)
+      expect(kernel.complaints).toEqual([])
     }),
     { numRuns: 60 },
   )
@@ -159,6 +163,7 @@ test('a failure in the middle, or a kill, is made good by the next sync', { time
       const fresh = new FakeKernel()
       await new NodeProxy(fresh).sync(createCache()(last))
       expect(stateOf(kernel)).toEqual(stateOf(fresh))
+      expect(kernel.complaints).toEqual([])
     }),
     { numRuns: 60 },
   )
@@ -195,6 +200,23 @@ test('apply() brings sets before servers and addresses, and takes them back in t
   kernel.scripts.length = 0
   await proxy.sync(cache({}))
   expect(toolsOf(kernel.scripts)).toEqual(['ip', 'ipvsadm', 'ipset'])
+})
+
+test('what the kernel refuses for one Service does not keep others waiting, and is tried again', async () => {
+  const kernel = new FakeKernel()
+  kernel.refusedOption = '--sctp-service'
+  const cache = createCache()
+  const proxy = new NodeProxy(kernel)
+  const sctp = {
+    protocol: 'SCTP' as const,
+    endpoints: [b],
+    spec: { clusterIP: '10.96.0.2', clusterIPs: ['10.96.0.2'] },
+  }
+  await proxy.sync(cache({ sctp, web: { endpoints: [b] } }))
+  expect(weightsOf(kernel)).toEqual({ '10.244.1.6:8080': 1 })
+  kernel.refusedOption = ''
+  await proxy.sync(cache({ sctp, web: { endpoints: [b] } }))
+  expect(weightsOf(kernel, '--sctp-service 10.96.0.2:80')).toEqual({ '10.244.1.6:8080': 1 })
 })
 
 test('a real server that leaves keeps its connections until the last has ended', async () => {

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../component-base/clock.ts'
 import { contains, parseAddress, parseSubnet } from '../../component-base/ip-address.ts'
+import type { Logger } from '../../component-base/logger.ts'
 import { diffIpsets, type Ipsets } from '../../netfilter/ipset.ts'
 import type { IpsetCommand } from '../../netfilter/ipset-command.ts'
 import type { Family } from '../../netfilter/iptables.ts'
@@ -31,6 +32,7 @@ export type IpvsApplierOptions = {
   readonly prepare: (signal: AbortSignal) => Promise<void>
   readonly excludeCidrs: readonly string[]
   readonly clock: Clock
+  readonly logger: Logger
 }
 
 type Applied = Pick<IpvsPlan, 'servers' | 'sets' | 'addresses'>
@@ -40,6 +42,8 @@ const noDraining: Draining = new Map()
 const drainPeriodMs = 60_000
 /** Up to here virtual servers are asked one by one; above, all are listed. */
 const maxSingleLists = 16
+/** So many lines of complaint go into the log. */
+const maxComplaints = 10
 
 /** Keeps in mind what is in the kernel, for one address family. */
 export class IpvsApplier {
@@ -69,16 +73,27 @@ export class IpvsApplier {
     this.#applied = undefined
     await ipset.restore(sets.additions, signal)
     const rules = await this.#options.applyRules(plan, signal)
-    await ipvs.restore(servers.additions, signal)
-    await device.change(addresses.additions, signal)
-    await device.change(addresses.removals, signal)
-    await ipvs.restore(servers.removals, signal)
+    const complaints = [
+      ...(await ipvs.restore(servers.additions, signal)),
+      ...(await device.change(addresses.additions, signal)),
+      ...(await device.change(addresses.removals, signal)),
+      ...(await ipvs.restore(servers.removals, signal)),
+    ]
     await ipset.restore(sets.removals, signal)
-    await this.#drain(servers.draining, signal)
-    this.#applied = plan
+    complaints.push(...(await this.#drain(servers.draining, signal)))
+    this.#conclude(plan, complaints)
     const scripts = [...Object.values(addresses), sets.additions, sets.removals, servers.additions, servers.removals]
     const lines = rules.lines + scripts.reduce((sum, text) => sum + countLines(text), 0)
     return { type: lines === 0 ? 'none' : known === undefined ? 'full' : 'partial', lines }
+  }
+
+  /** What the kernel refuses for one Service must not keep the others waiting; the next `apply` looks and tries again. */
+  #conclude(plan: IpvsPlan, complaints: readonly string[]): void {
+    if (complaints.length === 0) this.#applied = plan
+    else {
+      const first = complaints.slice(0, maxComplaints)
+      this.#options.logger.error('Kernel refused servers or addresses', { count: complaints.length, first })
+    }
   }
 
   /** Whether the kernel holds something else than what was put there. */
@@ -105,13 +120,13 @@ export class IpvsApplier {
   }
 
   /** New ones are asked at once, as many have no connection; those that had some, now and then. */
-  async #drain(draining: Draining, signal: AbortSignal): Promise<void> {
+  async #drain(draining: Draining, signal: AbortSignal): Promise<readonly string[]> {
     const { clock, tools } = this.#options
     const fresh = [...draining].filter(([key, addresses]) => this.#draining.get(key) !== addresses)
     const isTime = clock.now() - this.#drainedAtMs >= drainPeriodMs
     this.#draining = draining
     const asked: Draining = isTime ? draining : new Map(fresh)
-    if (asked.size === 0) return
+    if (asked.size === 0) return []
     if (isTime) this.#drainedAtMs = clock.now()
     const keys = asked.size > maxSingleLists ? [undefined] : [...asked.keys()]
     const connections = new Map<string, ReadonlyMap<string, number>>()
@@ -119,7 +134,7 @@ export class IpvsApplier {
       for (const [found, counts] of await tools.ipvs.connections(key, signal)) connections.set(found, counts)
     }
     const { removals, draining: busy } = planDrain(asked, connections)
-    await tools.ipvs.restore(removals, signal)
+    const complaints = await tools.ipvs.restore(removals, signal)
     const left = new Map(draining)
     for (const key of asked.keys()) {
       const addresses = busy.get(key)
@@ -127,6 +142,7 @@ export class IpvsApplier {
       else left.set(key, addresses)
     }
     this.#draining = left
+    return complaints
   }
 }
 

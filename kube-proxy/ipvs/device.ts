@@ -15,8 +15,8 @@ export type ServiceDevice = {
   readonly ensure: (signal: AbortSignal) => Promise<void>
   /** The addresses of one family; `undefined` when there is no such device. */
   readonly addresses: (family: Family, signal: AbortSignal) => Promise<ReadonlySet<string> | undefined>
-  /** Lines for `ip -batch`. */
-  readonly change: (script: string, signal: AbortSignal) => Promise<void>
+  /** Runs lines for `ip -batch`; one that is refused does not stop the others. Returns what was said about such. */
+  readonly change: (script: string, signal: AbortSignal) => Promise<readonly string[]>
   readonly remove: (signal: AbortSignal) => Promise<void>
 }
 
@@ -44,7 +44,14 @@ export function createServiceDevice(options: { readonly namespace?: string } = {
       })
     },
     change: async (script, signal) => {
-      if (script !== '') await ip(['-batch', '-'], signal, script)
+      if (script === '') return []
+      try {
+        await ip(['-force', '-batch', '-'], signal, script)
+        return []
+      } catch (error) {
+        if (!(error instanceof ExecError) || error.exitCode !== 1) throw error
+        return error.stderr.split('\n').filter((line) => line !== '')
+      }
     },
     remove: async (signal) => {
       await ip(['link', 'delete', deviceName], signal)

@@ -18,11 +18,18 @@ export class FakeKernel {
   readonly connections = new Map<string, Map<string, number>>()
   /** Every script that was run, by tool. */
   readonly scripts: string[] = []
+  /** What the tools that go on after a refused line have said. */
+  readonly complaints: string[] = []
+  /** Virtual servers whose protocol the kernel has not. */
+  refusedOption = ''
   /** Throws after so many lines. */
   failAfterLines = Number.POSITIVE_INFINITY
 
   readonly ipset: IpsetCommand = {
-    restore: async (script) => this.#run('ipset', script, (line) => this.#changeSet(line)),
+    restore: async (script) => {
+      const [complaint] = this.#run('ipset', script, (line) => this.#changeSet(line))
+      if (complaint !== undefined) throw new Error(complaint)
+    },
     save: async () => parseIpsets([...this.sets.values()].flatMap(savedSet).join('\n')),
     version: async () => 'ipset v7.17, protocol version: 7',
   }
@@ -56,19 +63,30 @@ export class FakeKernel {
     return { ipset: this.ipset, ipvs: this.ipvs, device: this.device }
   }
 
-  #run(tool: string, script: string, change: (line: string) => void): void {
-    if (script === '') return
+  #run(tool: string, script: string, change: (line: string) => void): readonly string[] {
+    if (script === '') return []
     this.scripts.push(`${tool}\n${script}`)
-    for (const line of script.trimEnd().split('\n')) {
-      if (--this.failAfterLines < 0) throw new Error(`${tool}: out of luck`)
-      change(line)
-    }
+    const complaints = script
+      .trimEnd()
+      .split('\n')
+      .flatMap((line) => {
+        if (--this.failAfterLines < 0) throw new Error(`${tool}: out of luck`)
+        try {
+          change(line)
+          return []
+        } catch (error) {
+          return [String(error)]
+        }
+      })
+    this.complaints.push(...complaints)
+    return complaints
   }
 
   #changeServer(line: string): void {
     const [verb, option, address, ...rest] = line.split(' ')
     const key = `${option} ${address}`
     const known = this.servers.get(key)
+    if (option === this.refusedOption) throw new Error('Protocol not supported')
     if ((verb === '-A') === (known !== undefined)) throw new Error(`ipvsadm: ${line}`)
     if (verb === '-D') return void this.servers.delete(key)
     if (verb === '-A' || verb === '-E') {
@@ -76,7 +94,7 @@ export class FakeKernel {
       if (made !== undefined) this.servers.set(key, { ...made, realServers: known?.realServers ?? new Map() })
       return
     }
-    if (known === undefined) return
+    if (known === undefined) throw new Error(`ipvsadm: ${line}: Service not defined`)
     const real = rest[1] ?? ''
     if ((verb === '-a') === known.realServers.has(real)) throw new Error(`ipvsadm: ${line}`)
     const realServers = new Map(known.realServers)

@@ -30,14 +30,10 @@ export async function obstacleTo(
   } catch (error) {
     return obstacleOf(error, 'ipvsadm', 'the kernel has no IPVS (module ip_vs)', signal)
   }
-  try {
-    await tools.ipvs.restore(`-A ${probeServer} -s ${scheduler}\n`, signal)
-    await tools.ipvs.restore(`-D ${probeServer}\n`, signal)
-    return undefined
-  } catch (error) {
-    const missing = `the kernel has no IPVS scheduler "${scheduler}" (module ip_vs_${scheduler})`
-    return obstacleOf(error, 'ipvsadm', missing, signal)
-  }
+  const complaints = await tools.ipvs.restore(`-A ${probeServer} -s ${scheduler}\n`, signal)
+  if (complaints.length > 0) return `the kernel has no IPVS scheduler "${scheduler}" (module ip_vs_${scheduler})`
+  await tools.ipvs.restore(`-D ${probeServer}\n`, signal)
+  return undefined
 }
 
 function obstacleOf(error: unknown, tool: string, missing: string, signal: AbortSignal): string {

@@ -24,7 +24,7 @@ export function createIpvsMode({ family, settings, hostIps, namespace, clock, lo
   const renderings = createIpvsRenderings()
   let share: IptablesShare | undefined
   const applier = new IpvsApplier({
-    ...{ family, tools, clock, excludeCidrs: ipvs.excludeCidrs },
+    ...{ family, tools, clock, logger, excludeCidrs: ipvs.excludeCidrs },
     prepare: async (signal) => {
       await applySettings(ipvs, { ...where, logger }, signal)
       const { tcp, tcpFin, udp } = ipvs.timeouts
