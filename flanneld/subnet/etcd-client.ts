@@ -5,6 +5,21 @@
 import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { withDeadline } from '../../component-base/deadline.ts'
+import {
+  base64,
+  EtcdError,
+  type Event,
+  type Fields,
+  fieldsOf,
+  grpcCodes,
+  listOf,
+  parseLine,
+  prefixEnd,
+  type Range,
+  readEvents,
+  readKeyValue,
+  textOf,
+} from './etcd-wire.ts'
 
 /** How to reach etcd. PEM texts, not file names. */
 export type EtcdConfig = {
@@ -16,45 +31,10 @@ export type EtcdConfig = {
   readonly password?: string
 }
 
-/** One key with its value. */
-export type KeyValue = {
-  readonly key: string
-  readonly value: string
-  readonly modRevision: string
-  readonly lease: string
-}
-
-/** A range of keys at one revision. */
-export type Range = { readonly revision: string; readonly items: readonly KeyValue[] }
-
-/** A change of a watched key. */
-export type Event = KeyValue & { readonly type: 'put' | 'delete' }
-
-/** An answer of etcd that is not a result; `code` is gRPC's. */
-export class EtcdError extends Error {
-  override readonly name = 'EtcdError'
-  readonly code: number
-
-  constructor(message: string, code: number, options?: ErrorOptions) {
-    super(message, options)
-    this.code = code
-  }
-}
-
-/** The watched revision is compacted: read everything again. */
-export class CompactedError extends Error {
-  override readonly name = 'CompactedError'
-}
-
-type Fields = Readonly<Record<string, unknown>>
-
 const requestLimitMs = 10_000
 const keepAliveMs = 30_000
 /** Leases of 65,536 hosts fit several times. */
 const maxAnswerLength = 256 << 20
-/** Codes of gRPC. */
-const unavailable = 14
-const unauthenticated = 16
 
 /** etcd through its JSON gateway. */
 export class EtcdClient {
@@ -141,7 +121,8 @@ export class EtcdClient {
     try {
       return await this.#callOnce(path, body, signal)
     } catch (error) {
-      if (this.#token === undefined || !(error instanceof EtcdError) || error.code !== unauthenticated) throw error
+      if (this.#token === undefined || !(error instanceof EtcdError) || error.code !== grpcCodes.unauthenticated)
+        throw error
       this.#token = undefined
       return await this.#callOnce(path, body, signal)
     }
@@ -153,7 +134,7 @@ export class EtcdClient {
         return await readAll(await this.#open(path, body, limited))
       } catch (error) {
         if (signal.aborted || error instanceof EtcdError) throw error
-        throw new EtcdError(`etcd does not answer ${path}`, unavailable, { cause: error })
+        throw new EtcdError(`etcd does not answer ${path}`, grpcCodes.unavailable, { cause: error })
       }
     })
     const answer = fieldsOf(parseLine(text.split('\n')[0] ?? ''))
@@ -178,7 +159,7 @@ export class EtcdClient {
         failure = error
       }
     }
-    throw new EtcdError(`etcd at ${endpoints.join(', ')} cannot be reached`, unavailable, { cause: failure })
+    throw new EtcdError(`etcd at ${endpoints.join(', ')} cannot be reached`, grpcCodes.unavailable, { cause: failure })
   }
 
   async #send(url: string, body: Fields, signal: AbortSignal): Promise<AsyncIterable<unknown>> {
@@ -221,7 +202,7 @@ export class EtcdClient {
     const answer = fieldsOf(parseLine(await readAll(response)))
     const token = textOf(answer['token'])
     if (token === '')
-      throw new EtcdError(`etcd: ${textOf(answer['error']) || 'authentication failed'}`, unauthenticated)
+      throw new EtcdError(`etcd: ${textOf(answer['error']) || 'authentication failed'}`, grpcCodes.unauthenticated)
     this.#token = token
   }
 }
@@ -233,63 +214,4 @@ async function readAll(response: AsyncIterable<unknown>): Promise<string> {
     if (whole.length > maxAnswerLength) throw new EtcdError('etcd: an answer is too long', 2)
   }
   return whole
-}
-
-/** A line of JSON; a proxy in between may answer with something else. */
-function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch (error) {
-    throw new EtcdError(`etcd: not an answer of etcd: ${line.slice(0, 100)}`, unavailable, { cause: error })
-  }
-}
-
-function readEvents(line: string): readonly Event[] {
-  const answer = fieldsOf(parseLine(line))
-  if (answer['error'] !== undefined) {
-    throw new EtcdError(`etcd: ${textOf(fieldsOf(answer['error'])['message']) || textOf(answer['error'])}`, 2)
-  }
-  const result = fieldsOf(answer['result'])
-  if (result['canceled'] === true || Number(result['compact_revision'] ?? 0) > 0) {
-    throw new CompactedError(`watch cancelled: ${textOf(result['cancel_reason'])}`)
-  }
-  return listOf(result['events']).map((event) => {
-    return { ...readKeyValue(fieldsOf(event['kv'])), type: event['type'] === 'DELETE' ? 'delete' : 'put' }
-  })
-}
-
-function readKeyValue(item: Fields): KeyValue {
-  return {
-    key: fromBase64(item['key']),
-    value: fromBase64(item['value']),
-    modRevision: textOf(item['mod_revision']),
-    lease: textOf(item['lease']) || '0',
-  }
-}
-
-function base64(text: string): string {
-  return Buffer.from(text, 'utf8').toString('base64')
-}
-
-function fromBase64(value: unknown): string {
-  return Buffer.from(textOf(value), 'base64').toString('utf8')
-}
-
-/** The first key behind all that start with `prefix`, which ends in an ASCII character. */
-function prefixEnd(prefix: string): string {
-  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
-}
-
-function fieldsOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value))
-    : {}
-}
-
-function listOf(value: unknown): readonly Fields[] {
-  return Array.isArray(value) ? value.map(fieldsOf) : []
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }
