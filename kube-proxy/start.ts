@@ -15,6 +15,7 @@ import { noPolicy, type ProxyMode } from './mode.ts'
 import { type ClusterSnapshot, createFamilySync } from './sync/family-sync.ts'
 import { type HealthCheckServers, serviceHealthOf } from './sync/health-check.ts'
 import { SyncLoop } from './sync/loop.ts'
+import { ProgrammingLatency } from './sync/programming-latency.ts'
 import type { ProxyHealth } from './sync/proxy-health.ts'
 
 export type ProxyOptions = {
@@ -48,7 +49,8 @@ export async function startProxy(options: ProxyOptions, signal: AbortSignal): Pr
     serviceCidrs: createInformer({ client, ref: serviceCidrs, clock, logger }),
   }
   informers.slices.addIndex(byService, serviceKeys)
-  const { once, check } = createSync(options, () => snapshotOf(options, informers))
+  const latency = new ProgrammingLatency(clock.now())
+  const { once, check } = createSync(options, () => snapshotOf(options, informers), latency)
   const { minSyncPeriodMs, syncPeriodMs } = config
   const loop = new SyncLoop({ sync: once, check, minSyncPeriodMs, syncPeriodMs, clock, logger })
   const changed = () => {
@@ -63,7 +65,11 @@ export async function startProxy(options: ProxyOptions, signal: AbortSignal): Pr
   const syncing: Task = async (stop) => {
     for (const { whenSynced } of Object.values(informers)) await whenSynced(stop)
     informers.services.onChange(count('service'))
-    informers.slices.onChange(count('endpoint'))
+    const countEndpoints = count('endpoint')
+    informers.slices.onChange(({ object }) => {
+      latency.note(object)
+      countEndpoints()
+    })
     informers.serviceCidrs.onChange(changed)
     informers.nodes.onChange(({ type, object }) => {
       health.setNodeEligible(type !== 'deleted' && object.metadata.deletionTimestamp === undefined)
@@ -101,23 +107,35 @@ function snapshotOf({ nodeName, config, hostIps }: ProxyOptions, informers: Info
   }
 }
 
-function createSync(options: ProxyOptions, snapshot: () => ClusterSnapshot) {
+function createSync(options: ProxyOptions, snapshot: () => ClusterSnapshot, latency: ProgrammingLatency) {
   const { modes, cleanUpOthers, clock, health, healthChecks, metrics, logger } = options
   const families = modes.map((mode) => createFamilySync({ mode, policy: () => noPolicy, metrics, clock, logger }))
   let isAlone = false
   const once = async (signal: AbortSignal): Promise<void> => {
     const startMs = clock.now()
     const cluster = snapshot()
+    const changes = latency.take()
     // Both families are tried: one that fails must not keep the other from its changes.
     const results = await Promise.allSettled(families.map(async ({ sync }) => await sync(cluster, signal)))
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
     metrics.settleChanges()
+    for (const { family, changedMs } of changes) metrics.observeProgramming(family, (clock.now() - changedMs) / 1_000)
     const ports = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
     healthChecks.update(serviceHealthOf(ports), signal)
     health.updated(startMs)
-    if (!isAlone) await cleanUpOthers(signal)
-    isAlone = true
+    if (!isAlone) isAlone = await removeOthers(signal)
+  }
+  /** The rules of this mode stand; what others left is in nobody's way for long, and tried again with the next sync. */
+  const removeOthers = async (signal: AbortSignal): Promise<boolean> => {
+    try {
+      await cleanUpOthers(signal)
+      return true
+    } catch (error) {
+      if (signal.aborted) throw error
+      logger.error('Rules of other modes not removed', { error })
+      return false
+    }
   }
   const check = async (signal: AbortSignal): Promise<void> => {
     for (const family of families) await family.check(signal)
