@@ -1,5 +1,4 @@
 /** What NetworkPolicy has to know of a pod. */
-import { isIP } from 'node:net'
 import type { Pod } from '../../api/core/v1.ts'
 import { formatAddress, parseAddress } from '../../component-base/ip-address.ts'
 import type { Family } from '../../netfilter/iptables.ts'
@@ -63,7 +62,7 @@ export function protocolOf(text: string | undefined): Protocol {
   return text === 'UDP' || text === 'SCTP' ? text : 'TCP'
 }
 
-/** The family of an address. */
+/** The family of an address that is one. */
 export function familyOf(ip: string): Family {
-  return isIP(ip) === 6 ? 'ip6' : 'ip'
+  return ip.includes(':') ? 'ip6' : 'ip'
 }

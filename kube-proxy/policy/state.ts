@@ -164,7 +164,7 @@ export class PolicyState {
       case 'ranges':
         return { ip: new Set(source.ranges.ip), ip6: new Set(source.ranges.ip6) }
       case 'pods':
-        return byFamily([...classes].flatMap((each) => [...each.pods.values()].flatMap(({ ips }) => ips)))
+        return addressesOf(classes)
       case 'ports':
         return this.#portElements(source)
     }
@@ -297,11 +297,11 @@ function isNewer(pod: PolicyPod, other: PolicyPod): boolean {
   return pod.key > other.key
 }
 
-function byFamily(ips: readonly string[]): Elements {
-  return {
-    ip: new Set(ips.filter((ip) => familyOf(ip) === 'ip')),
-    ip6: new Set(ips.filter((ip) => familyOf(ip) === 'ip6')),
-  }
+function addressesOf(classes: Iterable<PodClass>): Elements {
+  const elements: Record<Family, Set<string>> = { ip: new Set(), ip6: new Set() }
+  for (const { pods } of classes)
+    for (const { ips } of pods.values()) for (const ip of ips) elements[familyOf(ip)].add(ip)
+  return elements
 }
 
 function sameSet(before: PlannedSet, elements: Elements): PlannedSet {
