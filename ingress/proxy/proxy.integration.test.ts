@@ -691,3 +691,62 @@ test('over HTTP/2 a large body that nobody wants neither hangs nor ends the sess
   const whole = await askHttp2({ ':method': 'POST' }, large)
   expect(JSON.parse(whole.text).body).toHaveLength(large.length)
 })
+
+/** A backend that answers every connection with these bytes. */
+async function fixedBackend(text: string): Promise<number> {
+  return await bed.serve(
+    createTcpServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.end(Buffer.from(text, 'latin1')))
+    }),
+  )
+}
+
+test('an answer whose lines end with a bare line feed is passed on, as CGI programs write it', async () => {
+  bed.routeAll(everything, await fixedBackend('HTTP/1.0 200 OK\r\nContent-type: text/plain\n\nhello\n'))
+  expect(await bed.ask('/')).toMatchObject({ status: 200, text: 'hello\n' })
+  expect(await askHttp2({})).toMatchObject({ status: 200, text: 'hello\n' })
+})
+
+const strangeAnswers: readonly (readonly [string, string])[] = [
+  ['both lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+  ['a control character in a header', 'HTTP/1.1 200 OK\r\nX-A: b\u0001c\r\nContent-Length: 0\r\n\r\n'],
+  ['a status that is none', 'HTTP/1.1 99 Low\r\nContent-Length: 0\r\n\r\n'],
+  ['a header name that is none', 'HTTP/1.1 200 OK\r\nX A: b\r\nContent-Length: 0\r\n\r\n'],
+]
+for (const [what, text] of strangeAnswers) {
+  test(`an answer with ${what} harms nobody`, async () => {
+    bed.routeAll(everything, await fixedBackend(text))
+    const plain = await bed.ask('/').then(
+      ({ status }) => status,
+      () => 'cut',
+    )
+    expect([502, 'cut']).toContain(plain)
+    await askHttp2({}).catch(() => undefined)
+    bed.routeAll(everything, echoPort)
+    expect((await bed.ask('/')).status).toBe(200)
+  })
+}
+
+test('a reason with a control character is left out', async () => {
+  bed.routeAll(
+    everything,
+    await fixedBackend('HTTP/1.1 200 O\u0001K\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok'),
+  )
+  expect(await bed.raw('GET / HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n\r\n')).toMatch(
+    /^HTTP\/1\.1 200 OK\r\n/,
+  )
+})
+
+test('what HTTP/2 can say and HTTP/1.1 cannot harms nobody', async () => {
+  bed.routeAll(everything, echoPort)
+  for (const headers of [
+    { ':path': '/caf\u00e9\u4e16' },
+    { ':path': '/a b' },
+    { 'x-name': '\u4e16\u754c' },
+    { ':authority': 'x.example\u4e16' },
+  ]) {
+    await askHttp2(headers).catch(() => undefined)
+    expect((await bed.ask('/')).status).toBe(200)
+  }
+})

@@ -101,7 +101,12 @@ export class Proxy {
       metrics.observe({ route, status: isWhole ? status : 499, seconds: (clock.now() - startMs) / 1_000 })
     })
     request.body.on('error', () => {})
-    route = this.#handle({ ...incoming, reply: observed })
+    try {
+      route = this.#handle({ ...incoming, reply: observed })
+    } catch {
+      // Node refuses to send on what it has let in, such as HTTP/2 headers that HTTP/1.1 cannot say.
+      fail(observed, 400, 'bad request')
+    }
   }
 
   #handle(incoming: Incoming): Route | undefined {
@@ -166,10 +171,17 @@ export class Proxy {
         if (isOver) return
         const mayRepeat =
           phase === 'connect' ? index + 1 < exchange.endpoints.length : phase === 'reused' && isRepeatable(exchange)
-        if (mayRepeat && sends < maxSends) return attempt(index + 1, sends + 1)
+        if (mayRepeat && sends < maxSends) return repeat(index + 1, sends + 1)
         const isLate = error instanceof TimeLimitError
         replyText(reply, isLate ? 504 : 502, isLate ? 'gateway timeout' : 'bad gateway')
       })
+    }
+    const repeat = (index: number, sends: number): void => {
+      try {
+        attempt(index, sends)
+      } catch {
+        fail(reply, 502, 'bad gateway')
+      }
     }
     attempt(0, 1)
   }
@@ -182,7 +194,6 @@ export class Proxy {
       onFailure(new Error('too many requests are under way'), 'connect')
       return undefined
     }
-    pool.inFlight += 1
     let isCounted = true
     const done = (): void => {
       if (isCounted) pool.inFlight -= 1
@@ -190,7 +201,15 @@ export class Proxy {
     }
     const sent = send(pool, endpoint, route.backend.protocol, outgoing, {
       connected: () => this.#sendBody(exchange, sent),
-      answered: (answer) => this.#passOn(exchange, endpoint, answer, done),
+      answered: (answer) => {
+        try {
+          this.#passOn(exchange, endpoint, answer, done)
+        } catch {
+          // A head that must not be sent on.
+          answer.body.destroy()
+          fail(reply, 502, 'bad gateway')
+        }
+      },
       upgraded: (head, socket, first) => {
         socket.once('close', done)
         metrics.upgraded()
@@ -201,10 +220,11 @@ export class Proxy {
         done()
         metrics.failed(phase)
         request.body.unpipe()
-        if (reply.hasHead()) reply.abort()
-        else onFailure(error, phase)
+        // Else we have answered ourselves, and do not want the rest.
+        if (!reply.hasHead()) onFailure(error, phase)
       },
     })
+    pool.inFlight += 1
     sent.body.once('close', done)
     return sent
   }
@@ -263,6 +283,12 @@ export class Proxy {
       if (!hasData) reply.flush()
     })
   }
+}
+
+/** For what should not happen: whoever waits is told, as far as that is still possible. */
+function fail(reply: Reply, status: number, text: string): void {
+  if (reply.hasHead()) reply.abort()
+  else replyText(reply, status, text)
 }
 
 function refuse(reply: Reply, status: number, text: string, route?: Route): Route | undefined {

@@ -23,14 +23,18 @@ export type Reply = {
   readonly onClose: (listener: (isWhole: boolean) => void) => void
 }
 
+/** RFC 9112 section 4. */
+const printable = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
+
 /** Answers over HTTP/1.1. `mustClose` says whether the connection is to end with this answer. */
 export function http1Reply(response: ServerResponse, mustClose: () => boolean, onDistrust: () => void): Reply {
   let isDistrusted = false
   return {
     head: (status, reason, headers) => {
       const list = isDistrusted || mustClose() ? [...headers, 'Connection', 'close'] : [...headers]
-      if (reason === '') response.writeHead(status, list)
-      else response.writeHead(status, reason, list)
+      // Empty: the usual words for the status.
+      response.statusMessage = printable.test(reason) ? reason : ''
+      response.writeHead(status, list)
     },
     flush: () => response.flushHeaders(),
     write: (chunk) => response.write(chunk),
@@ -61,7 +65,12 @@ export function http2Reply(stream: ServerHttp2Stream): Reply {
   let head: Record<string, string | string[] | number> | undefined
   const send = (options: { readonly endStream: boolean }): void => {
     if (head === undefined || stream.headersSent || stream.destroyed) return
-    stream.respond(head, { ...options, waitForTrailers: !options.endStream })
+    try {
+      stream.respond(head, { ...options, waitForTrailers: !options.endStream })
+    } catch {
+      // Headers of a backend that HTTP/2 cannot say.
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    }
   }
   return {
     head: (status, _reason, headers) => {
@@ -72,13 +81,13 @@ export function http2Reply(stream: ServerHttp2Stream): Reply {
       hasBody = true
       send({ endStream: false })
       // A HEAD's answer ended with its head.
-      return stream.destroyed || stream.writableEnded ? true : stream.write(chunk)
+      return stream.destroyed || stream.closed || stream.writableEnded ? true : stream.write(chunk)
     },
     onDrain: (listener) => {
       stream.on('drain', listener)
     },
     end: (trailers) => {
-      if (stream.destroyed) return
+      if (stream.destroyed || stream.closed) return
       // An answer without body ends with its head: gRPC tells errors so.
       send({ endStream: !hasBody && trailers.length === 0 })
       // Without trailers an empty frame ends the stream.

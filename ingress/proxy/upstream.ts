@@ -69,6 +69,8 @@ function sendHttp1(
   const isSecure = protocol === 'https' || protocol === 'h2'
   const options = {
     ...{ agent: pool.agent, host: address, port, method, path: target, timeout: timeouts.connectTimeoutMs },
+    // CGI programs and other old servers end lines with a bare line feed; nginx takes that, too.
+    insecureHTTPParser: true,
     headers: [
       ...headers,
       ...framingHeaders(framing, method),
@@ -88,6 +90,11 @@ function sendHttp1(
     else socket.once(isSecure ? 'secureConnect' : 'connect', () => connected(socket))
   })
   message.once('response', (response) => {
+    const { headers: fields } = response
+    if (fields['transfer-encoding'] !== undefined && fields['content-length'] !== undefined) {
+      message.destroy(new Error('the answer has both Content-Length and Transfer-Encoding'))
+      return
+    }
     isAnswered = true
     listener.answered({ ...headOf(response), body: response, trailers: () => response.rawTrailers })
   })
