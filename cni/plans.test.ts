@@ -12,7 +12,9 @@ import {
 } from './bridge-plan.ts'
 import { parseSubnetFile, planDelegate } from './flannel-plan.ts'
 import { planRemoval } from './iptables.ts'
-import { mappingsOf, parseMappings, planPortmap } from './portmap-plan.ts'
+import { addressesToMap, mappingsOf, parseMappings, parsePortmapConfig } from './portmap-config.ts'
+import { planNftPortmap } from './portmap-nftables.ts'
+import { planPortmap } from './portmap-plan.ts'
 
 const config = { cniVersion: '1.0.0', name: 'cbr0', type: 'flannel' }
 const subnetFile =
@@ -199,16 +201,19 @@ const input = {
   comment: 'dnat name: "cbr0" id: "c1"',
   address: '10.244.1.2/24',
   mappings: [mapping],
-  isMasqueraded: true,
+  snat: true,
+  masqAll: false,
   markBit: 13,
+  externalSetMarkChain: undefined,
+  conditions: [],
 } as const
 
 test('planPortmap() makes the shared chains once', () => {
   const first = planPortmap(input, [])
   expect(first).toContain(':CNI-HOSTPORT-DNAT - [0:0]')
-  const listing = first.map((line) => line.replace(/^:(\S+) .*/, '-N $1'))
+  const listing = first.map((line) => line.replace(/^:(\S+) .*/, '-N $1').replace('-I POSTROUTING 1', '-A POSTROUTING'))
   expect(
-    planPortmap(input, listing).filter((line) => /^(:CNI-HOSTPORT|-A (PREROUTING|OUTPUT|POSTROUTING))/.test(line)),
+    planPortmap(input, listing).filter((line) => /^(:CNI-HOSTPORT|-[AI] (PREROUTING|OUTPUT|POSTROUTING))/.test(line)),
   ).toEqual([])
 })
 
@@ -249,4 +254,56 @@ test('parseMappings() reads names as containerd writes them', () => {
 test('parseMappings() refuses ports that are none', () => {
   const portMappings = [{ hostPort: 0, containerPort: 80, protocol: 'tcp' }]
   expect(() => parseMappings({ ...config, runtimeConfig: { portMappings } })).toThrow('Invalid host port number: 0')
+})
+
+test.each([
+  [{ markMasqBit: 32 }, 'MasqMarkBit must be between 0 and 31'],
+  [{ markMasqBit: 5, externalSetMarkChain: 'X' }, 'Cannot specify externalSetMarkChain and markMasqBit'],
+  [{ backend: 'x' }, 'unrecognized backend "x"'],
+  [
+    { backend: 'nftables', externalSetMarkChain: 'X', conditionsV4: ['-s', '1.2.3.4'] },
+    'nftables backend was requested but configuration contains iptables-specific options [externalSetMarkChain conditionsV4]',
+  ],
+  [
+    { conditionsV6: ['ip6 saddr fd00::1'] },
+    'iptables backend was requested but configuration contains nftables-specific',
+  ],
+])('parsePortmapConfig() refuses %j', (fields, message) => {
+  expect(() => parsePortmapConfig({ ...config, ...fields })).toThrow(message)
+})
+
+test('addressesToMap() takes the first address of each family that is the device’s own', () => {
+  const interfaces = [{ name: 'cni0' }, { name: 'eth0', sandbox: '/x' }]
+  const ips = [
+    { address: '10.0.0.1/24', interface: 0 },
+    { address: '10.0.0.2/24', interface: 1 },
+    { address: 'fd00::2/64', interface: 1 },
+    { address: '10.0.0.3/24', interface: 1 },
+  ]
+  const { ip, ip6 } = addressesToMap({ ifname: 'eth0' }, { interfaces, ips, routes: [], dns: {} })
+  expect([ip?.address, ip6?.address]).toEqual(['10.0.0.2/24', 'fd00::2/64'])
+})
+
+test('planPortmap() masquerades from everywhere, marks by a chain of others, and asks further conditions when told', () => {
+  const more = { ...input, masqAll: true, externalSetMarkChain: 'KUBE-MARK-MASQ', conditions: ['-d', '192.0.2.9'] }
+  const lines = planPortmap(more, [])
+  expect(lines).toContain('-A CNI-DN-x -s 0.0.0.0/0 -p tcp -m tcp --dport 8080 -j KUBE-MARK-MASQ')
+  expect(lines.find((line) => line.includes('multiport'))).toContain('--dports 8080 -d 192.0.2.9 -j CNI-DN-x')
+  expect(lines.join()).not.toContain('CNI-HOSTPORT-SETMARK')
+})
+
+test('planNftPortmap() gives IPv6 targets their brackets and every rule the container’s id', () => {
+  const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: 'fd00::9' }]
+  const script = planNftPortmap(
+    'ip6',
+    parsePortmapConfig({ ...config, runtimeConfig: { portMappings } }),
+    'fd00::2',
+    'c1',
+  )
+  expect(script).toContain(
+    'add rule ip6 cni_hostport hostports ip6 daddr fd00::9 tcp dport 8080 dnat to [fd00::2]:80 comment "c1"',
+  )
+  expect(script).toContain(
+    'add rule ip6 cni_hostport masquerading ip6 saddr fd00::2 ip6 daddr fd00::2 masquerade comment "c1"',
+  )
 })

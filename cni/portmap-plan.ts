@@ -6,16 +6,8 @@
  *   POSTROUTING ─▶ CNI-HOSTPORT-MASQ ─(mark)─▶ MASQUERADE
  */
 import { formatSubnet, parseSubnet } from '../component-base/ip-address.ts'
-import { type Family, familyOf, planRemoval, quoteComment } from './iptables.ts'
-import { CniError, isJsonMap, type NetworkConfig, records } from './protocol.ts'
-
-/** One host port. */
-export type PortMapping = {
-  readonly hostPort: number
-  readonly containerPort: number
-  readonly protocol: string
-  readonly hostIp: string
-}
+import { type Family, planRemoval, quoteComment } from './iptables.ts'
+import { isForAny, type PortMapping } from './portmap-config.ts'
 
 /** The container's side of all of its host ports, for one family. */
 export type PortmapInput = {
@@ -25,8 +17,12 @@ export type PortmapInput = {
   /** The container's address with its prefix. */
   readonly address: string
   readonly mappings: readonly PortMapping[]
-  readonly isMasqueraded: boolean
+  readonly snat: boolean
+  readonly masqAll: boolean
   readonly markBit: number
+  readonly externalSetMarkChain: string | undefined
+  /** Further conditions of the rules that lead to the container's chain. */
+  readonly conditions: readonly string[]
 }
 
 const dnat = 'CNI-HOSTPORT-DNAT'
@@ -36,78 +32,47 @@ const masq = 'CNI-HOSTPORT-MASQ'
 /** Name of the chain that all host ports hang on. */
 export const hostPortChain = dnat
 
-/** Whether the runtime passes any port mappings. */
-export function hasMappings({ runtimeConfig }: NetworkConfig): boolean {
-  return isJsonMap(runtimeConfig) && records(runtimeConfig['portMappings']).length > 0
-}
-
-/** Port mappings that the runtime passes; an error for one that cannot work. */
-export function parseMappings(config: NetworkConfig): readonly PortMapping[] {
-  const runtime = config['runtimeConfig']
-  if (!isJsonMap(runtime)) return []
-  return records(runtime['portMappings']).map((raw) => {
-    // containerd writes `HostPort`, CRI-O `hostPort`: Go reads names without regard to case.
-    const item = new Map(Object.entries(raw).map(([name, value]) => [name.toLowerCase(), value]))
-    const hostPort = Number(item.get('hostport') ?? 0)
-    const containerPort = Number(item.get('containerport') ?? 0)
-    const hostIp = item.get('hostip')
-    if (!isPort(hostPort)) throw new CniError('invalidNetworkConfig', `Invalid host port number: ${hostPort}`)
-    if (!isPort(containerPort))
-      throw new CniError('invalidNetworkConfig', `Invalid container port number: ${containerPort}`)
-    return {
-      hostPort,
-      containerPort,
-      protocol: String(item.get('protocol') || 'tcp').toLowerCase(),
-      hostIp: typeof hostIp === 'string' ? hostIp : '',
-    }
-  })
-}
-
-function isPort(value: number): boolean {
-  return Number.isInteger(value) && value > 0 && value < 65_536
-}
-
-/** Mappings that one family serves: those for any address, and those for an address of that family. */
-export function mappingsOf(family: Family, mappings: readonly PortMapping[]): readonly PortMapping[] {
-  return mappings.filter(({ hostIp }) => {
-    if (hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::') return hostIp === '' || familyOf(hostIp) === family
-    return familyOf(hostIp) === family
-  })
-}
-
 /** Everything to restore for one container, given a listing of the table. */
 export function planPortmap(input: PortmapInput, listing: readonly string[]): readonly string[] {
-  const { chain, comment, mappings } = input
+  const { chain, comment, mappings, conditions } = input
+  const further = conditions.map((word) => ` ${/[\s"]/.test(word) ? quoteComment(word) : word}`).join('')
   if (mappings.length === 0) return []
   return [
     ...planBase(input, listing),
     ...planRemoval(listing, [chain]).filter((line) => line.startsWith('-D ')),
     `:${chain} - [0:0]`,
     ...byProtocol(mappings).map(([protocol, ports]) => {
-      return `-A ${dnat} -p ${protocol} -m comment --comment ${quoteComment(comment)} -m multiport --dports ${ports} -j ${chain}`
+      return `-A ${dnat} -p ${protocol} -m comment --comment ${quoteComment(comment)} -m multiport --dports ${ports}${further} -j ${chain}`
     }),
     ...mappings.flatMap((mapping) => planMapping(input, mapping)),
   ]
 }
 
 /** Chains shared by all containers, made once. `:chain` would empty one that exists, so only missing ones are named. */
-function planBase({ family, isMasqueraded, markBit }: PortmapInput, listing: readonly string[]): readonly string[] {
-  const mark = `0x${(2 ** markBit).toString(16)}`
+function planBase(input: PortmapInput, listing: readonly string[]): readonly string[] {
+  const mark = `0x${(2 ** input.markBit).toString(16)}`
   const local = `-m addrtype --dst-type LOCAL -j ${dnat}`
-  const chains = [dnat, ...(isMasqueraded ? [setMark, masq] : [])]
+  const isMarkedHere = input.snat && input.externalSetMarkChain === undefined
+  const chains = [dnat, ...(isMarkedHere ? [setMark, masq] : [])]
   const rules = [
     `-A PREROUTING ${local}`,
     `-A OUTPUT ${local}`,
-    ...(isMasqueraded
+    ...(isMarkedHere
       ? [
           `-A ${setMark} -m comment --comment "CNI portfwd masquerade mark" -j MARK --set-xmark ${mark}/${mark}`,
           `-A ${masq} -m mark --mark ${mark}/${mark} -j MASQUERADE`,
-          `-A POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j ${masq}`,
         ]
       : []),
-  ].filter((rule) => !(family === 'ip6' && rule.startsWith('-A OUTPUT')))
+  ]
+  // Before the rules by which bridge hides addresses: they would end the packet's way.
+  const masquerading = `-A POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j ${masq}`
+  const isFirst = isMarkedHere && !listing.includes(masquerading)
   const missing = chains.filter((chain) => !listing.includes(`-N ${chain}`))
-  return [...missing.map((chain) => `:${chain} - [0:0]`), ...rules.filter((rule) => !listing.includes(rule))]
+  return [
+    ...missing.map((chain) => `:${chain} - [0:0]`),
+    ...rules.filter((rule) => !listing.includes(rule)),
+    ...(isFirst ? [masquerading.replace('-A POSTROUTING', '-I POSTROUTING 1')] : []),
+  ]
 }
 
 /** `-m multiport` takes 15 ports at most. */
@@ -125,20 +90,23 @@ function byProtocol(mappings: readonly PortMapping[]): readonly (readonly [strin
   })
 }
 
-function planMapping(
-  input: PortmapInput,
-  { hostIp, hostPort, containerPort, protocol }: PortMapping,
-): readonly string[] {
-  const { family, chain, address, isMasqueraded } = input
-  const subnet = parseSubnet(address)
+/** The marks come first: they are for packets that the last rule takes away. */
+function planMapping(input: PortmapInput, mapping: PortMapping): readonly string[] {
+  const { family, chain, address, snat, externalSetMarkChain = setMark } = input
+  const { hostIp, hostPort, containerPort, protocol } = mapping
   const text = address.split('/')[0] ?? ''
-  const anyHost = hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::'
-  const to = `-p ${protocol}${anyHost ? '' : ` -d ${hostIp}`}`
+  const to = `-p ${protocol}${isForAny(mapping) ? '' : ` -d ${hostIp}`}`
   const port = `-m ${protocol} --dport ${hostPort}`
   const target = family === 'ip6' ? `[${text}]:${containerPort}` : `${text}:${containerPort}`
-  const sources = [subnet === undefined ? text : formatSubnet(subnet), ...(family === 'ip' ? ['127.0.0.1'] : [])]
-  return [
-    ...(isMasqueraded ? sources.map((source) => `-A ${chain} -s ${source} ${to} ${port} -j ${setMark}`) : []),
-    `-A ${chain} ${to} ${port} -j DNAT --to-destination ${target}`,
-  ]
+  const marks = snat
+    ? sourcesOf(input).map((source) => `-A ${chain} -s ${source} ${to} ${port} -j ${externalSetMarkChain}`)
+    : []
+  return [...marks, `-A ${chain} ${to} ${port} -j DNAT --to-destination ${target}`]
+}
+
+/** Whose packets must come back the way they went: the container's own subnet, and the host's loopback. */
+function sourcesOf({ family, address, masqAll }: PortmapInput): readonly string[] {
+  if (masqAll) return [family === 'ip6' ? '::/0' : '0.0.0.0/0']
+  const subnet = parseSubnet(address)
+  return [subnet === undefined ? address : formatSubnet(subnet), ...(family === 'ip' ? ['127.0.0.1'] : [])]
 }

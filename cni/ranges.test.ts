@@ -20,8 +20,7 @@ const refusals = [
   { range: { subnet: '10.0.0.0/31' }, message: 'Network 10.0.0.0/31 too small to allocate from' },
   {
     range: { subnet: '10.0.0.1/24' },
-    message:
-      'Network has host bits set. For a subnet mask of length 24 the network address is 10.0.0.0',
+    message: 'Network has host bits set. For a subnet mask of length 24 the network address is 10.0.0.0',
   },
   {
     range: { subnet: '10.0.0.0/24', rangeStart: '10.0.1.1' },
