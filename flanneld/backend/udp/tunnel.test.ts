@@ -6,7 +6,7 @@ import { type Loop, openLoop } from './loop.ts'
 import { TunnelMemory } from './memory.ts'
 import { Outgoing } from './outgoing.ts'
 import { checksum } from './packet.ts'
-import { samplePacket } from './sample-packet.ts'
+import { type SampleFields, samplePacket } from './sample-packet.ts'
 import { type CounterName, counterIndex } from './shared.ts'
 import { AnswerBudget, vnet, vnetHeaderBytes } from './tunnel.ts'
 import { warmUp, withHeader } from './warm-up.ts'
@@ -290,6 +290,68 @@ test('packets of one size to one peer leave with one call, and come with one', (
   const found = tunnel.read()
   expect(found.map((bytes) => [bytes[1], bytes.length])).toEqual([[vnet.gsoUdp, vnetHeaderBytes + 28 + 8 * 30]])
 })
+
+/** Hands packets to the tunnel's socket as one receive, each in as many bytes as the largest has. */
+function receiveTogether(tunnel: ReturnType<typeof openTunnel>, packets: readonly Uint8Array[]): readonly Uint8Array[] {
+  const size = Math.max(...packets.map(({ length }) => length))
+  const bytes = new Uint8Array(size * packets.length)
+  for (const [index, packet] of packets.entries()) bytes.set(packet, index * size)
+  const own = Buffer.alloc(16)
+  libc.getsockname(tunnel.loop.tunnel.socketFd, own, Buffer.from([16, 0, 0, 0]))
+  const sender = libc.socket(2, 2, 0)
+  const segment = Buffer.alloc(4)
+  segment.writeUInt32LE(size)
+  libc.bind(sender, socketAddress(0x7f000001, 0), 16)
+  libc.setsockopt(sender, 17, 103, segment, 4)
+  expect(sendTo(sender, bytes, own)).toBe(true)
+  libc.close(sender)
+  expect(tunnel.in()).toBe(1)
+  return tunnel.read()
+}
+
+const udpWith = (fields: SampleFields, size = 100): Uint8Array => samplePacket(17, size, fields)
+const tcpWith = (fields: SampleFields): Uint8Array => samplePacket(6, 100, fields)
+const broken = udpWith({ identification: 2 })
+broken[60] = 0
+const bundles = [
+  { what: 'datagrams of one flow', packets: [udpWith({}), udpWith({})], counts: [2] },
+  {
+    what: 'datagrams that may be fragmented, numbered in a row',
+    packets: [65_535, 0, 1].map((identification) => udpWith({ identification, mayBeFragmented: true })),
+    counts: [3],
+  },
+  {
+    what: 'datagrams that may be fragmented, numbered otherwise',
+    packets: [5, 7].map((identification) => udpWith({ identification, mayBeFragmented: true })),
+    counts: [1, 1],
+  },
+  { what: 'datagrams of two flows', packets: [udpWith({}), udpWith({ ports: [1, 2] })], counts: [1, 1] },
+  { what: 'a datagram with a wrong checksum', packets: [udpWith({}), broken, udpWith({})], counts: [1, 1, 1] },
+  { what: 'a shorter datagram between others', packets: [udpWith({}), udpWith({}, 60), udpWith({})], counts: [2, 1] },
+  { what: 'segments in a row', packets: [tcpWith({ sequence: 1 }), tcpWith({ sequence: 101 })], counts: [2] },
+  { what: 'segments with a gap', packets: [tcpWith({ sequence: 1 }), tcpWith({ sequence: 102 })], counts: [1, 1] },
+  {
+    what: 'segments of which the first asks to be delivered',
+    packets: [tcpWith({ sequence: 1, flags: 0x18 }), tcpWith({ sequence: 101 })],
+    counts: [1, 1],
+  },
+  { what: 'TCP behind UDP', packets: [udpWith({}, 124), tcpWith({})], counts: [1, 1] },
+]
+for (const { what, packets, counts } of bundles) {
+  test(`${what} reach the device in ${counts.length} of ${packets.length} pieces`, () => {
+    const found = receiveTogether(openTunnel(), packets)
+    const headerLength = (bytes: Uint8Array): number => (bytes[vnetHeaderBytes + 9] === 6 ? 52 : 28)
+    const payloads = found.map((bytes) => bytes.length - vnetHeaderBytes - headerLength(bytes))
+    const sizes = packets.map((packet) => packet.length - (packet[9] === 6 ? 52 : 28))
+    const wanted: number[] = []
+    let at = 0
+    for (const count of counts) {
+      wanted.push(sizes.slice(at, at + count).reduce((sum, size) => sum + size, 0))
+      at += count
+    }
+    expect(payloads).toEqual(wanted)
+  })
+}
 
 test('a peer to which a segmented send is refused gets single datagrams from then on', () => {
   const tunnel = openTunnel()
