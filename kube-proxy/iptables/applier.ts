@@ -14,10 +14,13 @@ type Step = { readonly change: Change; readonly jumps: Jumps }
 /** Keeps in mind what is in the kernel, for one address family. */
 export class Applier {
   readonly #iptables: Iptables
+  readonly #isOwn: (chain: string) => boolean
   #applied: Blocks | undefined
 
-  constructor(iptables: Iptables) {
+  /** Chains that `isOwnChain` knows and nobody wants any more are removed. */
+  constructor(iptables: Iptables, isOwnChain: (chain: string) => boolean = isOwn) {
     this.#iptables = iptables
+    this.#isOwn = isOwnChain
   }
 
   /**
@@ -65,7 +68,7 @@ export class Applier {
     const known = new Set([...wanted.values()].flatMap((block) => tables.flatMap((table) => keysOf(table, block))))
     const stale = new Map(
       tables.map((table) => {
-        const names = [...(present.get(table)?.keys() ?? [])].filter(isOwn)
+        const names = [...(present.get(table)?.keys() ?? [])].filter(this.#isOwn)
         return [table, names.filter((name) => !known.has(`${table}/${name}`))]
       }),
     )

@@ -20,7 +20,8 @@ export function createIpvsMode({ family, settings, hostIps, namespace, clock, lo
   const ipvs = settings.ipvs ?? defaultIpvsSettings
   const tools: IpvsTools = { ipset: createIpset(where), ipvs: createIpvs(where), device: createServiceDevice(where) }
   const iptables = createIptables(family, where)
-  const rules = new Applier(iptables)
+  // All chains are always wanted. Those of mode iptables refer to each other, and go together when it is cleaned up.
+  const rules = new Applier(iptables, () => false)
   const renderings = createIpvsRenderings()
   let share: IptablesShare | undefined
   const applier = new IpvsApplier({

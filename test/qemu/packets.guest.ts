@@ -15,21 +15,23 @@ import { askSctp, listenSctp } from '../packets/sctp.ts'
 import { layout, rows, services } from '../packets/table.ts'
 import { Testbed } from '../packets/testbed.ts'
 
-/** What the test outside reads. Empty lists of complaints are good. */
+/** What the test outside reads. Empty lists of complaints are good; what is not there failed, and `failures` says why. */
 export type GuestReport = {
-  readonly table: readonly string[]
-  readonly sctp: readonly string[]
-  readonly again: { readonly isDisturbed: boolean; readonly changedServers: boolean }
+  readonly failures: string[]
+  table?: readonly string[]
+  sctp?: readonly string[]
+  again?: { readonly isDisturbed: boolean; readonly changedServers: boolean }
   /** Lines of `ipvsadm --save` about endpoints that have left. */
-  readonly leaving: { readonly tcp: readonly string[]; readonly udp: readonly string[] }
-  readonly disturbance: { readonly isNoticed: boolean; readonly isRepaired: boolean }
-  /** Of a scheduler that no kernel has. */
-  readonly obstacle: string
-  readonly hashed: { readonly table: readonly string[]; readonly server: string }
+  leaving?: { readonly tcp: readonly string[]; readonly udp: readonly string[] }
+  disturbance?: { readonly isNoticed: boolean; readonly isRepaired: boolean }
+  schedulers?: { readonly refused: readonly string[]; readonly obstacle: string }
+  hashed?: { readonly table: readonly string[]; readonly server: string }
   /** Rows that do not hold after another mode took over, and what the earlier mode has left. */
-  readonly takeovers: Readonly<Record<string, { readonly rows: readonly string[]; readonly rest: readonly string[] }>>
-  readonly afterCleanUp: readonly string[]
+  iptablesAfterIpvs?: Takeover
+  ipvsAfterIptables?: Takeover
+  afterCleanUp?: readonly string[]
 }
+type Takeover = { readonly rows: readonly string[]; readonly rest: readonly string[] }
 
 const { signal } = new AbortController()
 const since = systemClock.now()
@@ -92,85 +94,90 @@ async function leftovers(pattern: RegExp, more: readonly string[] = []): Promise
   return texts.flatMap((text) => text.split('\n')).filter((line) => pattern.test(line))
 }
 
+const report: GuestReport = { failures: [] }
+
+/** What fails is told; the others go on. */
+async function stage(name: string, work: () => Promise<void>): Promise<void> {
+  await work().catch((error: unknown) => report.failures.push(`${name}: ${String(error)}`))
+  log(name)
+}
+
+function sortedLines(text: string): string {
+  return text.split('\n').toSorted().join('\n')
+}
+
+const tcpAddress = '10.96.0.10:80'
+const udpAddress = `10.96.0.${10 + services.findIndex(({ name }) => name === 'udp')}:80`
+const withScheduler = (scheduler: string) =>
+  new Proxies(bed, 'ipvs', { only, settings: { ...defaultSettings, ipvs: { ...defaultIpvsSettings, scheduler } } })
+
 log('start')
 const bed = await Testbed.open(layout, { workerFile: '/test/prober.worker.mjs', timeoutMs: 20_000 })
 await bed.addPlainRoutes()
 await bed.settle(120_000)
 log('network')
 
-const proxies = new Proxies(bed, 'ipvs')
-await proxies.sync(objects, signal)
-log('first sync')
-const table = await check('ipvs', plain)
-log('table')
-const sctp = await checkSctp()
-log('sctp')
+await stage('first sync', async () => void (await new Proxies(bed, 'ipvs').sync(objects, signal)))
+await stage('table', async () => {
+  report.table = await check('ipvs', plain)
+})
+await stage('SCTP', async () => {
+  report.sctp = await checkSctp()
+})
 
 const before = await savedServers()
 const reborn = new Proxies(bed, 'ipvs', { only })
-await reborn.sync(objects, signal)
-const again = { isDisturbed: await reborn.isDisturbed(signal), changedServers: (await savedServers()) !== before }
-log('restart')
-
-// Connections of the table are still remembered by the kernel: their endpoint drains.
-const tcpAddress = '10.96.0.10:80'
-const udpAddress = `10.96.0.${10 + services.findIndex(({ name }) => name === 'udp')}:80`
-await reborn.sync(clusterObjects(layout, without(['other-node', 'udp'], 'a2')), signal)
-const left = (await savedServers()).split('\n')
-const leaving = {
-  tcp: left.filter((line) => line.includes(`-t ${tcpAddress} -r`)),
-  udp: left.filter((line) => line.includes(`-u ${udpAddress} -r`)),
-}
-await reborn.sync(objects, signal)
-log('leaving')
-
-await bed.inside('node-1', 'ipvsadm', '--delete-service', '--tcp-service', tcpAddress)
-const isNoticed = await reborn.isDisturbed(signal)
-await reborn.forgetAndSync(objects, signal)
-const disturbance = { isNoticed, isRepaired: sortedLines(await savedServers()) === sortedLines(before) }
-log('disturbance')
-
-const names = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'mh']
-const tries = names.map((name) => `-A -t 198.51.100.0:20000 -s ${name}\n-D -t 198.51.100.0:20000\n`).join('')
-await createIpvs({ namespace: bed.namespace('node-1') }).restore(tries, signal)
-const withScheduler = (scheduler: string) =>
-  new Proxies(bed, 'ipvs', { only, settings: { ...defaultSettings, ipvs: { ...defaultIpvsSettings, scheduler } } })
-const obstacle = (await withScheduler('none-such').obstacle(signal)) ?? ''
-log('schedulers')
+await stage('restart', async () => {
+  await reborn.sync(objects, signal)
+  report.again = { isDisturbed: await reborn.isDisturbed(signal), changedServers: (await savedServers()) !== before }
+})
+await stage('leaving', async () => {
+  // Connections of the table are still remembered by the kernel: their endpoint drains.
+  await reborn.sync(clusterObjects(layout, without(['other-node', 'udp'], 'a2')), signal)
+  const left = (await savedServers()).split('\n')
+  report.leaving = {
+    tcp: left.filter((line) => line.includes(`-t ${tcpAddress} -r`)),
+    udp: left.filter((line) => line.includes(`-u ${udpAddress} -r`)),
+  }
+  await reborn.sync(objects, signal)
+})
+await stage('disturbance', async () => {
+  await bed.inside('node-1', 'ipvsadm', '--delete-service', '--tcp-service', tcpAddress)
+  const isNoticed = await reborn.isDisturbed(signal)
+  await reborn.forgetAndSync(objects, signal)
+  report.disturbance = { isNoticed, isRepaired: sortedLines(await savedServers()) === sortedLines(before) }
+})
+await stage('schedulers', async () => {
+  const names = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'mh']
+  const tries = names.map((name) => `-A -t 198.51.100.0:20000 -s ${name}\n-D -t 198.51.100.0:20000\n`).join('')
+  const refused = await createIpvs({ namespace: bed.namespace('node-1') }).restore(tries, signal)
+  report.schedulers = { refused, obstacle: (await withScheduler('none-such').obstacle(signal)) ?? '' }
+})
 const hashing = withScheduler('mh')
-await hashing.sync(objects, signal)
-const server = (await savedServers()).split('\n').find((line) => line.startsWith(`-A -t ${tcpAddress}`)) ?? ''
-const hashed = { table: await check('ipvs', sample), server }
-log('mh')
+await stage('mh', async () => {
+  await hashing.sync(objects, signal)
+  const server = (await savedServers()).split('\n').find((line) => line.startsWith(`-A -t ${tcpAddress}`)) ?? ''
+  report.hashed = { table: await check('ipvs', sample), server }
+})
 
-const takeovers: Record<string, GuestReport['takeovers'][string]> = {}
 const iptables = new Proxies(bed, 'iptables', { only })
-await iptables.sync(objects, signal)
-await hashing.cleanUp(signal, 'iptables')
-takeovers['iptables after ipvs'] = {
-  rows: await check('iptables', sample),
-  rest: await leftovers(/KUBE-IPVS|KUBE-NODE-PORT\b|KUBE-LOAD-BALANCER|-A -[tu] [^[]|^KUBE-(?!6-)/),
-}
-log('iptables after ipvs')
+await stage('iptables after ipvs', async () => {
+  await iptables.sync(objects, signal)
+  await hashing.cleanUp(signal, 'iptables')
+  const rest = await leftovers(/KUBE-IPVS|KUBE-NODE-PORT\b|KUBE-LOAD-BALANCER|-A -[tu] [^[]|^KUBE-(?!6-)/)
+  report.iptablesAfterIpvs = { rows: await check('iptables', sample), rest }
+})
 const last = new Proxies(bed, 'ipvs', { only })
-await last.sync(objects, signal)
-await iptables.cleanUp(signal, 'ipvs')
-takeovers['ipvs after iptables'] = {
-  rows: await check('ipvs', sample),
-  rest: await leftovers(/KUBE-(SVC|SVL|SEP|EXT|FW)-|KUBE-EXTERNAL-SERVICES|KUBE-NODEPORTS/),
-}
-log('ipvs after iptables')
-await new Proxies(bed, 'ipvs', { only: { ...only, family: 'ip6' } }).cleanUp(signal)
-await last.cleanUp(signal)
-const afterCleanUp = await leftovers(/KUBE-|kube-ipvs0|-A -[tu]/, ['ip6tables-save'])
-log('clean')
-
-const report: GuestReport = {
-  ...{ table, sctp, again, leaving, disturbance, obstacle, hashed, takeovers, afterCleanUp },
-}
+await stage('ipvs after iptables', async () => {
+  await last.sync(objects, signal)
+  await iptables.cleanUp(signal, 'ipvs')
+  const rest = await leftovers(/KUBE-(SVC|SVL|SEP|EXT|FW)-|KUBE-EXTERNAL-SERVICES|KUBE-NODEPORTS/)
+  report.ipvsAfterIptables = { rows: await check('ipvs', sample), rest }
+})
+await stage('clean-up', async () => {
+  await new Proxies(bed, 'ipvs', { only: { ...only, family: 'ip6' } }).cleanUp(signal)
+  await last.cleanUp(signal)
+  report.afterCleanUp = await leftovers(/KUBE-|kube-ipvs0|-A -[tu]/, ['ip6tables-save'])
+})
 console.log(JSON.stringify(report))
 process.exit(0)
-
-function sortedLines(text: string): string {
-  return text.split('\n').toSorted().join('\n')
-}
