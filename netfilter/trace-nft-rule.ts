@@ -31,10 +31,11 @@ export type RuleContext = {
 }
 
 export type RuleVerdict =
-  | { readonly type: 'accept' | 'drop' | 'reject' | 'return' }
+  /** `continue`: the rule holds, and has no verdict. */
+  | { readonly type: 'accept' | 'drop' | 'reject' | 'return' | 'continue' }
   | { readonly type: 'jump' | 'goto'; readonly chain: string }
 
-/** The verdict of the rule; `undefined` when it does not match, or has none. */
+/** The verdict of the rule; `undefined` when it does not match. */
 export function applyNftRule(rule: string, context: RuleContext): RuleVerdict | undefined {
   return new Reader(wordsOf(rule), rule, context).run()
 }
@@ -74,7 +75,7 @@ class Reader {
       if (step === 'no match') return undefined
       if (step !== 'next') return step
     }
-    return undefined
+    return { type: 'continue' }
   }
 
   #statement(): Step {
@@ -147,7 +148,7 @@ class Reader {
   #setMark(): Step {
     this.#at += this.#peek() === 'meta' ? 3 : 2
     const value = isField(this.#peek()) ? this.#fields() : this.#next()
-    this.#context.flow.mark = Number(value)
+    this.#context.flow.mark = Number(value) >>> 0
     return 'next'
   }
 
@@ -305,7 +306,9 @@ class Reader {
       and: (left, right) => left & right,
       '&': (left, right) => left & right,
       or: (left, right) => left | right,
+      '|': (left, right) => left | right,
       xor: (left, right) => left ^ right,
+      '^': (left, right) => left ^ right,
     }
     const operate = operators[this.#peek()]
     if (operate === undefined) return String(mark)

@@ -102,7 +102,7 @@ test('traceNft() translates by a map with a random number, before routing, and m
     },
     { random: () => 1 },
   )
-  expect(result).toEqual({
+  expect(result).toMatchObject({
     verdict: 'ACCEPT',
     destinationIp: '10.1.0.9',
     destinationPort: 8443,

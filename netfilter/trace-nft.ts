@@ -6,9 +6,19 @@
  *                   └──── forward ─▶ postrouting
  */
 import type { Family } from './iptables.ts'
-import type { NftBlocks, NftChain } from './nft.ts'
-import type { Packet, Trace } from './trace.ts'
-import { applyNftRule, type NftFlow, type RuleContext, type TracedNftSet } from './trace-nft-rule.ts'
+import { joinAddress } from './ipvs.ts'
+import { flattenNft, type NftBlocks, type NftChain } from './nft.ts'
+import type { Choose, Packet } from './trace.ts'
+import { applyNftRule, type RuleContext, type RuleVerdict, type TracedNftSet } from './trace-nft-rule.ts'
+import {
+  type BaseChain,
+  type ChainVerdict,
+  type Flow,
+  followPath,
+  type HookName,
+  isLocalAddress,
+  type Trace,
+} from './trace-path.ts'
 
 /** One table: what its blocks add up to. */
 export type TracedNftTable = {
@@ -24,77 +34,68 @@ export type NftTraceOptions = {
   readonly localAddresses: readonly string[]
   /** For `numgen`: a number from 0, below the one given. */
   readonly random?: (below: number) => number
+  /** Instead of `random`. */
+  readonly choose?: Choose
   readonly ctstate?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID'
   readonly outInterface?: string
+  /** Where a packet to the address leaves. */
+  readonly routeTo?: (ip: string) => string | undefined
   /** What rules put into sets, by set and key; asked and filled. */
   readonly learned?: Map<string, Set<string>>
 }
 
 /** Adds up the blocks of a table. */
 export function tableOf(name: string, family: Family, blocks: NftBlocks): TracedNftTable {
-  const chains = new Map<string, NftChain>()
-  const sets = new Map<string, { definition: string; elements: Map<string, string> }>()
-  for (const block of blocks.values()) {
-    for (const [chain, rules] of block.chains ?? []) chains.set(chain, rules)
-    for (const [set, { definition }] of block.sets ?? []) sets.set(set, { definition, elements: new Map() })
+  const { chains, sets: declared, elements } = flattenNft(blocks)
+  const sets = new Map<string, TracedNftSet>()
+  for (const [set, { definition }] of declared) {
+    sets.set(set, { definition, elements: elements.get(set) ?? new Map<string, string>() })
   }
-  for (const { elements } of blocks.values()) {
-    for (const [set, added] of elements ?? []) {
-      const all = sets.get(set)?.elements
-      if (all === undefined) throw new Error(`no set ${set} in table ${name}`)
-      for (const [key, rest] of added) all.set(key, rest)
-    }
-  }
+  for (const set of elements.keys()) if (!sets.has(set)) throw new Error(`no set ${set} in table ${name}`)
   return { name, family, chains, sets }
 }
 
-type Hook = { readonly table: TracedNftTable; readonly chain: string; readonly priority: number }
-
 /** The fate of the packet. */
 export function traceNft(packet: Packet, options: NftTraceOptions): Trace {
-  const flow: NftFlow = {
-    destinationIp: packet.destinationIp,
-    destinationPort: packet.destinationPort,
-    isTranslated: false,
-    isMasqueraded: false,
-    mark: 0,
-  }
-  const path: string[] = []
-  const isLocal = (ip: string) => options.localAddresses.includes(ip) || ip.startsWith('127.') || ip === '::1'
-  const walk: Walk = { packet, options, flow, isLocal, path }
-  const isFromHere = isLocal(packet.sourceIp) && packet.inInterface === undefined
-  const end = (verdict: Trace['verdict']): Trace => ({
-    verdict,
-    destinationIp: flow.destinationIp,
-    destinationPort: flow.destinationPort,
-    isMasqueraded: flow.isMasqueraded,
-    path,
-  })
-  const first = passHook(isFromHere ? 'output' : 'prerouting', walk)
-  if (first !== 'ACCEPT') return end(first)
-  const isForHere = isLocal(flow.destinationIp)
-  if (!isFromHere) {
-    const second = passHook(isForHere ? 'input' : 'forward', walk)
-    if (second !== 'ACCEPT' || isForHere) return end(second)
-  }
-  return end(passHook('postrouting', walk))
+  return followPath(packet, nftChains(options, packet.sourceIp.includes(':') ? 'ip6' : 'ip'), options)
 }
 
+const knownChains = new WeakMap<NftTraceOptions, Map<Family, readonly BaseChain[]>>()
+
+/** The chains that the kernel calls. */
+export function nftChains(options: NftTraceOptions, family: Family): readonly BaseChain[] {
+  const of = knownChains.get(options) ?? new Map<Family, readonly BaseChain[]>()
+  knownChains.set(options, of)
+  const chains = of.get(family) ?? findHooks(family, options.tables).map((hooked) => baseChainOf(hooked, options))
+  of.set(family, chains)
+  return chains
+}
+
+function baseChainOf({ table, chain, hook, priority, isNat, isClosed }: Hooked, options: NftTraceOptions): BaseChain {
+  const isLocal = (ip: string) => isLocalAddress(ip, options.localAddresses)
+  const walk = (flow: Flow): ChainVerdict => {
+    const verdict = walkChain(table, chain, { packet: flow.packet, options, flow, isLocal })
+    if (verdict !== undefined || !isClosed) return verdict
+    flow.steps.push({ hook, table: table.name, chain, rule: 'policy drop', verdict: 'DROP' })
+    return 'DROP'
+  }
+  return { hook, priority, isNat, walk }
+}
+
+type Hooked = {
+  readonly table: TracedNftTable
+  readonly chain: string
+  readonly hook: HookName
+  readonly priority: number
+  readonly isNat: boolean
+  /** Whether what reaches its end is dropped. */
+  readonly isClosed: boolean
+}
 type Walk = {
   readonly packet: Packet
   readonly options: NftTraceOptions
-  readonly flow: NftFlow
+  readonly flow: Flow
   readonly isLocal: (ip: string) => boolean
-  readonly path: string[]
-}
-
-/** All chains of a hook, in the order of their priorities: each may end the packet, none may save it from the next. */
-function passHook(hook: string, walk: Walk): Trace['verdict'] {
-  for (const { table, chain } of hooksOf(hook, walk)) {
-    const verdict = walkChain(table, chain, walk)
-    if (verdict === 'DROP' || verdict === 'REJECT') return verdict
-  }
-  return 'ACCEPT'
 }
 
 /** Names of priorities in the families `ip` and `ip6`. */
@@ -102,39 +103,48 @@ const priorities: Readonly<Record<string, number>> = {
   ...{ raw: -300, mangle: -150, dstnat: -100, filter: 0, security: 50, srcnat: 100 },
 }
 
-const knownHooks = new WeakMap<readonly TracedNftTable[], Map<string, readonly Hook[]>>()
+const hookNames: readonly string[] = ['prerouting', 'input', 'forward', 'output', 'postrouting'] satisfies HookName[]
 
-function hooksOf(hook: string, { options: { tables }, packet }: Walk): readonly Hook[] {
-  const family = packet.sourceIp.includes(':') ? 'ip6' : 'ip'
-  const of = knownHooks.get(tables) ?? new Map<string, readonly Hook[]>()
-  knownHooks.set(tables, of)
-  const hooks = of.get(`${family} ${hook}`) ?? findHooks(hook, family, tables)
-  of.set(`${family} ${hook}`, hooks)
+function findHooks(family: Family, tables: readonly TracedNftTable[]): readonly Hooked[] {
+  const hooks: Hooked[] = []
+  for (const table of tables) {
+    if (table.family !== family) continue
+    for (const [chain, { hook: text = '' }] of table.chains) {
+      const [, name = '', base = '', sign, offset] =
+        /hook (\w+) (?:device \S+ )?priority (-?\w+)(?: ([+-]) (\d+))?/.exec(text) ?? []
+      if (!hookNames.includes(name)) continue
+      const shift = Number(offset ?? 0) * (sign === '-' ? -1 : 1)
+      hooks.push({
+        ...{ table, chain },
+        // Looked up in the list of names above.
+        hook: name as HookName,
+        priority: (priorities[base] ?? Number(base)) + shift,
+        isNat: text.includes('type nat'),
+        isClosed: text.includes('policy drop'),
+      })
+    }
+  }
   return hooks
 }
 
-function findHooks(hook: string, family: Family, tables: readonly TracedNftTable[]): readonly Hook[] {
-  const hooks: Hook[] = []
-  for (const table of tables) {
-    if (table.family !== family) continue
-    for (const [chain, { hook: text }] of table.chains) {
-      const [, name, base = '', sign, offset] = /hook (\w+) priority (-?\w+)(?: ([+-]) (\d+))?/.exec(text ?? '') ?? []
-      if (name !== hook) continue
-      const shift = Number(offset ?? 0) * (sign === '-' ? -1 : 1)
-      hooks.push({ table, chain, priority: (priorities[base] ?? Number(base)) + shift })
-    }
-  }
-  return hooks.toSorted((a, b) => a.priority - b.priority)
-}
-
-function walkChain(table: TracedNftTable, name: string, walk: Walk): Trace['verdict'] | undefined {
+function walkChain(table: TracedNftTable, name: string, walk: Walk): ChainVerdict {
   const chain = table.chains.get(name)
   if (chain === undefined) throw new Error(`no chain ${name} in table ${table.name}`)
-  walk.path.push(`${table.name}/${name}`)
+  const { flow } = walk
+  flow.path.push(`${table.name}/${name}`)
   const context = contextOf(table, walk)
   for (const rule of chain.rules) {
+    const { mark, isMasqueraded, isTranslated } = flow
     const verdict = applyNftRule(rule, context)
     if (verdict === undefined) continue
+    flow.steps.push({
+      hook: flow.hook,
+      table: table.name,
+      chain: name,
+      rule,
+      verdict: describe(verdict, { mark, isMasqueraded, isTranslated }, flow),
+    })
+    if (verdict.type === 'continue') continue
     if (verdict.type === 'return') return undefined
     if (verdict.type === 'jump' || verdict.type === 'goto') {
       const final = walkChain(table, verdict.chain, walk)
@@ -144,12 +154,24 @@ function walkChain(table: TracedNftTable, name: string, walk: Walk): Trace['verd
   return undefined
 }
 
+function describe(
+  verdict: RuleVerdict,
+  before: Pick<Flow, 'mark' | 'isMasqueraded' | 'isTranslated'>,
+  flow: Flow,
+): string {
+  if ('chain' in verdict) return `${verdict.type} ${verdict.chain}`
+  if (flow.isMasqueraded && !before.isMasqueraded) return 'MASQUERADE'
+  if (flow.isTranslated && !before.isTranslated) return `DNAT ${joinAddress(flow.destinationIp, flow.destinationPort)}`
+  if (verdict.type === 'continue') return flow.mark === before.mark ? 'continue' : 'MARK'
+  return verdict.type.toUpperCase()
+}
+
 function contextOf(table: TracedNftTable, { packet, options, flow, isLocal }: Walk): RuleContext {
   return {
     ...{ packet, flow, isLocal },
     ctstate: options.ctstate ?? 'NEW',
-    outInterface: options.outInterface,
-    random: options.random ?? (() => 0),
+    outInterface: options.outInterface ?? flow.outInterface,
+    random: (below) => options.choose?.(Array.from({ length: below }, () => 1 / below)) ?? options.random?.(below) ?? 0,
     setOf: (name) => {
       const set = table.sets.get(name)
       if (set === undefined) throw new Error(`no set ${name} in table ${table.name}`)

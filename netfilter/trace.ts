@@ -4,6 +4,9 @@
  */
 import { isIP } from 'node:net'
 import type { Chains, Table } from './ruleset.ts'
+import { type BaseChain, type Flow, followPath, type HookName, isLocalAddress, type Trace } from './trace-path.ts'
+
+export type { Trace, TraceStep } from './trace-path.ts'
 
 export type Packet = {
   readonly protocol: 'tcp' | 'udp' | 'sctp' | 'icmp' | 'ipv6-icmp'
@@ -11,7 +14,12 @@ export type Packet = {
   readonly destinationIp: string
   readonly destinationPort: number
   readonly inInterface?: string
+  /** Whether it came in by a port of a bridge. */
+  readonly isFromBridge?: boolean
 }
+
+/** One number of those whose weights are given, the weights adding up to 1. */
+export type Choose = (weights: readonly number[]) => number
 
 /** An ipset: its type, such as `hash:ip,port`, and its entries in ipset's words, such as `10.0.0.1,tcp:80`. */
 export type TracedSet = { readonly type: string; readonly entries: ReadonlySet<string> }
@@ -20,8 +28,14 @@ export type TraceOptions = {
   readonly tables: ReadonlyMap<Table, Chains>
   /** Addresses of the node: packets to them go to INPUT, packets from them come from OUTPUT. */
   readonly localAddresses: readonly string[]
+  /** What becomes of packets that reach the end of a kernel's chain, by `filter/FORWARD`: `ACCEPT` when not given. */
+  readonly policies?: ReadonlyMap<string, string>
   /** For `-m statistic`: a rule matches when the number is below its probability. */
   readonly random?: () => number
+  /** Instead of `random`: 0 when the rule matches. */
+  readonly choose?: Choose
+  /** Where a packet to the address leaves. */
+  readonly routeTo?: (ip: string) => string | undefined
   /** Lists of `-m recent`, as `list` → source addresses. */
   readonly recent?: Map<string, Set<string>>
   /** Sets of `-m set`, by name. */
@@ -29,54 +43,53 @@ export type TraceOptions = {
   readonly ctstate?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID'
 }
 
-export type Trace = {
-  readonly verdict: 'ACCEPT' | 'DROP' | 'REJECT'
-  readonly destinationIp: string
-  readonly destinationPort: number
-  readonly isMasqueraded: boolean
-  /** Chains entered, in order, as `nat/KUBE-SERVICES`. */
-  readonly path: readonly string[]
-}
-
-type Flow = {
-  destinationIp: string
-  destinationPort: number
-  isTranslated: boolean
-  isMasqueraded: boolean
-  mark: number
-  readonly path: string[]
-}
-
 /** The fate of the packet. */
 export function tracePacket(packet: Packet, options: TraceOptions): Trace {
-  const flow: Flow = {
-    destinationIp: packet.destinationIp,
-    destinationPort: packet.destinationPort,
-    isTranslated: false,
-    isMasqueraded: false,
-    mark: 0,
-    path: [],
-  }
-  const isLocal = (ip: string) => options.localAddresses.includes(ip) || ip.startsWith('127.')
-  const walk = (table: Table, chain: string) => walkChain(table, chain, { packet, options, flow, isLocal })
-  const isFromHere = isLocal(packet.sourceIp) && packet.inInterface === undefined
-  const end = (verdict: Trace['verdict']): Trace => ({
-    verdict,
-    destinationIp: flow.destinationIp,
-    destinationPort: flow.destinationPort,
-    isMasqueraded: flow.isMasqueraded,
-    path: flow.path,
-  })
-  walk('nat', isFromHere ? 'OUTPUT' : 'PREROUTING')
-  const hooks = isFromHere ? ['OUTPUT'] : [isLocal(flow.destinationIp) ? 'INPUT' : 'FORWARD']
-  for (const hook of hooks) {
-    for (const table of ['mangle', 'filter'] as const) {
-      const verdict = walk(table, hook)
-      if (verdict === 'DROP' || verdict === 'REJECT') return end(verdict)
+  return followPath(packet, iptablesChains(options), options)
+}
+
+/** Where the kernel calls tables, and when. Source: netfilter_ipv4.h, nf_ip_hook_priorities. */
+const priorities: Readonly<Record<Table, Readonly<Partial<Record<HookName, number>>>>> = {
+  raw: { prerouting: -300, output: -300 },
+  mangle: { prerouting: -150, input: -150, forward: -150, output: -150, postrouting: -150 },
+  nat: { prerouting: -100, output: -100, postrouting: 100, input: 100 },
+  filter: { input: 0, forward: 0, output: 0 },
+}
+
+const knownChains = new WeakMap<TraceOptions, readonly BaseChain[]>()
+
+/** The kernel's chains that have rules. */
+export function iptablesChains(options: TraceOptions): readonly BaseChain[] {
+  const known = knownChains.get(options)
+  if (known !== undefined) return known
+  const chains = findChains(options)
+  knownChains.set(options, chains)
+  return chains
+}
+
+function findChains(options: TraceOptions): readonly BaseChain[] {
+  const chains: BaseChain[] = []
+  const isLocal = (ip: string) => isLocalAddress(ip, options.localAddresses)
+  for (const [table, of] of options.tables) {
+    for (const [hook, priority] of Object.entries(priorities[table])) {
+      const name = hook.toUpperCase()
+      if (!of.has(name)) continue
+      const isClosed = options.policies?.get(`${table}/${name}`) === 'DROP'
+      const walk = (flow: Flow) => {
+        const verdict = walkChain(table, name, { packet: flow.packet, options, flow, isLocal })
+        if (verdict !== undefined && verdict !== 'RETURN') return verdict
+        return isClosed ? dropByPolicy(flow, table, name) : undefined
+      }
+      // The keys above are names of hooks.
+      chains.push({ hook: hook as HookName, priority, isNat: table === 'nat', walk })
     }
   }
-  walk('nat', 'POSTROUTING')
-  return end('ACCEPT')
+  return chains
+}
+
+function dropByPolicy(flow: Flow, table: Table, chain: string): 'DROP' {
+  flow.steps.push({ hook: flow.hook, table, chain, rule: `-P ${chain} DROP`, verdict: 'DROP' })
+  return 'DROP'
 }
 
 type Walk = {
@@ -95,7 +108,7 @@ function walkChain(table: Table, chain: string, walk: Walk): Verdict {
   }
   walk.flow.path.push(`${table}/${chain}`)
   for (const rule of rules) {
-    const verdict = applyRule(table, parseRule(rule), walk)
+    const verdict = applyRule(table, chain, rule, walk)
     if (verdict === 'RETURN') return undefined
     if (verdict !== undefined) return verdict
   }
@@ -113,7 +126,7 @@ type Match = { readonly name: string; readonly values: readonly string[]; readon
 type Options = ReadonlyMap<string, string>
 
 /** Options that take no value. */
-const bare = new Set(['--rcheck', '--set', '--reap', '--random-fully', '--rsource'])
+const bare = new Set(['--rcheck', '--set', '--reap', '--random-fully', '--rsource', '--physdev-is-in'])
 
 /** The same rules are met by many packets. */
 const parsed = new Map<string, Rule>()
@@ -153,10 +166,12 @@ function readRule(text: string): Rule {
   return { matches, target, isGoto, options }
 }
 
-function applyRule(table: Table, rule: Rule, walk: Walk): Verdict {
+function applyRule(table: Table, chain: string, text: string, walk: Walk): Verdict {
+  const rule = parseRule(text)
   if (!rule.matches.every((match) => holds(match, rule, walk) !== match.isNegated)) return undefined
   recordRecent(rule, walk)
   const { flow } = walk
+  flow.steps.push({ hook: flow.hook, table, chain, rule: text, verdict: describeTarget(rule) })
   switch (rule.target) {
     case undefined:
       return undefined
@@ -179,6 +194,14 @@ function applyRule(table: Table, rule: Rule, walk: Walk): Verdict {
       return verdict === undefined && rule.isGoto ? 'RETURN' : verdict
     }
   }
+}
+
+const verdicts = new Set(['ACCEPT', 'DROP', 'REJECT', 'RETURN', 'MARK', 'MASQUERADE'])
+
+function describeTarget({ target, isGoto, options }: Rule): string {
+  if (target === undefined) return 'continue'
+  if (target === 'DNAT') return `DNAT ${options.get('--to-destination') ?? ''}`
+  return verdicts.has(target) ? target : `${isGoto ? 'goto' : 'jump'} ${target}`
 }
 
 function holds(
@@ -223,7 +246,19 @@ function holds(
     case '--mode':
       return true
     case '--probability':
-      return (options.random ?? (() => 0))() < Number(value)
+      return isDrawn(options, Number(value))
+    case '-o':
+      return value.endsWith('+')
+        ? (flow.outInterface ?? '').startsWith(value.slice(0, -1))
+        : flow.outInterface === value
+    case '--physdev-is-in':
+      return packet.isFromBridge === true
+    case '--vaddr':
+      return flow.virtual?.ip === value
+    case '--vport':
+      return flow.virtual?.port === Number(value)
+    case '--vproto':
+      return flow.virtual !== undefined && packet.protocol === value
     case '--rcheck':
       return options.recent?.get(optionOf(rule, '--name'))?.has(packet.sourceIp) ?? false
     case '--name':
@@ -236,6 +271,10 @@ function holds(
     default:
       throw new Error(`cannot trace match ${name}`)
   }
+}
+
+function isDrawn({ choose, random }: TraceOptions, probability: number): boolean {
+  return choose === undefined ? (random?.() ?? 0) < probability : choose([probability, 1 - probability]) === 0
 }
 
 function setOf({ sets }: TraceOptions, name: string): TracedSet {
@@ -278,6 +317,9 @@ function markedBy(options: Options, mark: number): number {
   const bitsOf = (name: string) => Number(options.get(name)?.split('/')[0] ?? 0)
   if (options.has('--or-mark')) return mark | bitsOf('--or-mark')
   if (options.has('--xor-mark')) return mark ^ bitsOf('--xor-mark')
+  // As iptables-save prints all of them: bits to clear, then bits to turn.
+  const [bits = 0, mask = 0xffffffff] = (options.get('--set-xmark') ?? '').split('/').map(Number)
+  if (options.has('--set-xmark')) return ((mark & ~mask) ^ bits) >>> 0
   throw new Error(`cannot trace MARK ${[...options.keys()].join(' ')}`)
 }
 
