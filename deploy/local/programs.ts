@@ -102,6 +102,8 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
         `--proxy-mode=${options.proxyMode}`,
         `--cluster-cidr=${list(families, 'pods')}`,
         `--policy-socket=${policySocket}`,
+        // In this mode every node holds the addresses of load balancers; service-lb says which one answers for them.
+        ...(options.proxyMode === 'ipvs' && options.hasLoadBalancer ? ['--ipvs-strict-arp'] : []),
       ]),
     ),
     on(
