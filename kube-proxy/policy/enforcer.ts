@@ -22,12 +22,16 @@ export type EnforcerOptions = {
   readonly logger: Logger
 }
 
+/** Everything is written anew this often, whatever we believe is in the kernel. */
+const fullSyncPeriodMs = 3_600_000
+
 /** One for a node. */
 export class Enforcer {
   readonly #options: EnforcerOptions
   readonly #state = new PolicyState()
   readonly #claims: Claims
   #remembered = '[]'
+  #fullAtMs: number
   #changes = 0
   #written = -1
   #running: Promise<void> = Promise.resolve()
@@ -35,6 +39,7 @@ export class Enforcer {
   /** `known`: claims of an earlier life. */
   constructor(options: EnforcerOptions, known: readonly Claim[] = []) {
     this.#options = options
+    this.#fullAtMs = options.clock.now()
     this.#claims = new Claims(known)
   }
 
@@ -75,10 +80,16 @@ export class Enforcer {
 
   /** Looks whether somebody else has changed the kernel; what they did is undone by the next `enforce`. */
   async check(signal: AbortSignal): Promise<void> {
+    const { appliers, clock, logger } = this.#options
     await this.#running.catch(() => undefined)
-    for (const applier of this.#options.appliers) {
+    if (clock.now() - this.#fullAtMs >= fullSyncPeriodMs) {
+      this.#fullAtMs = clock.now()
+      for (const applier of appliers) applier.forget()
+      this.#changes += 1
+    }
+    for (const applier of appliers) {
       if (!(await applier.isDisturbed(signal))) continue
-      this.#options.logger.info('Found rules of network policies changed, writing all of them anew', {
+      logger.info('Found rules of network policies changed, writing all of them anew', {
         family: applier.family,
       })
       applier.forget()
