@@ -6,9 +6,6 @@
 import type { Clock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
 import type { Family } from '../netfilter/iptables.ts'
-import type { Jumps } from '../netfilter/iptables-restore.ts'
-import type { NftBlocks } from '../netfilter/nft.ts'
-import type { Blocks } from '../netfilter/ruleset.ts'
 import type { IpvsSettings } from './ipvs/settings.ts'
 import type { NodeState } from './plan/node.ts'
 import type { PlannedPort } from './plan/planner.ts'
@@ -20,25 +17,6 @@ export type ProxyState = {
   readonly node: NodeState
   /** Sorted by key. A port for which nothing changed is the same object as in the call before. */
   readonly ports: readonly PlannedPort[]
-  readonly policy: PolicyRules
-}
-
-/**
- * NetworkPolicy's share, in the language of each mode; a mode asks for the one it speaks, and applies it in the same
- * transaction as its own rules. Ids of blocks begin with `policy/`; unchanged blocks are the same objects as before.
- */
-export type PolicyRules = {
-  /** For modes iptables and ipvs. */
-  readonly iptables: () => IptablesShare
-  readonly nftables: () => NftBlocks
-}
-export type IptablesShare = {
-  readonly blocks: Blocks
-  readonly jumps: Jumps
-  /** Before the rules: what they refer to has to exist (ipset). */
-  readonly before: (signal: AbortSignal) => Promise<void>
-  /** After the rules: what nothing refers to any more can go. */
-  readonly after: (signal: AbortSignal) => Promise<void>
 }
 
 /** What one `sync` has done: everything written, only what differed, or nothing. */
@@ -93,10 +71,4 @@ export type ModeOptions = {
   readonly logger: Logger
   /** Another network namespace than this process's: for tests. */
   readonly namespace?: string
-}
-
-/** No NetworkPolicy. */
-export const noPolicy: PolicyRules = {
-  iptables: () => ({ blocks: new Map(), jumps: new Map(), before: async () => {}, after: async () => {} }),
-  nftables: () => new Map(),
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../component-base/clock.ts'
 import { run } from '../component-base/exec.ts'
 import { silentLogger } from '../component-base/logger.ts'
-import { type ModeName, noPolicy, type ProxyMode } from './mode.ts'
+import type { ModeName, ProxyMode } from './mode.ts'
 import { cleanUpOtherModes, createMode } from './modes.ts'
 import { defaultNode, defaultSettings, planPorts, type ServiceOptions } from './testing.ts'
 
@@ -46,7 +46,7 @@ async function inside(...command: readonly string[]): Promise<string> {
 }
 
 async function serve(mode: ProxyMode, wanted: readonly ServiceOptions[]) {
-  return await mode.sync({ node: defaultNode, ports: planPorts(wanted), policy: noPolicy }, signal)
+  return await mode.sync({ node: defaultNode, ports: planPorts(wanted) }, signal)
 }
 
 /** Made by iptables when it is first used, and never taken away. */

@@ -11,7 +11,7 @@ import type { Logger } from '../component-base/logger.ts'
 import { runAll, type Task } from '../component-base/run.ts'
 import type { ProxyConfig } from './config.ts'
 import type { ProxyMetrics } from './metrics.ts'
-import { noPolicy, type ProxyMode } from './mode.ts'
+import type { ProxyMode } from './mode.ts'
 import { type ClusterSnapshot, createFamilySync } from './sync/family-sync.ts'
 import { type HealthCheckServers, serviceHealthOf } from './sync/health-check.ts'
 import { SyncLoop } from './sync/loop.ts'
@@ -109,7 +109,7 @@ function snapshotOf({ nodeName, config, hostIps }: ProxyOptions, informers: Info
 
 function createSync(options: ProxyOptions, snapshot: () => ClusterSnapshot, latency: ProgrammingLatency) {
   const { modes, cleanUpOthers, clock, health, healthChecks, metrics, logger } = options
-  const families = modes.map((mode) => createFamilySync({ mode, policy: () => noPolicy, metrics, clock, logger }))
+  const families = modes.map((mode) => createFamilySync({ mode, metrics, clock, logger }))
   let isAlone = false
   const once = async (signal: AbortSignal): Promise<void> => {
     const startMs = clock.now()

@@ -7,7 +7,6 @@ import { baseJumps } from './base.ts'
 import { cleanUp } from './cleanup.ts'
 import { renderOptionsOf } from './options.ts'
 import { blocksOf, createRenderings } from './plan.ts'
-import { withBlocks, withJumps } from './share.ts'
 
 /** Builds the mode for one address family. */
 export function createIptablesMode({ family, settings, namespace }: ModeOptions): ProxyMode {
@@ -18,14 +17,9 @@ export function createIptablesMode({ family, settings, namespace }: ModeOptions)
     name: 'iptables',
     family,
     obstacle: async (signal) => await obstacleOf(iptables, signal),
-    sync: async ({ node, ports, policy }, signal) => {
+    sync: async ({ node, ports }, signal) => {
       const options = renderOptionsOf(node, settings, isLargeCluster(ports))
-      const share = policy.iptables()
-      await share.before(signal)
-      const blocks = withBlocks(blocksOf(ports, options, renderings), share.blocks)
-      const result = await applier.apply(blocks, withJumps(baseJumps(options), share.jumps), signal)
-      await share.after(signal)
-      return result
+      return await applier.apply(blocksOf(ports, options, renderings), baseJumps(options), signal)
     },
     isDisturbed: async (signal) => await applier.isFlushed(signal),
     forget: () => applier.forget(),

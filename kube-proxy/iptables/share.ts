@@ -1,13 +1,8 @@
-/** NetworkPolicy's rules together with those of a mode that speaks iptables. */
+/** Jumps of several owners in one kernel's chains, as `kubets trace` has to see them. */
 import type { Jumps } from '../../netfilter/iptables-restore.ts'
-import type { Blocks, Table } from '../../netfilter/ruleset.ts'
+import type { Table } from '../../netfilter/ruleset.ts'
 
-/** The blocks of both. */
-export function withBlocks(own: Blocks, more: Blocks): Blocks {
-  return more.size === 0 ? own : new Map([...own, ...more])
-}
-
-/** Policies come before Services' rules: what they forbid must not be accepted by those. */
+/** `first` before `own` in each chain, as when it was put at the top later. */
 export function withJumps(own: Jumps, first: Jumps): Jumps {
   const result = new Map<Table, ReadonlyMap<string, readonly string[]>>(own)
   for (const [table, chains] of first) {

@@ -4,13 +4,13 @@ import { createIpset } from '../../netfilter/ipset-command.ts'
 import { createIptables } from '../../netfilter/iptables.ts'
 import { createIpvs } from '../../netfilter/ipvs-command.ts'
 import { Applier } from '../iptables/applier.ts'
-import { withBlocks, withJumps } from '../iptables/share.ts'
-import type { IptablesShare, ModeOptions, ProxyMode } from '../mode.ts'
+import type { ModeOptions, ProxyMode } from '../mode.ts'
 import { IpvsApplier, type IpvsTools } from './applier.ts'
 import { cleanUpIpvs } from './cleanup.ts'
 import { createServiceDevice } from './device.ts'
 import { applySettings, obstacleTo } from './kernel.ts'
-import { createIpvsRenderings, type IpvsPlan, planIpvs } from './plan.ts'
+import type { IpvsPlan } from './plan.ts'
+import { IpvsPlanner } from './planner.ts'
 import { chains, ipvsJumps } from './rules.ts'
 import { defaultIpvsSettings } from './settings.ts'
 
@@ -22,8 +22,7 @@ export function createIpvsMode({ family, settings, hostIps, namespace, clock, lo
   const iptables = createIptables(family, where)
   // All chains are always wanted. Those of mode iptables refer to each other, and go together when it is cleaned up.
   const rules = new Applier(iptables, () => false)
-  const renderings = createIpvsRenderings()
-  let share: IptablesShare | undefined
+  const planner = new IpvsPlanner()
   const applier = new IpvsApplier({
     ...{ family, tools, clock, logger, excludeCidrs: ipvs.excludeCidrs },
     prepare: async (signal) => {
@@ -33,23 +32,15 @@ export function createIpvsMode({ family, settings, hostIps, namespace, clock, lo
       rules.forget()
     },
     applyRules: async (plan: IpvsPlan, signal) => {
-      const own = new Map([['', plan.rules]])
-      if (share === undefined) return await rules.apply(own, ipvsJumps, signal)
-      return await rules.apply(withBlocks(own, share.blocks), withJumps(ipvsJumps, share.jumps), signal)
+      return await rules.apply(new Map([['', plan.rules]]), ipvsJumps, signal)
     },
   })
   return {
     name: 'ipvs',
     family,
     obstacle: async (signal) => await obstacleTo(ipvs, tools, signal),
-    sync: async ({ node, ports, policy }, signal) => {
-      const plan = planIpvs({ node, ports, settings, ipvs, hostIps: hostIps() }, renderings)
-      share = policy.iptables()
-      await share.before(signal)
-      const result = await applier.apply(plan, signal)
-      await share.after(signal)
-      return result
-    },
+    sync: async ({ node, ports }, signal) =>
+      await applier.apply(planner.plan({ node, ports, settings, ipvs, hostIps: hostIps() }), signal),
     isDisturbed: async (signal) =>
       !(await iptables.hasChain('nat', chains.services, signal)) ||
       !(await iptables.hasChain('filter', chains.filter, signal)) ||

@@ -84,13 +84,18 @@ export class NftApplier {
     for (const chain of removed) this.#stale.set(chain, nowMs)
   }
 
-  /** Chains that are wanted again by then are simply written; those that cannot go yet are tried with the next change. */
+  /** Chains that are wanted again by then have been written, and are not among them. */
   async #dropStale(signal: AbortSignal): Promise<void> {
     const { nft, table, clock } = this.#options
     const ripe = [...this.#stale].flatMap(([chain, sinceMs]) => (clock.now() - sinceMs >= staleAfterMs ? [chain] : []))
     if (ripe.length === 0) return
-    await nft.apply(dropChains(table, ripe), signal)
     for (const chain of ripe) this.#stale.delete(chain)
+    try {
+      await nft.apply(dropChains(table, ripe), signal)
+    } catch (error) {
+      // Somebody else refers to one of them, or has deleted it: being empty they do no harm until the next rewrite.
+      if (!(error instanceof ExecError)) throw error
+    }
   }
 }
 

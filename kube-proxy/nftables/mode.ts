@@ -19,10 +19,8 @@ export function createNftablesMode({ family, settings, namespace, clock }: ModeO
     name: 'nftables',
     family,
     obstacle: async (signal) => await obstacleOf(nft, signal),
-    sync: async ({ node, ports, policy }, signal) => {
-      const own = planner.plan(ports, nftOptionsOf(node, settings))
-      const more = policy.nftables()
-      return await applier.apply(more.size === 0 ? own : new Map([...own, ...more]), signal)
+    sync: async ({ node, ports }, signal) => {
+      return await applier.apply(planner.plan(ports, nftOptionsOf(node, settings)), signal)
     },
     isDisturbed: async (signal) => !(await nft.hasRules(table, names.services, signal)),
     forget: () => applier.forget(),

@@ -4,7 +4,7 @@ import type { EndpointSlice } from '../../api/discovery/v1.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { ProxyMetrics } from '../metrics.ts'
-import type { PolicyRules, ProxyMode } from '../mode.ts'
+import type { ProxyMode } from '../mode.ts'
 import { type NodeFacts, nodeStateOf } from '../plan/node.ts'
 import { type PlannedPort, Planner } from '../plan/planner.ts'
 import { cleanUpFlows, fingerprintOf, type UdpFrontends, udpFrontendsOf, withGone } from './conntrack.ts'
@@ -18,8 +18,6 @@ export type ClusterSnapshot = {
 
 export type FamilySyncOptions = {
   readonly mode: ProxyMode
-  /** NetworkPolicy's rules for this family, from the same caches at the same moment. */
-  readonly policy: () => PolicyRules
   readonly metrics: ProxyMetrics
   readonly clock: Clock
   readonly logger: Logger
@@ -37,7 +35,7 @@ const fullSyncPeriodMs = 3_600_000
 
 /** Remembers plan and kernel state of one family. */
 export function createFamilySync(options: FamilySyncOptions): FamilySync {
-  const { mode, policy, metrics, clock, logger } = options
+  const { mode, metrics, clock, logger } = options
   const { family } = mode
   const planner = new Planner()
   const flows: { before: UdpFrontends; ports: readonly PlannedPort[] } = { before: new Map(), ports: [] }
@@ -48,7 +46,7 @@ export function createFamilySync(options: FamilySyncOptions): FamilySync {
     const node = nodeStateOf(facts, family)
     const ports = planner.plan({ family, services, slicesOf, topology: node.topology })
     if (startMs - fullAtMs >= fullSyncPeriodMs) mode.forget()
-    const result = await mode.sync({ node, ports, policy: policy() }, signal)
+    const result = await mode.sync({ node, ports }, signal)
     if (result.type === 'full') fullAtMs = startMs
     const seconds = (clock.now() - startMs) / 1_000
     metrics.observeSync(family, result, seconds)

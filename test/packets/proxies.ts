@@ -2,7 +2,6 @@
 import { systemClock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import type { ModeName, ModeSettings, ProxyMode } from '../../kube-proxy/mode.ts'
-import { noPolicy } from '../../kube-proxy/mode.ts'
 import { createMode } from '../../kube-proxy/modes.ts'
 import { nodeStateOf } from '../../kube-proxy/plan/node.ts'
 import { Planner } from '../../kube-proxy/plan/planner.ts'
@@ -120,5 +119,5 @@ async function syncOne(
       objects.slices.filter(({ metadata: { labels } }) => labels?.['kubernetes.io/service-name'] === metadata.name),
     topology: node.topology,
   })
-  return (await mode.sync({ node, ports, policy: noPolicy }, signal)).lines
+  return (await mode.sync({ node, ports }, signal)).lines
 }
