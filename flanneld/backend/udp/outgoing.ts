@@ -28,6 +28,8 @@ export class Outgoing {
   #waiting = 0
   #waitingSize = 0
   #waitingBytes = 0
+  /** Whether there was more than one packet the last time. A lone one, as in a dialogue, leaves before anyone looks for a second. */
+  #isBusy = false
 
   constructor(tunnel: Tunnel, memory: TunnelMemory) {
     this.#tunnel = tunnel
@@ -45,6 +47,7 @@ export class Outgoing {
       this.#forward(peers, this.#place, size)
     }
     this.#flush()
+    this.#isBusy = packets > 1
     return packets
   }
 
@@ -96,9 +99,9 @@ export class Outgoing {
     this.#waitingBytes += length
     // Two behind a multiple of four again, so that the next packet's header is aligned.
     this.#place = ((ip + length + 5) & ~3) + 2
-    const isLast = length < this.#waitingSize || this.#waiting === maxDatagrams || target.isPlain
-    if (isLast || !this.#tunnel.sendsMany || this.#place - this.#memory.outgoing > this.#memory.waitingBytes - 64)
-      this.#flush()
+    const isLast = length < this.#waitingSize || this.#waiting === maxDatagrams
+    const isAlone = !this.#isBusy || target.isPlain || !this.#tunnel.sendsMany
+    if (isLast || isAlone || this.#place - this.#memory.outgoing > this.#memory.waitingBytes - 64) this.#flush()
   }
 
   #flush(): void {

@@ -272,6 +272,7 @@ test('AnswerBudget has no more after a long while than at the start', () => {
 
 test('datagrams of hosts without a lease are counted, each of them', () => {
   const tunnel = openTunnel()
+  makeBusy(tunnel)
   const packet = withHeader(vnetHeaderBytes, samplePacket(17, 30), {})
   for (let i = 0; i < 5; i += 1) tunnel.write(packet)
   tunnel.out()
@@ -280,12 +281,21 @@ test('datagrams of hosts without a lease are counted, each of them', () => {
   expect(tunnel.counter('dropped_unknown_sender')).toBe(5)
 })
 
+/** Lets the tunnel see traffic, so that packets wait for one another. */
+function makeBusy(tunnel: ReturnType<typeof openTunnel>): void {
+  for (let i = 0; i < 2; i += 1) tunnel.write(withHeader(vnetHeaderBytes, samplePacket(17, 30), {}))
+  tunnel.out()
+  tunnel.in()
+  tunnel.read()
+}
+
 test('packets of one size to one peer leave with one call, and come with one', () => {
   const tunnel = openTunnel()
+  makeBusy(tunnel)
   for (let i = 0; i < 8; i += 1)
     tunnel.write(withHeader(vnetHeaderBytes, samplePacket(17, 30, { identification: i }), {}))
   tunnel.out()
-  expect(tunnel.counter('sent_packets')).toBe(8)
+  expect(tunnel.counter('sent_packets')).toBe(2 + 8)
   expect(tunnel.in()).toBe(1)
   const found = tunnel.read()
   expect(found.map((bytes) => [bytes[1], bytes.length])).toEqual([[vnet.gsoUdp, vnetHeaderBytes + 28 + 8 * 30]])
@@ -360,9 +370,11 @@ test('a peer to which a segmented send is refused gets single datagrams from the
   const peers = { find: () => target, knows: () => true } as unknown as typeof tunnel.loop.peers
   const refusing = { ...tunnel.loop.tunnel, socketFd: noSegments() }
   const outgoing = new Outgoing(refusing, new TunnelMemory())
-  for (let i = 0; i < 2; i += 1) tunnel.write(withHeader(vnetHeaderBytes, samplePacket(17, 600), {}))
-  outgoing.pump(peers, 64)
-  expect([target.isPlain, tunnel.counter('sent_packets'), tunnel.counter('plain_peers')]).toEqual([true, 2, 1])
+  for (let round = 0; round < 2; round += 1) {
+    for (let i = 0; i < 2; i += 1) tunnel.write(withHeader(vnetHeaderBytes, samplePacket(17, 600), {}))
+    outgoing.pump(peers, 64)
+  }
+  expect([target.isPlain, tunnel.counter('sent_packets'), tunnel.counter('plain_peers')]).toEqual([true, 4, 1])
   libc.close(refusing.socketFd)
 })
 

@@ -16,7 +16,11 @@ import { measureTunnels, tunnelMeasures } from './tunnels.ts'
 import { kernelRelease, type Wire, wires } from './wire.ts'
 
 const flags = defineFlags({
-  rows: { type: 'strings', default: ['tunnels', 'dns', 'cni', 'proxy'], description: 'What to measure.' },
+  rows: {
+    type: 'strings',
+    default: ['tunnels', 'dns', 'cni', 'proxy'],
+    description: 'Parts to measure: tunnels, dns, cni, proxy.',
+  },
   seconds: { type: 'number', default: 3, description: 'How long each load lasts.' },
   rounds: { type: 'number', default: 3, description: 'How often each is measured; the median counts.' },
   json: { type: 'boolean', default: false, description: 'Print everything as JSON, single figures too.' },
@@ -26,7 +30,11 @@ const flags = defineFlags({
     description: `Ways between nodes: ${Object.keys(carriers).join(', ')}.`,
   },
   wires: { type: 'strings', default: [...wires], description: 'Kinds of wire: offloads, frames.' },
-  measures: { type: 'strings', default: [...tunnelMeasures], description: 'What to measure of each way.' },
+  measures: {
+    type: 'strings',
+    default: [...tunnelMeasures],
+    description: `What to measure of each way: ${tunnelMeasures.join(', ')}.`,
+  },
   reference: {
     type: 'string',
     default: '',
@@ -91,7 +99,7 @@ const parts: Readonly<Record<string, (values: Values, folder: string) => Promise
 function usage(): string {
   const lines = Object.entries(flags)
     .filter(([, { description }]) => !description.startsWith('Used by the bench'))
-    .map(([name, spec]) => `  --${name.padEnd(12)} ${spec.description} (default ${JSON.stringify(spec.default)})`)
+    .map(([name, spec]) => `  --${name.padEnd(15)} ${spec.description} (default ${JSON.stringify(spec.default)})`)
   return ['npm run bench:network -- [options]', ...lines, ''].join('\n')
 }
 
@@ -106,13 +114,22 @@ function check(values: Values): void {
     throw new FlagError('the path "reference" needs --reference PROGRAM')
 }
 
+/** What one part found; where it could not be measured, why. */
+async function reportOf(name: string, values: Values, folder: string): Promise<Report> {
+  try {
+    return (await parts[name]?.(values, folder)) ?? { tables: [], notes: [] }
+  } catch (error) {
+    process.exitCode = 1
+    return { tables: [], notes: [`${name}: not measured: ${error instanceof Error ? error.message : String(error)}`] }
+  }
+}
+
 async function measure(values: Values): Promise<void> {
   endOnSignals()
   const folder = await prepareMachine()
   const reports: Record<string, Report> = {}
   for (const name of values.rows) {
-    const report = await parts[name]?.(values, folder)
-    if (report === undefined) continue
+    const report = await reportOf(name, values, folder)
     reports[name] = report
     if (!values.json) process.stdout.write([...report.tables.map(renderTable), ...report.notes, ''].join('\n'))
   }
