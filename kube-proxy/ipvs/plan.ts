@@ -1,13 +1,13 @@
-/** From the node and its ports to everything that mode ipvs has in the kernel. Pure; ports that did not change are not rendered again. */
+/** From the node and its ports to everything that mode ipvs has in the kernel. Pure; `planner.ts` remembers what it can. */
 import { isIPv4 } from 'node:net'
 import type { Ipset, Ipsets } from '../../netfilter/ipset.ts'
+import type { Family } from '../../netfilter/iptables.ts'
 import { keyOf, type VirtualServer, type VirtualServers } from '../../netfilter/ipvs.ts'
 import type { Block } from '../../netfilter/ruleset.ts'
 import { renderOptionsOf } from '../iptables/options.ts'
 import type { ModeSettings } from '../mode.ts'
 import type { NodeState } from '../plan/node.ts'
 import type { PlannedPort } from '../plan/planner.ts'
-import { Renderings } from '../plan/renderings.ts'
 import { type IpvsSurroundings, type RenderedIpvs, renderIpvsPort } from './port.ts'
 import { renderIpvsRules } from './rules.ts'
 import { type SetKey, setKeys, setName, setType } from './sets.ts'
@@ -30,23 +30,26 @@ export type IpvsInputs = {
   readonly hostIps: readonly string[]
 }
 
-/** Renders ports, each once. */
-export function createIpvsRenderings(): Renderings<RenderedIpvs, IpvsSurroundings> {
-  return new Renderings(renderIpvsPort)
+/** The plan for one family. */
+export function planIpvs(inputs: IpvsInputs): IpvsPlan {
+  const surroundings = surroundingsOf(inputs)
+  return assemble(
+    inputs.ports.map((port) => renderIpvsPort(port, surroundings)),
+    inputs,
+  )
 }
 
-/** The plan for one family. */
-export function planIpvs(
-  { node, ports, settings, ipvs, hostIps }: IpvsInputs,
-  renderings: Renderings<RenderedIpvs, IpvsSurroundings> = createIpvsRenderings(),
-): IpvsPlan {
-  const rendered = renderings.of(ports, surroundingsOf(node, ipvs, hostIps))
+/** Everything from the renderings of all ports. */
+export function assemble(rendered: readonly RenderedIpvs[], { node, settings }: IpvsInputs): IpvsPlan {
   const servers = new Map<string, VirtualServer>()
   const addresses = new Set<string>()
   const entries = new Map<SetKey, Set<string>>(setKeys.map((key) => [key, new Set()]))
   for (const port of rendered) {
-    // Two Services may claim one external address: the first one, in the order of their names, has it.
-    for (const server of port.servers) if (!servers.has(keyOf(server))) servers.set(keyOf(server), server)
+    for (const server of port.servers) {
+      const key = keyOf(server)
+      // Two Services may claim one external address: the first one, in the order of their names, has it.
+      if (!servers.has(key)) servers.set(key, server)
+    }
     for (const [key, entry] of port.entries) entries.get(key)?.add(entry)
     for (const ip of port.bound) addresses.add(ip)
   }
@@ -54,12 +57,7 @@ export function planIpvs(
   return {
     servers,
     addresses,
-    sets: new Map(
-      [...entries].map(([key, values]): [string, Ipset] => {
-        const set = { name: setName(key, node.family), type: setType(key), family: node.family, entries: values }
-        return [set.name, set]
-      }),
-    ),
+    sets: new Map([...entries].map(([key, values]) => [setName(key, node.family), ipsetOf(key, node.family, values)])),
     rules: renderIpvsRules({
       options: renderOptionsOf(node, settings),
       filled: new Set(setKeys.filter((key) => (entries.get(key)?.size ?? 0) > 0)),
@@ -68,11 +66,17 @@ export function planIpvs(
   }
 }
 
-function surroundingsOf(node: NodeState, { scheduler }: IpvsSettings, hostIps: readonly string[]): IpvsSurroundings {
+/** The set of that name in the kernel. */
+export function ipsetOf(key: SetKey, family: Family, entries: ReadonlySet<string>): Ipset {
+  return { name: setName(key, family), type: setType(key), family, entries }
+}
+
+/** What the rendering of every port depends on. */
+export function surroundingsOf({ node, ipvs, hostIps }: IpvsInputs): IpvsSurroundings {
   const own = [...new Set(hostIps.filter((ip) => isIPv4(ip) === (node.family === 'ip') && !isLinkLocal(ip)))].toSorted()
   const chosen = node.nodePortAddresses === 'all' ? own : node.nodePortAddresses
   return {
-    scheduler,
+    scheduler: ipvs.scheduler,
     hostIps: own,
     nodePortIps: chosen.filter((ip) => !isLoopback(ip)),
     nodeIp: node.nodeIps[0],
