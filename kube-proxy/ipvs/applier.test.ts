@@ -8,7 +8,8 @@ import { Planner } from '../plan/planner.ts'
 import { defaultNode, defaultSettings, makeService, nodeIp, type ServiceOptions } from '../testing.ts'
 import { IpvsApplier } from './applier.ts'
 import { FakeKernel } from './fake-kernel.ts'
-import { createIpvsRenderings, type IpvsPlan, planIpvs } from './plan.ts'
+import { type IpvsPlan, planIpvs } from './plan.ts'
+import { IpvsPlanner } from './planner.ts'
 import { defaultIpvsSettings } from './settings.ts'
 
 const { signal } = new AbortController()
@@ -17,7 +18,7 @@ const logger: Logger = { debug: () => {}, info: () => {}, error: () => {}, child
 /** A node with its memory: planner, renderings, applier; the kernel outlives it. */
 class NodeProxy {
   readonly #planner = new Planner()
-  readonly #renderings = createIpvsRenderings()
+  readonly #ipvsPlanner = new IpvsPlanner()
   readonly applier: IpvsApplier
   rules: IpvsPlan['rules'] = {}
 
@@ -40,7 +41,10 @@ class NodeProxy {
   plan(cluster: ReturnType<ReturnType<typeof createCache>>): IpvsPlan {
     const ports = this.#planner.plan({ ...cluster, family: 'ip', topology: defaultNode.topology })
     const inputs = { node: defaultNode, ports, settings: defaultSettings, ipvs: defaultIpvsSettings, hostIps: [nodeIp] }
-    return planIpvs(inputs, this.#renderings)
+    const plan = this.#ipvsPlanner.plan(inputs)
+    // With memory or without: the same.
+    expect(plan).toEqual(planIpvs(inputs))
+    return plan
   }
 
   async sync(cluster: ReturnType<ReturnType<typeof createCache>>): Promise<SyncResult> {
@@ -188,6 +192,19 @@ test('apply() starts no tool for a change of one endpoint but ipvsadm', async ()
   expect(await proxy.sync(cache({ web: { endpoints: [b, more] } }))).toEqual({ type: 'partial', lines: 1 })
   expect(kernel.scripts).toEqual([`ipvsadm\n-a ${vip} -r 10.244.1.7:8080 -m -w 1\n`])
   expect(await proxy.sync(cache({ web: { endpoints: [b, more] } }))).toEqual({ type: 'none', lines: 0 })
+})
+
+test('plan() leaves sets, addresses and rules the objects that they were when only endpoints change', () => {
+  const cache = createCache()
+  const proxy = new NodeProxy(new FakeKernel())
+  const other = { spec: { clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.9'] } }
+  const first = proxy.plan(cache({ web: { endpoints: [a] }, other }))
+  const second = proxy.plan(cache({ web: { endpoints: [a, { ip: '10.244.1.7', node: 'node-2' }] }, other }))
+  expect(second.sets).toBe(first.sets)
+  expect(second.addresses).toBe(first.addresses)
+  expect(second.rules).toBe(first.rules)
+  expect(second.servers.get(vip)).not.toEqual(first.servers.get(vip))
+  expect(second.servers.get('-t 10.96.0.9:80')).toBe(first.servers.get('-t 10.96.0.9:80'))
 })
 
 test('apply() brings sets before servers and addresses, and takes them back in the other order', async () => {

@@ -70,6 +70,7 @@ export function diffAddresses(
   applied: ReadonlySet<string>,
   wanted: ReadonlySet<string>,
 ): { readonly additions: string; readonly removals: string } {
+  if (applied === wanted) return { additions: '', removals: '' }
   const line = (verb: string, address: string) =>
     isIPv4(address)
       ? `address ${verb} ${address}/32 dev ${deviceName}\n`
