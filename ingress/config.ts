@@ -63,6 +63,17 @@ export const flags = defineFlags({
     default: [],
     description: 'Addresses for the status of Ingresses, where --publish-service has none.',
   },
+  'node-name': { type: 'string', default: '', description: 'Name of the node; default: the host name.' },
+  'endpoint-address': {
+    type: 'strings',
+    default: [],
+    description: 'Addresses of this instance, to stand as endpoints of --publish-service while it takes requests.',
+  },
+  'shutdown-delay': {
+    type: 'duration',
+    default: 1_500,
+    description: 'How long requests are still taken after the endpoints were withdrawn.',
+  },
   'update-status': { type: 'boolean', default: true, description: 'Take part in writing the status of Ingresses.' },
   'election-namespace': { type: 'string', default: 'kube-system', description: 'Namespace of the Lease.' },
   'election-id': { type: 'string', default: 'ingress-controller-leader', description: 'Name of the Lease.' },
@@ -100,6 +111,14 @@ export function parseConfig(values: Flags): Config {
   }
   for (const name of ['proxy-body-size', 'max-connections'] as const) {
     if (!Number.isInteger(values[name]) || values[name] < 0) throw new FlagError(`--${name} must be a whole number`)
+  }
+  if (values['endpoint-address'].length > 0 && values['publish-service'] === '') {
+    throw new FlagError('--endpoint-address needs --publish-service')
+  }
+  for (const text of values['endpoint-address']) {
+    if (parseAddress(text) === undefined) {
+      throw new FlagError(`invalid argument "${text}" for "--endpoint-address" flag: must be an IP address`)
+    }
   }
   const certificate = keyAt('default-ssl-certificate', values)
   const service = keyAt('default-backend-service', values)

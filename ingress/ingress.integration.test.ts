@@ -3,23 +3,16 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Secret, Service } from '../api/core/v1.ts'
 import type { EndpointSlice } from '../api/discovery/v1.ts'
-import type { Ingress, IngressClass } from '../api/networking/v1.ts'
+import type { Ingress } from '../api/networking/v1.ts'
 import { type Client, createClient } from '../client/rest/client.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
-import {
-  endpointSlices,
-  events,
-  ingressClasses,
-  ingresses,
-  leases,
-  secrets,
-  services,
-} from '../client/rest/resource-refs.ts'
+import { endpointSlices, events, ingresses, leases, secrets, services } from '../client/rest/resource-refs.ts'
 import { systemClock } from '../component-base/clock.ts'
 import { parseFlags } from '../component-base/flags.ts'
 import { silentLogger } from '../component-base/logger.ts'
 import { selfSignedKeyPair } from '../component-base/self-signed.ts'
 import { ingressManifests } from '../deploy/local/ingress.ts'
+import { nodeLayout } from '../deploy/local/layout.ts'
 import { pathOf } from '../deploy/local/manifest.ts'
 import { startControlPlane, type TestControlPlane } from '../test/fixtures/control-plane.ts'
 import { flags } from './config.ts'
@@ -42,30 +35,20 @@ beforeAll(async () => {
   plane = await startControlPlane()
   admin = createClient(await loadKubeconfig(plane.kubeconfig))
   const options = {
-    nodes: 0,
+    nodes: 1,
     backend: 'udp',
     ipFamily: 'ipv4',
     proxyMode: 'iptables',
     hasLoadBalancer: true,
     hasIngress: true,
   } as const
-  for (const manifest of ingressManifests(options, [])) {
+  for (const manifest of ingressManifests(options, [nodeLayout(1)])) {
     const headers = { 'content-type': 'application/apply-patch+yaml' }
     const path = `${pathOf(manifest)}?fieldManager=test`
     await admin.raw({ method: 'PATCH', path, headers, body: JSON.stringify(manifest) }, signal)
   }
   bed = await Testbed.start()
   port = await bed.backend((request, response) => response.end(`${request.headers.host}${request.url}`))
-  await admin.create(
-    ingressClasses,
-    {
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'IngressClass',
-      metadata: { name: 'kubets' },
-      spec: { controller: 'kubets.io/ingress' },
-    } as unknown as IngressClass,
-    signal,
-  )
   await createService('web')
   client = createClient(await loadKubeconfig(await plane.kubeconfigFor('system:ingress')))
   await new Promise<void>((resolve, reject) => {
@@ -77,7 +60,13 @@ beforeAll(async () => {
         '--metrics-bind-address=',
         '--shutdown-grace-period=200ms',
       ],
-      ...['--publish-service=default/published', '--publish-status-address=192.0.2.77'],
+      ...[
+        '--publish-service=kube-system/ingress',
+        '--publish-status-address=192.0.2.77',
+        '--node-name=kubets-node-1',
+        '--endpoint-address=192.0.2.50',
+        '--shutdown-delay=500ms',
+      ],
     ])
     const onListening = (actual: typeof ports): void => {
       ports = actual
@@ -173,9 +162,7 @@ test('an Ingress is served, shows its address, and stops being served when it go
 test('the status follows the load balancer of the published Service', async () => {
   await create(ingress('published', { rules: { 'p.example': ['Prefix / web'] } }))
   await until(async () => ((await addressesOf('published')) === '192.0.2.77' ? true : undefined))
-  const metadata = { name: 'published', namespace }
-  const spec = { type: 'LoadBalancer', ports: [{ port: 80 }] }
-  await admin.create(services, { apiVersion: 'v1', kind: 'Service', metadata, spec } as unknown as Service, signal)
+  const metadata = { name: 'ingress', namespace: 'kube-system' }
   const body = { status: { loadBalancer: { ingress: [{ ip: '192.0.2.200' }] } } }
   await admin.patch(services, metadata, { type: 'merge', subresource: 'status', body }, signal)
   await until(async () => ((await addressesOf('published')) === '192.0.2.200' ? true : undefined))
@@ -269,4 +256,19 @@ test('the controller may read and write no more than it needs', async () => {
   )
   const secret: Pick<Secret, 'metadata'> = { metadata: { name: 'exact', namespace } as Secret['metadata'] }
   await expect(client.delete(secrets, secret.metadata, {}, signal)).rejects.toThrow('cannot delete resource "secrets"')
+})
+
+test('the instance stands behind the published Service, and goes before it stops taking requests', async () => {
+  const at = { namespace: 'kube-system', name: 'ingress-kubets-node-1-ipv4' }
+  const endpointOf = async () => (await admin.get(endpointSlices, at, signal)).endpoints?.[0]
+  expect(await endpointOf()).toMatchObject({
+    addresses: ['192.0.2.50'],
+    nodeName: 'kubets-node-1',
+    conditions: { ready: true, serving: true, terminating: false },
+  })
+  stop.abort()
+  await until(async () => ((await endpointOf())?.conditions?.ready === false ? true : undefined))
+  expect((await bed.ask('/', { headers: { host: 'none.example' } })).status).toBe(404)
+  await running
+  await expect(bed.ask('/')).rejects.toThrow('ECONNREFUSED')
 })

@@ -20,6 +20,7 @@ import { Pools, poolKey } from './proxy/pools.ts'
 import { Proxy } from './proxy/proxy.ts'
 import { type Findings, runStatus } from './status/controller.ts'
 import type { Published } from './status/plan.ts'
+import { type RegistrationOptions, register, withdraw } from './status/registration.ts'
 import { buildTable, emptyTable, type IngressProblem, type Route, type Table } from './table/table.ts'
 import { Certificates } from './tls/certificates.ts'
 
@@ -55,6 +56,8 @@ export async function runIngress(input: IngressInput, signal: AbortSignal): Prom
   const listeners: Task = async (stop) => {
     // Before the table is known every answer would be a lie.
     await state.whenBuilt(stop)
+    const closing = new AbortController()
+    let standing = aborted(stop)
     const options = {
       ...{
         proxy,
@@ -69,9 +72,13 @@ export async function runIngress(input: IngressInput, signal: AbortSignal): Prom
       onListening: (ports: { readonly http: number; readonly https: number }) => {
         logger.info('Serving', { address: flags['bind-address'], ...ports })
         input.onListening?.(ports)
+        standing = standBehindService(input, config, ports, stop)
       },
     }
-    await serveListeners(options, stop)
+    const closed = aborted(stop)
+      .then(async () => await standing)
+      .finally(() => closing.abort())
+    await Promise.all([serveListeners(options, closing.signal), closed])
   }
   const diagnostics = config.metrics
   const handler = diagnosticsHandler(checks, metrics.registry)
@@ -86,6 +93,23 @@ export async function runIngress(input: IngressInput, signal: AbortSignal): Prom
   } finally {
     state.pools.close()
   }
+}
+
+/** From now until `signal` aborts, and a little longer, so that who heard of it late still gets an answer. */
+async function standBehindService(
+  { flags, client, clock, logger }: IngressInput,
+  { publishService }: Config,
+  ports: RegistrationOptions['ports'],
+  signal: AbortSignal,
+): Promise<void> {
+  const addresses = flags['endpoint-address']
+  if (addresses.length === 0) return await aborted(signal)
+  const options = { client, clock, logger, service: publishService, nodeName: flags['node-name'], addresses, ports }
+  // Only the end keeps it from registering.
+  await register(options, signal).catch(() => {})
+  await aborted(signal)
+  await withdraw(options)
+  await clock.sleep(flags['shutdown-delay'], new AbortController().signal)
 }
 
 function statusTask(

@@ -10,7 +10,7 @@ await runMain({
   name: 'ingress',
   purpose: 'Routes HTTP and HTTPS requests to Services, as the Ingresses of networking.k8s.io/v1 say.',
   flags: flagSpecs,
-  shutdownDelayMs: (flags) => flags['shutdown-grace-period'],
+  shutdownDelayMs: (flags) => flags['shutdown-delay'] + flags['shutdown-grace-period'],
   work: async ({ flags, logger }, signal) => {
     const client = createClient({ ...(await loadKubeconfig(flags.kubeconfig)), userAgent: 'ingress' })
     try {

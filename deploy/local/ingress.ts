@@ -1,4 +1,4 @@
-/** What the ingress controller needs in the cluster: roles, its class, and a Service with the nodes behind it. Pure. */
+/** What the ingress controller needs in the cluster: roles, its class, and a Service that it stands behind. Pure. */
 import { type FamilyAddresses, familiesOf, type NodeLayout } from './layout.ts'
 import { type Manifest, namespacedRole, role } from './manifest.ts'
 import type { LocalOptions } from './options.ts'
@@ -13,36 +13,58 @@ const ports = [
   { name: 'https', port: 443, protocol: 'TCP' },
 ]
 
-/** The flag for the addresses in the status of Ingresses: those of the Service, or those of the nodes. */
-export function ingressAddressFlags(options: LocalOptions, nodes: readonly NodeLayout[]): readonly string[] {
-  if (options.hasLoadBalancer) return [`--publish-service=${service.namespace}/${service.name}`]
+/** The flags for the addresses in the status of Ingresses: those of the Service, or those of the nodes. */
+export function ingressAddressFlags(
+  options: LocalOptions,
+  nodes: readonly NodeLayout[],
+  node: NodeLayout,
+): readonly string[] {
+  if (options.hasLoadBalancer) {
+    return [
+      `--publish-service=${service.namespace}/${service.name}`,
+      `--node-name=${node.name}`,
+      `--endpoint-address=${node.addresses.join(',')}`,
+    ]
+  }
   return [`--publish-status-address=${nodes.flatMap(({ addresses }) => addresses).join(',')}`]
 }
 
 /** Roles always; class and Service when there is a controller to serve them. */
 export function ingressManifests(options: LocalOptions, nodes: readonly NodeLayout[]): readonly Manifest[] {
-  if (!options.hasIngress || nodes.length === 0) return roles
-  const families = familiesOf(options.ipFamily)
-  const balanced = options.hasLoadBalancer
-    ? [loadBalancer(families), ...families.map((each, at) => slice(each, at, nodes))]
-    : []
-  return [...roles, ingressClass, ...balanced]
+  if (!options.hasIngress || nodes.length === 0) return roles(nodes)
+  return [
+    ...roles(nodes),
+    ingressClass,
+    ...(options.hasLoadBalancer ? [loadBalancer(familiesOf(options.ipFamily))] : []),
+  ]
 }
 
-const roles: readonly Manifest[] = [
-  ...role(user, user, [
-    { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingressclasses'], verbs: read },
-    { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['patch'] },
-    // Certificates may be in any Secret.
-    { apiGroups: [''], resources: ['services', 'secrets'], verbs: read },
-    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
-    { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
-  ]),
-  ...namespacedRole(service.namespace, user, user, [
-    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
-    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [election], verbs: ['get', 'update'] },
-  ]),
-]
+function roles(nodes: readonly NodeLayout[]): readonly Manifest[] {
+  const slices = nodes.flatMap(({ name }) => [`${service.name}-${name}-ipv4`, `${service.name}-${name}-ipv6`])
+  const discovery = { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'] }
+  return [
+    ...role(user, user, [
+      { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingressclasses'], verbs: read },
+      { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['patch'] },
+      // Certificates may be in any Secret.
+      { apiGroups: [''], resources: ['services', 'secrets'], verbs: read },
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
+      { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+    ]),
+    ...namespacedRole(service.namespace, user, user, [
+      { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+      {
+        apiGroups: ['coordination.k8s.io'],
+        resources: ['leases'],
+        resourceNames: [election],
+        verbs: ['get', 'update'],
+      },
+      // Each instance says by a slice of its own that it takes requests; to apply is to create, too.
+      { ...discovery, verbs: ['create'] },
+      { ...discovery, resourceNames: slices, verbs: ['patch'] },
+    ]),
+  ]
+}
 
 const ingressClass: Manifest = {
   apiVersion: 'networking.k8s.io/v1',
@@ -63,23 +85,5 @@ function loadBalancer(families: readonly FamilyAddresses[]): Manifest {
       ipFamilyPolicy: families.length > 1 ? 'PreferDualStack' : 'SingleStack',
       ports: ports.map((port) => ({ ...port, targetPort: port.port })),
     },
-  }
-}
-
-function slice({ family }: FamilyAddresses, index: number, nodes: readonly NodeLayout[]): Manifest {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: `ingress-nodes-${family.toLowerCase()}`,
-      namespace: service.namespace,
-      labels: { 'kubernetes.io/service-name': service.name, 'endpointslice.kubernetes.io/managed-by': 'kubets-local' },
-    },
-    addressType: family,
-    ports,
-    endpoints: nodes.flatMap(({ name, addresses }) => {
-      const address = addresses[index]
-      return address === undefined ? [] : [{ addresses: [address], nodeName: name, conditions: { ready: true } }]
-    }),
   }
 }

@@ -137,7 +137,7 @@ export function nodePrograms(node: NodeLayout, options: LocalOptions, paths: Pro
             ours(paths, 'ingress', [
               kubeconfig('ingress'),
               `--bind-address=${anyAddress(families)}`,
-              ...ingressAddressFlags(options, nodesOf(options)),
+              ...ingressAddressFlags(options, nodesOf(options), node),
             ]),
           ),
         ]
