@@ -69,19 +69,18 @@ export class Enforcer {
   /** Resolves once the kernel holds all changes made before the call. Rejects when it could not take them. */
   async enforce(signal: AbortSignal): Promise<void> {
     const wanted = this.#changes
-    const before = this.#running
-    const run = async () => {
-      await before.catch(() => undefined)
+    await this.#inTurn(async () => {
       if (this.#written < wanted) await this.#write(signal)
-    }
-    this.#running = run()
-    await this.#running
+    })
   }
 
   /** Looks whether somebody else has changed the kernel; what they did is undone by the next `enforce`. */
   async check(signal: AbortSignal): Promise<void> {
+    await this.#inTurn(async () => await this.#look(signal))
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
     const { appliers, clock, logger } = this.#options
-    await this.#running.catch(() => undefined)
     if (clock.now() - this.#fullAtMs >= fullSyncPeriodMs) {
       this.#fullAtMs = clock.now()
       for (const applier of appliers) applier.forget()
@@ -95,6 +94,17 @@ export class Enforcer {
       applier.forget()
       this.#changes += 1
     }
+  }
+
+  /** One after the other touches the kernel. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const before = this.#running
+    const run = async () => {
+      await before.catch(() => undefined)
+      await work()
+    }
+    this.#running = run()
+    await this.#running
   }
 
   #note(isChanged: boolean): boolean {

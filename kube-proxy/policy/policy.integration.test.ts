@@ -195,7 +195,10 @@ test.each(['iptables', 'nftables'] as const)(
       await report('web', '10.244.1.7')
       await createPod('other')
       await report('other', '10.244.1.8')
-      await until('rules for the other pod', async () => (await kernel()).includes('10.244.1.8'))
+      await until(
+        'rules for the other pod',
+        async () => (await kernel()).includes('10.244.1.8') && told.writes > writes,
+      )
       expect(told.writes).toBe(writes + 1)
 
       // Somebody else flushes everything.
