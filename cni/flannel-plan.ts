@@ -10,8 +10,16 @@ export type SubnetFile = {
   readonly isMasqueraded: boolean
 }
 
-/** Reads `FLANNEL_…=…` lines. */
-export function parseSubnetFile(text: string): SubnetFile {
+/** What upstream says around each reason for which the file cannot be used. */
+export function subnetFileError(reason: string): CniError {
+  return new CniError(
+    'internal',
+    `failed to load flannel 'subnet.env' file: ${reason}. Check the flannel pod log for this node.`,
+  )
+}
+
+/** Reads `FLANNEL_…=…` lines; `path` stands in messages. */
+export function parseSubnetFile(text: string, path: string): SubnetFile {
   const values = new Map(
     text.split('\n').map((line) => {
       const at = line.indexOf('=')
@@ -21,21 +29,25 @@ export function parseSubnetFile(text: string): SubnetFile {
   const pick = (...names: string[]): readonly string[] => {
     return names.flatMap((name) => (values.get(name) ?? '').split(',')).filter((value) => value !== '')
   }
+  const mtu = values.get('FLANNEL_MTU')
+  if (mtu !== undefined && !/^\d+$/.test(mtu)) {
+    throw subnetFileError(`strconv.ParseUint: parsing ${JSON.stringify(mtu)}: invalid syntax`)
+  }
   const file = {
     networks: pick('FLANNEL_NETWORK', 'FLANNEL_IPV6_NETWORK'),
     subnets: pick('FLANNEL_SUBNET', 'FLANNEL_IPV6_SUBNET'),
-    mtu: Number(values.get('FLANNEL_MTU') ?? Number.NaN),
+    mtu: Number(mtu ?? Number.NaN),
     isMasqueraded: values.get('FLANNEL_IPMASQ') === 'true',
   }
+  const bad = [...file.networks, ...file.subnets].find((range) => parseSubnet(range) === undefined)
+  if (bad !== undefined) throw subnetFileError(`invalid CIDR address: ${bad}`)
   const missing = [
-    ...(file.networks.length === 0 ? ['FLANNEL_NETWORK'] : []),
-    ...(file.subnets.length === 0 ? ['FLANNEL_SUBNET'] : []),
-    ...(Number.isInteger(file.mtu) ? [] : ['FLANNEL_MTU']),
+    ...(file.networks.length === 0 ? ['FLANNEL_NETWORK', 'FLANNEL_IPV6_NETWORK'] : []),
+    ...(file.subnets.length === 0 ? ['FLANNEL_SUBNET', 'FLANNEL_IPV6_SUBNET'] : []),
+    ...(mtu === undefined ? ['FLANNEL_MTU'] : []),
     ...(values.has('FLANNEL_IPMASQ') ? [] : ['FLANNEL_IPMASQ']),
   ]
-  if (missing.length > 0) {
-    throw new CniError('internal', `loadFlannelSubnetEnv failed: subnet file is missing ${missing.join(', ')}`)
-  }
+  if (missing.length > 0) throw subnetFileError(`${path} is missing ${missing.join(', ')}`)
   return file
 }
 
@@ -60,7 +72,11 @@ export function planDelegate(config: NetworkConfig, file: SubnetFile): NetworkCo
 /** The `delegate` part of a flannel configuration. */
 export function delegateOf(config: NetworkConfig): JsonMap {
   const given = config['delegate'] ?? {}
-  if (!isJsonMap(given)) throw new CniError('invalidNetworkConfig', "'delegate' must be a dictionary")
+  if (!isJsonMap(given)) {
+    const kind = Array.isArray(given) ? 'array' : typeof given
+    const reason = `json: cannot unmarshal ${kind} into Go struct field NetConf.delegate of type map[string]interface {}`
+    throw new CniError('decodingFailure', `failed to load flannel netconf file: failed to load netconf: ${reason}`)
+  }
   for (const field of ['name', 'ipam']) {
     if (given[field] === undefined) continue
     throw new CniError(
@@ -81,12 +97,11 @@ function planIpam(config: NetworkConfig, { networks, subnets }: SubnetFile): Jso
     ...given,
     // FLANNEL_SUBNET carries the bridge's own address, the first of the subnet.
     ranges: subnets.map((subnet) => [{ subnet: networkOf(subnet) }]),
-    routes: [...networks.map((dst) => ({ dst })), ...records(given['routes'])],
+    routes: [...records(given['routes']), ...networks.map((dst) => ({ dst }))],
   }
 }
 
 function networkOf(text: string): string {
   const subnet = parseSubnet(text)
-  if (subnet === undefined) throw new CniError('internal', `invalid subnet in the subnet file: ${text}`)
-  return formatSubnet(subnet)
+  return subnet === undefined ? text : formatSubnet(subnet)
 }

@@ -10,7 +10,7 @@ import { mkdir, readdir, readFile, unlink } from 'node:fs/promises'
 import { replaceFile } from '../component-base/replace-file.ts'
 import { bridge } from './bridge.ts'
 import { delegateToProgram, runPlugin } from './delegate.ts'
-import { delegateOf, parseSubnetFile, planDelegate } from './flannel-plan.ts'
+import { delegateOf, parseSubnetFile, planDelegate, subnetFileError } from './flannel-plan.ts'
 import {
   CniError,
   isJsonMap,
@@ -42,9 +42,9 @@ async function readDelegate(config: NetworkConfig): Promise<NetworkConfig> {
     text = await readFile(path, 'utf8')
   } catch (error) {
     // flanneld has not written it yet; the runtime tries again until it has.
-    throw new CniError('internal', `loadFlannelSubnetEnv failed: open ${path}: ${reasonOf(error)}`)
+    throw subnetFileError(`open ${path}: ${reasonOf(error)}`)
   }
-  return planDelegate(config, parseSubnetFile(text))
+  return planDelegate(config, parseSubnetFile(text, path))
 }
 
 function reasonOf(error: unknown): string {

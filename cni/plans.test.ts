@@ -22,7 +22,7 @@ const subnetFile =
 
 test('planDelegate() makes what upstream makes of a subnet file', () => {
   const delegate = { hairpinMode: true, isDefaultGateway: true }
-  expect(planDelegate({ ...config, delegate, ipam: { dataDir: '/x' } }, parseSubnetFile(subnetFile))).toEqual({
+  expect(planDelegate({ ...config, delegate, ipam: { dataDir: '/x' } }, parseSubnetFile(subnetFile, 'f'))).toEqual({
     cniVersion: '1.0.0',
     name: 'cbr0',
     type: 'bridge',
@@ -42,21 +42,30 @@ test('planDelegate() makes what upstream makes of a subnet file', () => {
 
 test('planDelegate() adds the IPv6 subnet as a second range', () => {
   const file = `${subnetFile}FLANNEL_IPV6_NETWORK=fd00::/48\nFLANNEL_IPV6_SUBNET=fd00:0:0:1::1/64\n`
-  const { ipam } = planDelegate(config, parseSubnetFile(file)) as { ipam?: { ranges: unknown } }
+  const { ipam } = planDelegate(config, parseSubnetFile(file, 'f')) as { ipam?: { ranges: unknown } }
   expect(ipam?.ranges).toEqual([[{ subnet: '10.244.1.0/24' }], [{ subnet: 'fd00:0:0:1::/64' }]])
 })
 
 test('planDelegate() refuses what flannel sets itself', () => {
   for (const field of ['name', 'ipam']) {
     const bad = { ...config, delegate: { [field]: {} } }
-    expect(() => planDelegate(bad, parseSubnetFile(subnetFile))).toThrow(
+    expect(() => planDelegate(bad, parseSubnetFile(subnetFile, 'f'))).toThrow(
       `'delegate' dictionary must not have '${field}' field, it'll be set by flannel`,
     )
   }
 })
 
-test('parseSubnetFile() names what is missing', () => {
-  expect(() => parseSubnetFile('FLANNEL_MTU=1\n')).toThrow('is missing FLANNEL_NETWORK, FLANNEL_SUBNET, FLANNEL_IPMASQ')
+test.each([
+  [
+    'FLANNEL_MTU=1\n',
+    'f is missing FLANNEL_NETWORK, FLANNEL_IPV6_NETWORK, FLANNEL_SUBNET, FLANNEL_IPV6_SUBNET, FLANNEL_IPMASQ',
+  ],
+  [subnetFile.replace('1472', 'x'), 'strconv.ParseUint: parsing "x": invalid syntax'],
+  [subnetFile.replace('10.244.1.1/24', 'x'), 'invalid CIDR address: x'],
+])('parseSubnetFile() of %j says why not', (text, reason) => {
+  expect(() => parseSubnetFile(text, 'f')).toThrow(
+    `failed to load flannel 'subnet.env' file: ${reason}. Check the flannel pod log for this node.`,
+  )
 })
 
 const attachment = {
