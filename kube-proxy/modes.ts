@@ -3,6 +3,7 @@ import { createIptablesMode } from './iptables/mode.ts'
 import { createIpvsMode } from './ipvs/mode.ts'
 import type { ModeName, ModeOptions, ProxyMode } from './mode.ts'
 import { createNftablesMode } from './nftables/mode.ts'
+import { ipv6Obstacle } from './sync/sysctl.ts'
 
 type CreateMode = (options: ModeOptions) => ProxyMode
 
@@ -31,7 +32,7 @@ export async function createModes(
   const obstacles: string[] = []
   for (const family of ['ip', 'ip6'] as const) {
     const mode = createMode(name, { ...options, family })
-    const obstacle = await mode.obstacle(signal)
+    const obstacle = (family === 'ip6' ? await ipv6Obstacle() : undefined) ?? (await mode.obstacle(signal))
     if (obstacle === undefined) usable.push(mode)
     else obstacles.push(`${ipNames[family]}: ${obstacle}`)
   }

@@ -103,3 +103,10 @@ async function write(
     return false
   }
 }
+
+/** Why IPv6 cannot be served in this network namespace, whatever the mode. */
+export async function ipv6Obstacle(): Promise<string | undefined> {
+  const disabled = await read('net/ipv6/conf/all/disable_ipv6')
+  if (disabled === undefined) return 'the kernel has no IPv6'
+  return disabled === '1' ? 'IPv6 is disabled (net.ipv6.conf.all.disable_ipv6)' : undefined
+}
