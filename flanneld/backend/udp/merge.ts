@@ -3,6 +3,7 @@
  * lose nothing, so everything but sequence and length has to be equal, and every checksum right. Pure.
  * Source: what Linux does in inet_gro_receive, tcp_gro_receive and udp_gro_receive.
  */
+import { read16, read32, write16 } from './bytes.ts'
 import { fold, pseudoSum, sumBytes, type Words } from './sums.ts'
 
 const ack = 0x10
@@ -107,17 +108,4 @@ export function writeMergedHeader(
   if (!isTcp) write16(u8, to + 24, length - 20)
   else if (isPushed) u8[to + 33] = (u8[to + 33] ?? 0) | push
   u16[(to + (isTcp ? 36 : 26)) >> 1] = pseudoSum(words, to, protocol, length - 20)
-}
-
-function read16(u8: Uint8Array, at: number): number {
-  return ((u8[at] ?? 0) << 8) | (u8[at + 1] ?? 0)
-}
-
-function read32(u8: Uint8Array, at: number): number {
-  return ((read16(u8, at) << 16) | read16(u8, at + 2)) >>> 0
-}
-
-function write16(u8: Uint8Array, at: number, value: number): void {
-  u8[at] = (value >> 8) & 0xff
-  u8[at + 1] = value & 0xff
 }

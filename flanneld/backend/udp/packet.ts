@@ -1,4 +1,5 @@
 /** What the tunnel reads from, and changes in, an IPv4 packet. Pure; works on bytes in place. */
+import { read16, read32, write16 } from './bytes.ts'
 
 /** ICMP messages that the tunnel sends: type and code. */
 export const icmp = {
@@ -18,7 +19,7 @@ export function ipv4Length(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at] ?? 0
   if (first >> 4 !== 4) return 0
   const headerLength = (first & 15) * 4
-  const total = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
+  const total = read16(bytes, at + 2)
   return headerLength < 20 || total < headerLength || total > end - at ? 0 : total
 }
 
@@ -29,17 +30,12 @@ export function isIpv6(bytes: Uint8Array, at: number, end: number): boolean {
 
 /** The destination address of the packet at `at`. */
 export function destinationOf(bytes: Uint8Array, at: number): number {
-  return readAddress(bytes, at + 16)
+  return read32(bytes, at + 16)
 }
 
 /** The source address of the packet at `at`. */
 export function sourceOf(bytes: Uint8Array, at: number): number {
-  return readAddress(bytes, at + 12)
-}
-
-function readAddress(bytes: Uint8Array, at: number): number {
-  const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
-  return ((high << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+  return read32(bytes, at + 12)
 }
 
 /** Takes one from the time to live and mends the checksum (RFC 1624). False when the packet must not go on. */
@@ -75,7 +71,7 @@ export function writeIcmpError(
   { at, from, to }: { readonly at: number; readonly from: number; readonly to: number },
 ): number {
   const headerLength = ((bytes[at] ?? 0) & 15) * 4
-  const total = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
+  const total = read16(bytes, at + 2)
   const quoted = Math.min(total, headerLength + 8)
   if (!mayAnswer(bytes, at, headerLength, quoted)) return 0
   const length = 28 + quoted
@@ -93,11 +89,6 @@ export function writeIcmpError(
   bytes.copyWithin(to + 28, at, at + quoted)
   write16(bytes, to + 22, checksum(bytes, to + 20, 8 + quoted))
   return length
-}
-
-function write16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >> 8
-  bytes[at + 1] = value & 0xff
 }
 
 const icmpErrorTypes: ReadonlySet<number> = new Set([3, 4, 5, 11, 12])

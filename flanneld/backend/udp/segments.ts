@@ -6,6 +6,7 @@
  *
  * Source: what Linux does in tcp_gso_segment and __udp_gso_segment.
  */
+import { read16, read32, write16, write32 } from './bytes.ts'
 import { fold, pseudoSum, sumBytes, swap16, type Words } from './sums.ts'
 
 const tcpFin = 0x01
@@ -138,22 +139,4 @@ export function completeChecksum(words: Words, at: number, length: number, start
 
 function clear(u8: Uint8Array, at: number, length: number): void {
   for (let i = at; i < at + length; i += 1) u8[i] = 0
-}
-
-function read16(u8: Uint8Array, at: number): number {
-  return ((u8[at] ?? 0) << 8) | (u8[at + 1] ?? 0)
-}
-
-function read32(u8: Uint8Array, at: number): number {
-  return ((read16(u8, at) << 16) | read16(u8, at + 2)) >>> 0
-}
-
-function write16(u8: Uint8Array, at: number, value: number): void {
-  u8[at] = (value >> 8) & 0xff
-  u8[at + 1] = value & 0xff
-}
-
-function write32(u8: Uint8Array, at: number, value: number): void {
-  write16(u8, at, value >>> 16)
-  write16(u8, at + 2, value & 0xffff)
 }
