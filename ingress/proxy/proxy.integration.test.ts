@@ -1,8 +1,10 @@
 /** The proxy over real sockets of the loopback: what goes to the backend, what comes back, what is refused. */
 
+import { once } from 'node:events'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import { createServer as createTcpServer, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../component-base/clock.ts'
 import { selfSignedKeyPair } from '../../component-base/self-signed.ts'
@@ -20,6 +22,9 @@ const annotate = (annotations: Readonly<Record<string, string>>) =>
       Object.entries(annotations).map(([name, value]) => [`nginx.ingress.kubernetes.io/${name}`, value]),
     ),
   })
+const until = async (check: () => boolean): Promise<void> => {
+  while (!check()) await pause(10)
+}
 const pause = async (ms: number): Promise<void> => await systemClock.sleep(ms, new AbortController().signal)
 
 beforeAll(async () => {
@@ -158,23 +163,25 @@ test('status, reason, an empty answer and a HEAD pass through', async () => {
 })
 
 test('an answer is passed on while it is made', async () => {
+  const writes: ((text: string) => void)[] = []
   const port = await bed.backend((_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' })
     response.flushHeaders()
-    void pause(150).then(() => response.write('data: 1\n\n'))
-    void pause(300).then(() => response.end('data: 2\n\n'))
+    writes.push((text) => response.write(text))
   })
   bed.routeAll(everything, port)
   const socket = bed.connect()
-  const parts: string[] = []
-  socket.on('data', (chunk) => parts.push(chunk.toString()))
+  let seen = ''
+  socket.on('data', (chunk: Buffer) => {
+    seen += chunk.toString()
+  })
   socket.write('GET / HTTP/1.1\r\nHost: x.example\r\n\r\n')
-  await pause(100)
-  expect(parts.join('')).toContain('text/event-stream')
-  expect(parts.join('')).not.toContain('data:')
-  await pause(120)
-  expect(parts.join('')).toContain('data: 1')
-  expect(parts.join('')).not.toContain('data: 2')
+  // Nothing of the body is there, and nothing will come before the head has arrived.
+  await until(() => seen.includes('text/event-stream'))
+  for (const event of ['data: 1', 'data: 2']) {
+    writes[0]?.(`${event}\n\n`)
+    await until(() => seen.includes(event))
+  }
   socket.destroy()
 })
 
@@ -220,7 +227,7 @@ for (const [what, text] of [
 ] as const) {
   test(`a request with ${what} is refused`, async () => {
     bed.routeAll(everything, echoPort)
-    expect(await bed.raw(text, 300)).toMatch(/^HTTP\/1\.1 400 /)
+    expect(await bed.raw(text)).toMatch(/^HTTP\/1\.1 400 /)
   })
 }
 
@@ -302,6 +309,7 @@ test('an endpoint that hangs up instead of answering is a 502, and is asked once
 test('an answer that breaks off does not look whole', async () => {
   const port = await bed.backend((_, response) => {
     response.write('half')
+    // After the head and the half have left.
     void pause(50).then(() => response.destroy())
   })
   bed.routeAll(everything, port)
@@ -350,7 +358,7 @@ test('a client that goes away ends the request to the backend', async () => {
   bed.routeAll(everything, port)
   const socket = bed.connect()
   socket.write('GET / HTTP/1.1\r\nHost: x.example\r\n\r\n')
-  await pause(100)
+  await once(socket, 'data')
   socket.destroy()
   await isGone
 })
@@ -371,8 +379,7 @@ test('idle connections to an endpoint that left are closed', async () => {
   await bed.ask('/')
   expect(open).toBe(1)
   bed.routeAll(everything, echoPort)
-  await pause(50)
-  expect(open).toBe(0)
+  await until(() => open === 0)
 })
 
 test('a body that is too large is a 413, by its length or while it comes', async () => {
@@ -387,8 +394,8 @@ test('Expect: 100-continue is answered when the body is wanted, and only then', 
   bed.routeAll(annotate({ 'proxy-body-size': '1k' }), echoPort)
   const head = (length: number): string =>
     `POST / HTTP/1.1\r\nHost: x.example\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`
-  expect(await bed.raw(head(5), 300)).toMatch(/^HTTP\/1\.1 100 Continue/)
-  expect(await bed.raw(head(5_000), 300)).toMatch(/^HTTP\/1\.1 413 /)
+  expect(await bed.raw(head(5), /Continue/)).toMatch(/^HTTP\/1\.1 100 Continue/)
+  expect(await bed.raw(head(5_000))).toMatch(/^HTTP\/1\.1 413 /)
 })
 
 test('ssl-redirect sends plain requests for hosts with TLS away, and others not', async () => {
@@ -462,12 +469,27 @@ test('an upgrade becomes a tunnel', async () => {
   socket.write(
     'GET /ws HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\nearly;',
   )
-  await pause(150)
+  await until(() => seen.includes('early;'))
   socket.write('late;')
-  await pause(100)
+  await until(() => seen.endsWith('late;'))
   expect(seen).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/)
   expect(seen).toContain('Sec-WebSocket-Accept: x\r\n')
   expect(seen.split('\r\n\r\n')[1]).toBe('first;early;late;')
+  socket.destroy()
+})
+
+test('an upgrade over TLS becomes a tunnel, too', async () => {
+  bed.routeAll(everything, await upgradeBackend())
+  const socket = connectTls({ port: bed.ports.https, host: '127.0.0.1', rejectUnauthorized: false })
+  let seen = ''
+  socket.on('data', (chunk: Buffer) => {
+    seen += chunk.toString()
+  })
+  socket.write('GET /wss HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  await until(() => seen.includes('first;'))
+  socket.write('over TLS;')
+  await until(() => seen.endsWith('over TLS;'))
+  expect(seen).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/)
   socket.destroy()
 })
 
@@ -475,16 +497,16 @@ test('an upgrade that the backend refuses is answered, and one to nobody is a 50
   bed.routeAll(everything, await upgradeBackend())
   const head = (upgrade: string): string =>
     `GET /ws HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`
-  expect(await bed.raw(head('other'), 400)).toMatch(/^HTTP\/1\.1 426 /)
+  expect(await bed.raw(head('other'))).toMatch(/^HTTP\/1\.1 426 /)
   bed.routeAll(everything, echoPort, ['127.0.0.9'])
-  expect(await bed.raw(head('websocket'), 400)).toMatch(/^HTTP\/1\.1 502 /)
+  expect(await bed.raw(head('websocket'))).toMatch(/^HTTP\/1\.1 502 /)
 })
 
 test('an offer of h2c is left aside, and its body arrives', async () => {
   bed.routeAll(everything, echoPort)
   const answer = await bed.raw(
     'POST /h2c HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nContent-Length: 4\r\n\r\nbody',
-    400,
+    /"body":"body"/,
   )
   expect(answer).toMatch(/^HTTP\/1\.1 200 /)
   expect(answer).toContain('"body":"body"')
@@ -620,17 +642,18 @@ test('trailers of an answer in chunks arrive', async () => {
 })
 
 test('requests under way end when the proxy stops, and new ones are not taken', async () => {
-  const own = await Testbed.start({ drainMs: 2_000 })
+  const own = await Testbed.start({ drainMs: 20_000 })
+  const ends: (() => void)[] = []
   const port = await own.backend((_, response) => {
     response.write('one ')
-    void pause(300).then(() => response.end('two'))
+    ends.push(() => response.end('two'))
   })
   own.routeAll(everything, port)
   const answer = own.ask('/')
-  await pause(100)
+  await until(() => ends.length === 1)
   const stopping = own.stop()
-  await pause(50)
   await expect(own.ask('/')).rejects.toThrow('ECONNREFUSED')
+  ends[0]?.()
   expect((await answer).text).toBe('one two')
   await stopping
   await own.close()
@@ -638,12 +661,17 @@ test('requests under way end when the proxy stops, and new ones are not taken', 
 
 test('what takes too long is cut when the proxy stops', async () => {
   const own = await Testbed.start({ drainMs: 100 })
-  own.routeAll(everything, await own.backend((_, response) => response.write('for ever')))
+  let asked = 0
+  const port = await own.backend((_, response) => {
+    asked += 1
+    response.write('for ever')
+  })
+  own.routeAll(everything, port)
   const answer = own.ask('/').then(
     () => 'whole',
     () => 'cut',
   )
-  await pause(100)
+  await until(() => asked === 1)
   await own.stop()
   expect(await answer).toBe('cut')
   await own.close()
@@ -678,7 +706,6 @@ test('a body that nobody wants is not taken for the next request', async () => {
   const hidden = 'GET / HTTP/1.1\r\nHost: x.example\r\n\r\n'
   const answer = await bed.raw(
     `POST / HTTP/1.1\r\nHost: unknown.example\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
-    400,
   )
   expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 404'])
 })

@@ -31,6 +31,9 @@ export type Ask = {
   readonly serverName?: string
 }
 
+/** A connection that is silent for this long is taken for done. */
+const rawLimitMs = 5_000
+
 /** Everything of one test file; `close` ends it. */
 export class Testbed {
   table: Table = emptyTable
@@ -162,8 +165,8 @@ export class Testbed {
     })
   }
 
-  /** Sends bytes as they are and gives all that comes back until the connection ends, or `limitMs` pass. */
-  async raw(text: string, limitMs = 1_000): Promise<string> {
+  /** Sends bytes as they are and gives all that comes back until the connection ends, or until this is among it. */
+  async raw(text: string, until?: RegExp): Promise<string> {
     return await new Promise((resolve) => {
       const socket = connect(this.ports.http, '127.0.0.1')
       let answer = ''
@@ -171,9 +174,10 @@ export class Testbed {
         socket.destroy()
         resolve(answer)
       }
-      socket.setTimeout(limitMs, finish)
+      socket.setTimeout(rawLimitMs, finish)
       socket.on('data', (chunk) => {
         answer += chunk.toString('latin1')
+        if (until?.test(answer) === true) finish()
       })
       socket.on('error', finish)
       socket.on('close', finish)
