@@ -95,7 +95,8 @@ describe('vxlan of both families', () => {
   test('a daemon that is killed and started again loses no packet', async () => {
     const stream = bed.inPod(1, 'busybox', 'ping', '-c', '25', '-i', '0.1', '-W', '1', await bed.podAddress(2))
     await bed.stop(daemons[0] ?? etcd, 'SIGKILL')
-    daemons[0] = await bed.startFlanneld(1)
+    await rm(bed.subnetFile(1))
+    daemons[0] = await bed.startFlanneld(1, '--healthz-port=18471')
     expect(await stream).toContain('25 packets received')
   })
 

@@ -4,6 +4,7 @@
  *   pod ── cni0 ─ host 1 ─ eth0 ══ bridge (etcd) ══ eth0 ─ host 2 ─ cni0 ── pod
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomBytes, randomInt } from 'node:crypto'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -36,6 +37,17 @@ export async function until(what: string, probe: () => Promise<boolean>, limitMs
   throw new Error(`waited ${limitMs} ms for ${what}`)
 }
 
+/** The third part of an address that no other test on this machine uses. */
+async function freeOctet(): Promise<number> {
+  const used = await sh('ip', '-4', '-oneline', 'address')
+  const free = Array.from({ length: 250 }, (_, index) => index + 1).filter(
+    (octet) => !used.includes(`172.29.${octet}.`),
+  )
+  const chosen = free[randomInt(free.length)]
+  if (chosen === undefined) throw new Error('all test networks are in use')
+  return chosen
+}
+
 /** Two hosts, an etcd, and the built daemon. */
 export class Testbed {
   readonly folder: string
@@ -43,18 +55,22 @@ export class Testbed {
   readonly #processes = new Set<ChildProcess>()
   readonly #octet: number
 
-  constructor(folder: string) {
+  constructor(folder: string, octet: number) {
     this.folder = folder
-    const tag = process.pid % 10_000
-    this.#prefix = `fl${tag}`
-    this.#octet = 1 + (process.pid % 250)
+    this.#prefix = `fl${octet.toString(36)}${randomBytes(2).toString('hex')}`
+    this.#octet = octet
   }
 
   /** Builds everything that does not depend on a backend. */
   static async open(): Promise<Testbed> {
-    const bed = new Testbed(await mkdtemp(`${tmpdir()}/flanneld-`))
-    await bed.#bundle()
-    await bed.#connect()
+    const bed = new Testbed(await mkdtemp(`${tmpdir()}/flanneld-`), await freeOctet())
+    try {
+      await bed.#bundle()
+      await bed.#connect()
+    } catch (error) {
+      await bed.close()
+      throw error
+    }
     return bed
   }
 
@@ -255,7 +271,8 @@ export class Testbed {
   #spawn(file: string, args: readonly string[], log?: string): ChildProcess {
     const ownOutput = process.env['FLANNELD_TEST_LOG'] === undefined ? 'ignore' : 'inherit'
     const output = log === undefined ? ownOutput : openSync(`${this.folder}/${log}`, 'a')
-    const child = spawn(file, args, { stdio: ['ignore', output, output] })
+    // They end with the test's process, however that ends.
+    const child = spawn('setpriv', ['--pdeathsig=KILL', file, ...args], { stdio: ['ignore', output, output] })
     if (typeof output === 'number') closeSync(output)
     this.#processes.add(child)
     child.once('exit', () => this.#processes.delete(child))
@@ -273,6 +290,9 @@ export class Testbed {
   /** Removes everything, whatever state it is in. */
   async close(): Promise<void> {
     await Promise.all([...this.#processes].map(async (child) => await this.stop(child, 'SIGKILL')))
+    if (process.env['FLANNELD_TEST_LOG'] !== undefined) {
+      for (const index of [1, 2]) process.stdout.write(await this.log(index).catch(() => ''))
+    }
     for (const index of [1, 2]) {
       await attempt('ip', 'netns', 'delete', this.pod(index))
       await attempt('ip', 'netns', 'delete', this.host(index))

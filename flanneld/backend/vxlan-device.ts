@@ -81,7 +81,7 @@ function isSimilar({ kind, data }: Link, { external, local, vxlan }: VxlanDevice
 }
 
 /** Gives the device the first address of the subnet: what the host itself sends to pods has it as its source. */
-export async function addressVxlan({ family, name }: VxlanDevice, own: Lease, signal: AbortSignal): Promise<void> {
+async function addressVxlan({ family, name }: VxlanDevice, own: Lease, signal: AbortSignal): Promise<void> {
   const subnet = own[family]?.subnet
   if (subnet === undefined) throw new Error(`failed to configure interface ${name}: the lease has no ${family} subnet`)
   await ipBatch(planAddresses(name, subnet, await observeLink(name, signal)), signal)

@@ -8,7 +8,7 @@ import type { Lease, Reach } from '../subnet/lease.ts'
 import type { Backend, BackendOptions } from './backend.ts'
 import type { VxlanConfig } from './config.ts'
 import { followLeases } from './follow.ts'
-import { addressVxlan, ensureVxlan, hardwareAddress, keepVxlan, type VxlanDevice, vxlanName } from './vxlan-device.ts'
+import { ensureVxlan, hardwareAddress, keepVxlan, type VxlanDevice, vxlanName } from './vxlan-device.ts'
 import { parseForwarding, parseNeighbours, planVxlan, vtepsOf } from './vxlan-plan.ts'
 
 /** Outer Ethernet, IP, UDP and VXLAN headers. */
@@ -47,7 +47,7 @@ export function createVxlanBackend(options: Options): Backend {
     start: async (own, signal) => {
       // Other hosts know the address that the lease names: a device that is made again must have the same.
       const devices = stack.map((family) => deviceOf(family, publishedMac(own, family)))
-      for (const device of devices) await addressVxlan(device, own, signal)
+      for (const device of devices) await keepVxlan(device, own, signal)
       const sync = async (leases: readonly Lease[], syncSignal: AbortSignal): Promise<void> => {
         for (const device of devices) await syncDevice(options, device, own, leases, syncSignal)
       }
