@@ -478,6 +478,15 @@ test('an upgrade becomes a tunnel', async () => {
   socket.destroy()
 })
 
+test('an upgrade with a body neither hangs nor smuggles', async () => {
+  bed.routeAll(everything, echoPort)
+  const hidden = 'GET /hidden HTTP/1.1\r\nHost: x.example\r\n\r\n'
+  const head = `POST /ws HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: ${hidden.length}\r\n\r\n`
+  const answer = await bed.raw(`${head}${hidden}`)
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+  expect(answer).not.toContain('/hidden')
+})
+
 test('an upgrade over TLS becomes a tunnel, too', async () => {
   bed.routeAll(everything, await upgradeBackend())
   const socket = connectTls({ port: bed.ports.https, host: '127.0.0.1', rejectUnauthorized: false })

@@ -129,7 +129,8 @@ export class Proxy {
       replyText(reply, 308, 'Permanent Redirect', ['Location', to])
       return route
     }
-    const framing = framingOf(request)
+    // What follows an offer to change protocols belongs to the tunnel, if there will be one.
+    const framing: Framing = upgrade === undefined ? framingOf(request) : { type: 'none' }
     if (settings.maxBodyBytes > 0 && framing.type === 'length' && Number(framing.text) > settings.maxBodyBytes) {
       return refuse(reply, 413, 'request entity too large', route)
     }
