@@ -14,6 +14,7 @@ const programs = [
   'service-lb',
   'ingress',
   'cni',
+  'kubets',
 ].filter((name) => existsSync(`${name}/main.ts`))
 const local = existsSync('deploy/local/main.ts') ? { local: 'deploy/local/main.ts' } : {}
 const plane = existsSync('test/fixtures/run-control-plane.ts')

@@ -22,6 +22,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ingress: ['client', 'api', 'apimachinery', 'component-base'],
   'service-lb': ['client', 'api', 'apimachinery', 'component-base'],
   deploy: ['client', 'api', 'apimachinery', 'component-base'],
+  // `kubets trace` shows the rules that nodes should hold: it renders them by the pure parts of the programs that write them.
+  kubets: ['client', 'api', 'apimachinery', 'component-base', 'netfilter', 'kube-proxy', 'flanneld'],
 }
 /** Pure libraries: of Node they may use hashing and address checks. */
 const pureFolders = new Set(['apimachinery', 'api'])

@@ -1,0 +1,138 @@
+/** Sends one real packet from where the trace begins, and asks conntrack of every node where it went. Leaves nothing behind. */
+
+import type { Clock } from '../../component-base/clock.ts'
+import { ExecError } from '../../component-base/exec.ts'
+import { enterNode, enterPod, here, type Inside } from './enter.ts'
+import { judgeLive, type LiveResult, type ProbeOutcome, parseFlows, type TrackedFlow } from './live-judge.ts'
+import type { Traced } from './result.ts'
+import { type Destination, TargetError } from './target.ts'
+import type { Sender } from './walk.ts'
+
+export type LiveInputs = {
+  readonly sender: Sender
+  readonly to: Destination
+  readonly traced: Traced
+  /** Nodes that this machine can enter. */
+  readonly nodes: readonly string[]
+}
+
+/** TCP asks again after one second. */
+const patienceMs = 2_500
+
+/** Sends the probe and judges what became of it. Rejects with `TargetError` where it cannot be sent. */
+export async function probeLive(
+  { sender, to, traced, nodes }: LiveInputs,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<LiveResult> {
+  if (to.protocol === 'sctp') throw new TargetError('--live sends TCP and UDP only')
+  const inside = await senderInside(sender, signal)
+  const { outcome, port } = await sendProbe(inside, to, signal)
+  // Let the last packet reach the last node.
+  await clock.sleep(50, signal)
+  const sourceIp = traced.walk.hops[0]?.packet.sourceIp
+  const flows = await findFlows({ sourceIp, port }, to, traced, nodes, signal)
+  return judgeLive(outcome, flows, traced.walks, to.protocol === 'udp')
+}
+
+async function senderInside(sender: Sender, signal: AbortSignal): Promise<Inside> {
+  if (sender.type === 'outside') {
+    const { stdout } = await here.run(['ip', '-o', 'addr'], signal)
+    if (stdout.includes(` ${sender.ip}/`)) return here
+    throw new TargetError(`--live cannot send from ${sender.ip}: it is not an address of this machine`)
+  }
+  const inside = sender.type === 'node' ? await enterNode(sender.node) : await enterPod(sender.node, sender.ip, signal)
+  if (inside !== undefined) return inside
+  const who = sender.type === 'node' ? `node ${sender.node}` : `the pod on ${sender.node}`
+  throw new TargetError(`--live cannot send from ${who}: this machine cannot enter its network namespace`)
+}
+
+type Sent = { readonly outcome: ProbeOutcome; readonly port: number }
+
+async function sendProbe(inside: Inside, { ip, port, protocol }: Destination, signal: AbortSignal): Promise<Sent> {
+  const source = protocol === 'udp' ? udpProbe : tcpProbe
+  const command = [process.execPath, '-e', source, ip, String(port), String(patienceMs)]
+  const { stdout } = await inside.run(command, signal)
+  const answer: unknown = JSON.parse(stdout)
+  if (typeof answer !== 'object' || answer === null || !('outcome' in answer) || !('port' in answer)) {
+    throw new TypeError(`the probe said ${stdout}`)
+  }
+  // The script below says one of the three.
+  return { outcome: answer.outcome as ProbeOutcome, port: Number(answer.port) }
+}
+
+/** Connects and closes. Refusals by ICMP come as several errors. */
+const tcpProbe = `
+const [ip, port, ms] = process.argv.slice(1)
+const socket = require('net').connect({ host: ip, port: Number(port) })
+let localPort = 0
+const end = (outcome) => { console.log(JSON.stringify({ outcome, port: localPort })); socket.destroy(); process.exit() }
+setImmediate(() => { localPort = socket.localPort ?? 0 })
+socket.on('connect', () => { localPort = socket.localPort; end('answered') })
+socket.on('error', (error) => end(error.code === 'ETIMEDOUT' ? 'silent' : 'refused'))
+setTimeout(() => end('silent'), Number(ms))
+`
+
+/** One datagram: to port 53 a question for the root's servers, which every DNS server answers somehow. */
+const udpProbe = `
+const [ip, port, ms] = process.argv.slice(1)
+const socket = require('dgram').createSocket(ip.includes(':') ? 'udp6' : 'udp4')
+let localPort = 0
+const end = (outcome) => { console.log(JSON.stringify({ outcome, port: localPort })); socket.close(); process.exit() }
+const dns = Buffer.from('4b54010000010000000000000000020001', 'hex')
+socket.on('message', () => end('answered'))
+socket.on('error', () => end('refused'))
+socket.connect(Number(port), ip, () => {
+  localPort = socket.address().port
+  socket.send(port === '53' ? dns : Buffer.from('kubets trace'), (error) => { if (error) end('refused') })
+})
+setTimeout(() => end('silent'), Number(ms))
+`
+
+/** The connection in conntrack of every node, in the order of the traced way, then of the others. */
+async function findFlows(
+  from: { readonly sourceIp: string | undefined; readonly port: number },
+  { protocol, port }: Destination,
+  { walks }: Traced,
+  nodes: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly TrackedFlow[]> {
+  const all = (await Promise.all(nodes.map(async (node) => await flowsOn(node, protocol, signal)))).flat()
+  const first = all.filter(
+    ({ original }) =>
+      (from.port === 0 || original.sourcePort === from.port) &&
+      original.sourceIp === from.sourceIp &&
+      original.destinationPort === port,
+  )
+  // On the next node the connection is what the first one has made of it.
+  const chain: TrackedFlow[] = []
+  let current = first.find(({ reply, original }) => reply.sourceIp !== original.destinationIp) ?? first[0]
+  while (current !== undefined && !chain.includes(current)) {
+    chain.push(current)
+    const { reply, node }: TrackedFlow = current
+    current = all.find(
+      (flow) =>
+        flow.node !== node &&
+        !chain.includes(flow) &&
+        flow.original.destinationIp === reply.sourceIp &&
+        flow.original.destinationPort === reply.sourcePort &&
+        flow.original.sourceIp === reply.destinationIp &&
+        flow.original.sourcePort === reply.destinationPort,
+    )
+  }
+  const isOnWay = ({ node }: TrackedFlow) => walks.some(({ hops }) => hops.some((hop) => hop.node === node))
+  return chain.filter(isOnWay)
+}
+
+async function flowsOn(node: string, protocol: string, signal: AbortSignal): Promise<readonly TrackedFlow[]> {
+  const inside = await enterNode(node)
+  if (inside === undefined) return []
+  try {
+    return parseFlows((await inside.run(['conntrack', '-L', '-p', protocol], signal)).stdout, node)
+  } catch (error) {
+    signal.throwIfAborted()
+    // Without the tool only the probe's own outcome is known.
+    if (error instanceof ExecError) return []
+    throw error
+  }
+}
