@@ -42,3 +42,8 @@ test('renderRestore() makes iptables look at all chains when it names many', () 
   const wanted = new Map([['a', nat(Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`C${at}`, []])))]])
   expect(renderRestore(rewriteAll(wanted, new Map())).split('\n').slice(0, 3)).toEqual(['*nat', '-S', ':C0 - [0:0]'])
 })
+
+test('renderRestore() makes iptables look at all chains when a chain is long', () => {
+  const long = Array.from({ length: 2_001 }, () => '-j DROP')
+  expect(renderRestore(rewriteAll(new Map([['a', nat({ A: long })]]), new Map())).startsWith('*nat\n-S\n')).toBe(true)
+})
