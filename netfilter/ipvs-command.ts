@@ -1,5 +1,5 @@
 /** Runs ipvsadm. */
-import { type ExecOptions, type ExecResult, run } from '../component-base/exec.ts'
+import { ExecError, type ExecOptions, type ExecResult, run } from '../component-base/exec.ts'
 import { type Connections, parseConnections, parseVirtualServers, type VirtualServers } from './ipvs.ts'
 
 /** Hundreds of thousands of servers take their time. */
@@ -32,7 +32,13 @@ export function createIpvs(options: { readonly namespace?: string } = {}): IpvsC
   return {
     restore: async (script, signal) => {
       if (script === '') return []
-      const { stderr } = await ipvsadm(['--restore'], { input: script, timeoutMs: limitMs, signal })
+      // The exit code is that of the last line.
+      const { stderr } = await ipvsadm(['--restore'], { input: script, timeoutMs: limitMs, signal }).catch(
+        (error: unknown) => {
+          if (error instanceof ExecError && error.exitCode !== undefined && error.stderr !== '') return error
+          throw error
+        },
+      )
       return stderr.split('\n').filter((line) => line !== '')
     },
     save: async (signal) =>

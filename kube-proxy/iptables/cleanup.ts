@@ -28,7 +28,9 @@ export async function cleanUp(iptables: Iptables, next: ModeName | undefined, si
   }
   const isGoing = (table: Table, chain: string) =>
     isOwn(chain) && !(next === 'ipvs' && sharedWithIpvs.has(`${table}/${chain}`))
-  for (const script of renderRemoval(present, isGoing)) await iptables.restore(script, signal)
+  // Mode ipvs has a jump of its own, with another comment, into the chain that both have.
+  const isGoingRule = (rule: string) => next === 'ipvs' && rule.includes('"kubernetes load balancer firewall"')
+  for (const script of renderRemoval(present, isGoing, isGoingRule)) await iptables.restore(script, signal)
 }
 
 function isOwn(chain: string): boolean {

@@ -3,7 +3,7 @@ import { ExecError } from '../../component-base/exec.ts'
 import { parseIpsets } from '../../netfilter/ipset.ts'
 import type { Iptables } from '../../netfilter/iptables.ts'
 import { parseVirtualServers } from '../../netfilter/ipvs.ts'
-import { cleanUpIpvs, renderRemoval } from './cleanup.ts'
+import { cleanUpIpvs, renderIpvsRemoval } from './cleanup.ts'
 import { FakeKernel } from './fake-kernel.ts'
 
 const { signal } = new AbortController()
@@ -81,36 +81,50 @@ const present = new Map([
   ['OTHER', []],
 ])
 
-test('renderRemoval() removes jumps as often as they are there, and then the chains', () => {
-  expect(renderRemoval('filter', present, undefined).split('\n')).toEqual([
-    '*filter',
-    ':KUBE-FORWARD - [0:0]',
-    ':KUBE-PROXY-FIREWALL - [0:0]',
-    ':KUBE-SOURCE-RANGES-FIREWALL - [0:0]',
-    ':KUBE-IPVS-FILTER - [0:0]',
-    '-D INPUT -m comment --comment "kubernetes ipvs access filter" -j KUBE-IPVS-FILTER',
-    '-D FORWARD -m comment --comment "kube-proxy firewall rules" -j KUBE-PROXY-FIREWALL',
-    '-D FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD',
-    '-D FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD',
-    '-X KUBE-FORWARD',
-    '-X KUBE-PROXY-FIREWALL',
-    '-X KUBE-SOURCE-RANGES-FIREWALL',
-    '-X KUBE-IPVS-FILTER',
-    'COMMIT',
-    '',
+test('renderIpvsRemoval() removes jumps as often as they are there, whoever wrote them, and then the chains', () => {
+  expect(renderIpvsRemoval(new Map([['filter', present]]), undefined).map((script) => script.split('\n'))).toEqual([
+    [
+      '*filter',
+      '-D INPUT -m comment --comment "kubernetes ipvs access filter" -j KUBE-IPVS-FILTER',
+      '-D FORWARD -m comment --comment "kube-proxy firewall rules" -j KUBE-PROXY-FIREWALL',
+      '-D FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD',
+      '-D FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD',
+      'COMMIT',
+      '',
+    ],
+    [
+      '*filter',
+      ':KUBE-IPVS-FILTER - [0:0]',
+      ':KUBE-FORWARD - [0:0]',
+      ':KUBE-PROXY-FIREWALL - [0:0]',
+      ':KUBE-SOURCE-RANGES-FIREWALL - [0:0]',
+      '-X KUBE-IPVS-FILTER',
+      '-X KUBE-FORWARD',
+      '-X KUBE-PROXY-FIREWALL',
+      '-X KUBE-SOURCE-RANGES-FIREWALL',
+      'COMMIT',
+      '',
+    ],
   ])
 })
 
-test('renderRemoval() leaves mode iptables the chains and jumps that it shares', () => {
-  expect(renderRemoval('filter', present, 'iptables').split('\n')).toEqual([
-    '*filter',
-    ':KUBE-SOURCE-RANGES-FIREWALL - [0:0]',
-    ':KUBE-IPVS-FILTER - [0:0]',
-    '-D INPUT -m comment --comment "kubernetes ipvs access filter" -j KUBE-IPVS-FILTER',
-    '-D FORWARD -m comment --comment "kube-proxy firewall rules" -j KUBE-PROXY-FIREWALL',
-    '-X KUBE-SOURCE-RANGES-FIREWALL',
-    '-X KUBE-IPVS-FILTER',
-    'COMMIT',
-    '',
+test('renderIpvsRemoval() leaves mode iptables the chains and jumps that it shares', () => {
+  expect(renderIpvsRemoval(new Map([['filter', present]]), 'iptables').map((script) => script.split('\n'))).toEqual([
+    [
+      '*filter',
+      '-D INPUT -m comment --comment "kubernetes ipvs access filter" -j KUBE-IPVS-FILTER',
+      '-D FORWARD -m comment --comment "kube-proxy firewall rules" -j KUBE-PROXY-FIREWALL',
+      'COMMIT',
+      '',
+    ],
+    [
+      '*filter',
+      ':KUBE-IPVS-FILTER - [0:0]',
+      ':KUBE-SOURCE-RANGES-FIREWALL - [0:0]',
+      '-X KUBE-IPVS-FILTER',
+      '-X KUBE-SOURCE-RANGES-FIREWALL',
+      'COMMIT',
+      '',
+    ],
   ])
 })

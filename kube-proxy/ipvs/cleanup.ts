@@ -2,13 +2,13 @@
 
 import { diffIpsets } from '../../netfilter/ipset.ts'
 import type { Family, Iptables } from '../../netfilter/iptables.ts'
-import { parseSave } from '../../netfilter/iptables-restore.ts'
+import { parseSave, renderRemoval } from '../../netfilter/iptables-restore.ts'
 import { diffVirtualServers } from '../../netfilter/ipvs.ts'
-import type { Chains } from '../../netfilter/ruleset.ts'
+import type { Chains, Table } from '../../netfilter/ruleset.ts'
 import type { ModeName } from '../mode.ts'
 import { type IpvsTools, ownServers, ownSets } from './applier.ts'
 import { diffAddresses } from './device.ts'
-import { chains, ipvsJumps } from './rules.ts'
+import { chains } from './rules.ts'
 
 export type CleanUpOptions = {
   readonly family: Family
@@ -52,29 +52,21 @@ export async function cleanUpIpvs(options: CleanUpOptions, signal: AbortSignal):
 }
 
 async function removeRules({ iptables, next }: CleanUpOptions, signal: AbortSignal): Promise<void> {
+  const present = new Map<Table, Chains>()
   for (const table of ['filter', 'nat'] as const) {
-    const present = parseSave(await iptables.save(table, signal)).get(table) ?? new Map()
+    const saved = parseSave(await iptables.save(table, signal)).get(table)
     // Only together with a chain that no other mode has: else these are the chains of mode iptables.
-    if (!present.has(table === 'nat' ? chains.loadBalancer : chains.filter)) continue
-    await iptables.restore(renderRemoval(table, present, next), signal)
+    if (saved?.has(table === 'nat' ? chains.loadBalancer : chains.filter) === true) present.set(table, saved)
   }
+  for (const script of renderIpvsRemoval(present, next)) await iptables.restore(script, signal)
 }
 
-/** One transaction that removes the jumps as often as they are there, and then the chains. */
-export function renderRemoval(table: 'filter' | 'nat', present: Chains, next: ModeName | undefined): string {
+/** Jumps as often as they are there, and then the chains. */
+export function renderIpvsRemoval(present: ReadonlyMap<Table, Chains>, next: ModeName | undefined): readonly string[] {
   const isKept = (chain: string) => next === 'iptables' && sharedChains.has(chain)
-  const remove = ownChains[table].filter((chain) => present.has(chain) && !isKept(chain))
-  const jumps = [...(ipvsJumps.get(table) ?? [])].flatMap(([chain, rules]) =>
-    (present.get(chain) ?? [])
-      .filter((rule) => rules.includes(rule) && !isSharedJump(table, rule, isKept))
-      .map((rule) => `-D ${chain} ${rule}`),
-  )
-  const headers = remove.map((chain) => `:${chain} - [0:0]`)
-  return `${[`*${table}`, ...headers, ...jumps, ...remove.map((chain) => `-X ${chain}`), 'COMMIT'].join('\n')}\n`
-}
-
-/** Mode iptables jumps into the chains that both have with the same rules in table nat, but with other comments into the firewall. */
-function isSharedJump(table: 'filter' | 'nat', rule: string, isKept: (chain: string) => boolean): boolean {
-  const target = rule.slice(rule.lastIndexOf(' ') + 1)
-  return isKept(target) && (table === 'nat' || target === chains.forward)
+  const isGoing = (table: Table, chain: string) =>
+    (table === 'nat' || table === 'filter') && ownChains[table].includes(chain) && !isKept(chain)
+  // Mode iptables has jumps of its own, with other comments, into the firewall that both have.
+  const isGoingRule = (rule: string) => next === 'iptables' && rule.includes('"kube-proxy firewall rules"')
+  return renderRemoval(present, isGoing, isGoingRule)
 }

@@ -164,14 +164,18 @@ const iptables = new Proxies(bed, 'iptables', { only })
 await stage('iptables after ipvs', async () => {
   await iptables.sync(objects, signal)
   await hashing.cleanUp(signal, 'iptables')
-  const rest = await leftovers(/KUBE-IPVS|KUBE-NODE-PORT\b|KUBE-LOAD-BALANCER|-A -[tu] [^[]|^KUBE-(?!6-)/)
+  const rest = await leftovers(
+    /KUBE-IPVS|KUBE-NODE-PORT\b|KUBE-LOAD-BALANCER|kube-proxy firewall|-A -[tu] [^[]|^KUBE-(?!6-)/,
+  )
   report.iptablesAfterIpvs = { rows: await check('iptables', sample), rest }
 })
 const last = new Proxies(bed, 'ipvs', { only })
 await stage('ipvs after iptables', async () => {
   await last.sync(objects, signal)
   await iptables.cleanUp(signal, 'ipvs')
-  const rest = await leftovers(/KUBE-(SVC|SVL|SEP|EXT|FW)-|KUBE-EXTERNAL-SERVICES|KUBE-NODEPORTS/)
+  const rest = await leftovers(
+    /KUBE-(SVC|SVL|SEP|EXT|FW)-|KUBE-EXTERNAL-SERVICES|KUBE-NODEPORTS|load balancer firewall/,
+  )
   report.ipvsAfterIptables = { rows: await check('ipvs', sample), rest }
 })
 await stage('clean-up', async () => {
