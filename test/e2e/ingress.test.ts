@@ -64,21 +64,11 @@ async function untilStatus(path: string, status: number): Promise<void> {
 async function serve(drink: string): Promise<void> {
   const script = `mkdir -p /tmp/menu && echo "${drink} $(hostname)" > /tmp/menu/${drink} && exec busybox httpd -f -p 8080 -h /tmp/menu`
   await kubectl.run(['create', 'deployment', drink, `--image=${webImage}`, '--replicas=2', '--', 'sh', '-c', script])
-  await kubectl.run([
-    'create',
-    'service',
-    'clusterip',
-    `${drink}-svc`,
-    '--tcp=80:8080',
-    '--dry-run=client',
-    '-o',
-    'yaml',
-  ])
   await kubectl.run(['expose', 'deployment', drink, `--name=${drink}-svc`, '--port=80', '--target-port=8080'])
 }
 
-async function addressOf(service: string): Promise<string | undefined> {
-  const { status } = await kubectl.json<Service>(['get', 'service', service])
+async function addressOf(service: string, namespace = 'e2e-ingress'): Promise<string | undefined> {
+  const { status } = await kubectl.json<Service>(['get', 'service', service, '--namespace', namespace])
   return status.loadBalancer?.ingress?.[0]?.ip
 }
 
@@ -87,8 +77,7 @@ beforeAll(async () => {
   kubectl = space.kubectl
   remove = space.remove
   await Promise.all([serve('tea'), serve('coffee')])
-  const published = await kubectl.json<Service>(['get', 'service', 'ingress', '--namespace', 'kube-system'])
-  address = published.status.loadBalancer?.ingress?.[0]?.ip ?? ''
+  address = await eventually(async () => await addressOf('ingress', 'kube-system'), 30_000)
   for (const drink of ['tea', 'coffee'])
     await kubectl.run(['rollout', 'status', `deployment/${drink}`, '--timeout=60s'])
 })
