@@ -11,7 +11,7 @@ import { Testbed } from './testbed.ts'
 const { signal } = new AbortController()
 const cluster = { layout, services }
 const objects = clusterObjects(layout, services)
-// The virtual machine of test/qemu has SCTP and mode ipvs, which this kernel may lack.
+// Node has no sockets for SCTP; the rows are for the packet tracer.
 const questions = questionsOf(rows, cluster).filter(({ protocol }) => protocol !== 'SCTP')
 const modes: readonly ModeName[] = ['iptables', 'nftables']
 const ways: readonly ('plain routes' | FlannelBackend)[] = ['plain routes', 'host-gw', 'vxlan', 'udp']

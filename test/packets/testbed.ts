@@ -13,6 +13,8 @@ import { type Listener, type Outcome, type PacketProtocol, Prober } from './prob
 const families: readonly IpFamily[] = ['IPv4', 'IPv6']
 /** Where every pod and node serves, TCP and UDP. */
 export const serverPort = 8080
+/** Far more than any program takes here; an emulated machine on a busy host takes long for everything. */
+const insideLimitMs = 120_000
 /** Ready at once: no listening for loops, no learning of multicast groups (which IPv6 needs to find neighbours). */
 const bridgeOptions = 'forward_delay 0 mcast_snooping 0'
 const nodeSettings = [
@@ -104,7 +106,8 @@ export class Testbed {
 
   /** Runs a program on a machine. */
   async inside(machine: string, file: string, ...args: readonly string[]): Promise<string> {
-    return (await run('ip', ['netns', 'exec', this.namespace(machine), file, ...args], { timeoutMs: 20_000 })).stdout
+    return (await run('ip', ['netns', 'exec', this.namespace(machine), file, ...args], { timeoutMs: insideLimitMs }))
+      .stdout
   }
 
   /** Serves TCP and UDP on machines, at `serverPort` unless another is given; the answer names the machine. */

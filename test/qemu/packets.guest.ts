@@ -9,9 +9,7 @@ import { createIpvs } from '../../netfilter/ipvs-command.ts'
 import { ask, type Patience } from '../packets/ask.ts'
 import { clusterObjects, type PacketService } from '../packets/cluster.ts'
 import { judge, type Question, questionsOf } from '../packets/judge.ts'
-import type { Outcome } from '../packets/prober.ts'
 import { defaultSettings, Proxies } from '../packets/proxies.ts'
-import { askSctp, listenSctp } from '../packets/sctp.ts'
 import { layout, rows, services } from '../packets/table.ts'
 import { Testbed } from '../packets/testbed.ts'
 
@@ -19,7 +17,6 @@ import { Testbed } from '../packets/testbed.ts'
 export type GuestReport = {
   readonly failures: string[]
   table?: readonly string[]
-  sctp?: readonly string[]
   again?: { readonly isDisturbed: boolean; readonly changedServers: boolean }
   /** Lines of `ipvsadm --save` about endpoints that have left. */
   leaving?: { readonly tcp: readonly string[]; readonly udp: readonly string[] }
@@ -38,8 +35,8 @@ const since = systemClock.now()
 const log = (what: string) => console.error(`${((systemClock.now() - since) / 1_000).toFixed(1)} s: ${what}`)
 const cluster = { layout, services }
 const objects = clusterObjects(layout, services)
-const questions = questionsOf(rows, cluster)
-const plain = questions.filter(({ protocol }) => protocol !== 'SCTP')
+// Node has no sockets for SCTP.
+const plain = questionsOf(rows, cluster).filter(({ protocol }) => protocol !== 'SCTP')
 /** What the table does not need both nodes and families for. */
 const only = { node: 'node-1', family: 'ip' } as const
 /** Rows that meet every kind of rule of that node, and of no other. */
@@ -56,22 +53,6 @@ const patience: Patience = { answerMs: 60_000, silenceMs: 8_000, atOnce: 40 }
 
 async function check(mode: ModeName, asked: readonly Question[]): Promise<readonly string[]> {
   return judge(asked, await ask(bed, asked, mode, patience), mode, cluster)
-}
-
-async function checkSctp(): Promise<readonly string[]> {
-  const servers = listenSctp(bed, 'a2')
-  const asked = questions.filter(({ protocol }) => protocol === 'SCTP')
-  const outcomes: Outcome[] = []
-  // The first are also what waits for the servers to be there.
-  for (const question of asked) {
-    let outcome: Outcome = { verdict: 'dropped' }
-    for (let attempt = 0; attempt < 5 && outcome.verdict !== 'delivered'; attempt += 1) {
-      outcome = await askSctp(bed, question, 10_000)
-    }
-    outcomes.push(outcome)
-  }
-  for (const server of servers) server.kill('SIGKILL')
-  return judge(asked, outcomes, 'ipvs', cluster)
 }
 
 const savedServers = async () => await bed.inside('node-1', 'ipvsadm', '--save', '--numeric')
@@ -120,9 +101,6 @@ log('network')
 await stage('first sync', async () => void (await new Proxies(bed, 'ipvs').sync(objects, signal)))
 await stage('table', async () => {
   report.table = await check('ipvs', plain)
-})
-await stage('SCTP', async () => {
-  report.sctp = await checkSctp()
 })
 
 const before = await savedServers()
