@@ -14,7 +14,11 @@ export const localFlags = defineFlags({
     default: 'ipv4',
     description: 'Addresses of nodes, pods and Services: ipv4, ipv6 or dual.',
   },
-  'proxy-mode': { type: 'string', default: 'iptables', description: 'How kube-proxy programs Services: iptables.' },
+  'proxy-mode': {
+    type: 'string',
+    default: 'iptables',
+    description: 'How kube-proxy programs Services: iptables, nftables or ipvs.',
+  },
   'no-load-balancer': {
     type: 'boolean',
     default: false,
