@@ -195,7 +195,7 @@ describe('etcd of others', () => {
     await stopBoth('SIGTERM')
     await Promise.all([bed.etcdctl('del', key), bed.etcdctl('del', await keyOf(1))])
     await writeFile(bed.subnetFile(1), `FLANNEL_SUBNET=${firstOf(key, 4)}\nFLANNEL_IPV6_SUBNET=${firstOf(key, 6)}\n`)
-    await Promise.all([1, 2].map(async (index) => void (daemons[index - 1] = await bed.startFlanneld(index))))
+    await startBoth()
     await until('the same subnet', async () => (await keyOf(1)) === key)
     await untilConnected()
   })
@@ -297,7 +297,7 @@ describe('extension', () => {
         Type: 'extension',
         PreStartupCommand: 'echo hello',
         SubnetAddCommand: 'ip route replace $SUBNET via $PUBLIC_IP proto 99',
-        SubnetRemoveCommand: 'ip route delete "$SUBNET" via "${PUBLIC_IP}" proto 99',
+        SubnetRemoveCommand: `ip route delete "$SUBNET" via "\${PUBLIC_IP}" proto 99`,
         ShutdownCommand: `touch ${bed.folder}/was-stopped`,
       },
     })

@@ -9,7 +9,7 @@ const lease = leaseOf('extension', '10.0.2.0/24', { publicIp: '192.168.0.2', bac
 describe('extension', () => {
   const table = [
     ['ip route add $SUBNET via $PUBLIC_IP', ['ip', 'route', 'add', '10.0.2.0/24', 'via', '192.168.0.2']],
-    ['ip route add "$SUBNET" via ${PUBLIC_IP}', ['ip', 'route', 'add', '10.0.2.0/24', 'via', '192.168.0.2']],
+    [`ip route add "$SUBNET" via \${PUBLIC_IP}`, ['ip', 'route', 'add', '10.0.2.0/24', 'via', '192.168.0.2']],
     ["echo '$SUBNET; rm' $UNKNOWN x", ['echo', '10.0.2.0/24; rm', '', 'x']],
     ['', []],
   ] as const
