@@ -132,7 +132,8 @@ function deviceOf(link: JsonObject): Device {
     isObject(each) && typeof each['local'] === 'string' ? [each['local']] : [],
   )
   const name = textOf(link['ifname']) ?? ''
-  const tunnel = tunnelIn(tunnelKinds[kind], details)
+  // Other tunnels lead out of what a trace knows.
+  const tunnel = name.startsWith('flannel') ? tunnelIn(tunnelKinds[kind], details) : undefined
   const type = kind === 'bridge' ? 'bridge' : name === 'lo' ? 'loopback' : tunnel === undefined ? 'other' : 'tunnel'
   return { name, type, addresses, tunnel }
 }

@@ -1,5 +1,6 @@
 /** Sends one real packet from where the trace begins, and asks conntrack of every node where it went. Leaves nothing behind. */
 
+import { randomInt } from 'node:crypto'
 import type { Clock } from '../../component-base/clock.ts'
 import { ExecError } from '../../component-base/exec.ts'
 import { enterNode, enterPod, here, type Inside } from './enter.ts'
@@ -49,50 +50,55 @@ async function senderInside(sender: Sender, signal: AbortSignal): Promise<Inside
 
 type Sent = { readonly outcome: ProbeOutcome; readonly port: number }
 
-async function sendProbe(inside: Inside, { ip, port, protocol }: Destination, signal: AbortSignal): Promise<Sent> {
-  const source = protocol === 'udp' ? udpProbe : tcpProbe
-  const command = [process.execPath, '-e', source, ip, String(port), String(patienceMs)]
-  const { stdout } = await inside.run(command, signal)
-  const answer: unknown = JSON.parse(stdout)
-  if (typeof answer !== 'object' || answer === null || !('outcome' in answer) || !('port' in answer)) {
-    throw new TypeError(`the probe said ${stdout}`)
+/** Source ports below those of the kernel's own choice and of node ports, so that the flow is told from all others. */
+const [firstPort, lastPort] = [20_000, 29_999]
+const maxAttempts = 5
+
+async function sendProbe(inside: Inside, to: Destination, signal: AbortSignal): Promise<Sent> {
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const port = randomInt(firstPort, lastPort + 1)
+    const source = to.protocol === 'udp' ? udpProbe : tcpProbe
+    const command = [process.execPath, '-e', source, to.ip, String(to.port), String(patienceMs), String(port)]
+    const outcome = (await inside.run(command, signal)).stdout.trim()
+    if (outcome === 'answered' || outcome === 'refused' || outcome === 'silent') return { outcome, port }
+    if (outcome !== 'taken') throw new Error(`probe: ${outcome}`)
   }
-  // The script below says one of the three.
-  return { outcome: answer.outcome as ProbeOutcome, port: Number(answer.port) }
+  throw new Error('probe: no free source port')
 }
 
-/** Connects and closes. Refusals by ICMP come as several errors. */
-const tcpProbe = `
-const [ip, port, ms] = process.argv.slice(1)
-const socket = require('net').connect({ host: ip, port: Number(port) })
-let localPort = 0
-const end = (outcome) => { console.log(JSON.stringify({ outcome, port: localPort })); socket.destroy(); process.exit() }
-setImmediate(() => { localPort = socket.localPort ?? 0 })
-socket.on('connect', () => { localPort = socket.localPort; end('answered') })
-socket.on('error', (error) => end(error.code === 'ETIMEDOUT' ? 'silent' : 'refused'))
+/** What errors mean; an ICMP message is an answer of somebody on the way. */
+const meaning = `
+const [ip, port, ms, localPort] = process.argv.slice(1)
+const meaningOf = ({ code }) =>
+  code === 'EADDRINUSE' ? 'taken'
+  : code === 'ETIMEDOUT' ? 'silent'
+  : ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'EACCES', 'EPERM'].includes(code) ? 'refused'
+  : code
+const end = (outcome) => { console.log(outcome); process.exit() }
 setTimeout(() => end('silent'), Number(ms))
 `
 
+/** Connects, and ends the connection. */
+const tcpProbe = `${meaning}
+const socket = require('net').connect({ host: ip, port: Number(port), localPort: Number(localPort) })
+socket.on('connect', () => { socket.destroy(); end('answered') })
+socket.on('error', (error) => end(meaningOf(error)))
+`
+
 /** One datagram: to port 53 a question for the root's servers, which every DNS server answers somehow. */
-const udpProbe = `
-const [ip, port, ms] = process.argv.slice(1)
+const udpProbe = `${meaning}
 const socket = require('dgram').createSocket(ip.includes(':') ? 'udp6' : 'udp4')
-let localPort = 0
-const end = (outcome) => { console.log(JSON.stringify({ outcome, port: localPort })); socket.close(); process.exit() }
 const dns = Buffer.from('4b54010000010000000000000000020001', 'hex')
 socket.on('message', () => end('answered'))
-socket.on('error', () => end('refused'))
-socket.connect(Number(port), ip, () => {
-  localPort = socket.address().port
-  socket.send(port === '53' ? dns : Buffer.from('kubets trace'), (error) => { if (error) end('refused') })
-})
-setTimeout(() => end('silent'), Number(ms))
+socket.on('error', (error) => end(meaningOf(error)))
+socket.bind(Number(localPort), () => socket.connect(Number(port), ip, () =>
+  socket.send(port === '53' ? dns : Buffer.from('kubets trace'), (error) => { if (error) end(meaningOf(error)) })))
 `
 
 /** The connection in conntrack of every node, in the order of the traced way, then of the others. */
 async function findFlows(
   from: { readonly sourceIp: string | undefined; readonly port: number },
-  { protocol, port }: Destination,
+  { protocol, ip, port }: Destination,
   { walks }: Traced,
   nodes: readonly string[],
   signal: AbortSignal,
@@ -100,8 +106,9 @@ async function findFlows(
   const all = (await Promise.all(nodes.map(async (node) => await flowsOn(node, protocol, signal)))).flat()
   const first = all.filter(
     ({ original }) =>
-      (from.port === 0 || original.sourcePort === from.port) &&
+      original.sourcePort === from.port &&
       original.sourceIp === from.sourceIp &&
+      original.destinationIp === ip &&
       original.destinationPort === port,
   )
   // On the next node the connection is what the first one has made of it.

@@ -7,12 +7,13 @@ import type { NodeHop } from './walk.ts'
 
 /** How many of the other endpoints are named. */
 const maxCandidates = 8
+const maxNote = 70
 
 /** `isVerbose`: every rule that held, as it stands in the kernel. */
 export function formatTrace(result: TraceResult, isVerbose: boolean): string {
   const { from, to, hops } = result
   const lines = [
-    `${from.label} ${from.ip} → ${to.label} ${joinAddress(to.ip, to.port)}/${to.protocol}    (${result.proxyMode}, ${sourceText(result)})`,
+    `${named(from)} → ${to.label === to.ip ? '' : `${to.label} `}${joinAddress(to.ip, to.port)}/${to.protocol}    (${result.proxyMode}, ${sourceText(result)})`,
     '',
     ...(from.type === 'node' ? [] : [` 1  ${from.label}`]),
   ]
@@ -34,6 +35,10 @@ export function formatTrace(result: TraceResult, isVerbose: boolean): string {
   if (result.differences?.length === 0) lines.push('kernel and rendered agree')
   lines.push(...liveLines(result))
   return `${lines.join('\n')}\n`
+}
+
+function named({ label, ip }: TraceResult['from']): string {
+  return label.includes(ip) ? label : `${label} ${ip}`
 }
 
 function numbered(number: number): string {
@@ -79,8 +84,13 @@ function detailsOf(hop: NodeHop, result: TraceResult, isVerbose: boolean): reado
 function stepLine({ table, chain, rule, verdict }: TraceStep, isVerbose: boolean): string {
   const note = /(?:--comment|comment) "([^"]*)"/.exec(rule)?.[1]
   const plain = rule.replace(/ ?-[jg] .*$/, '').trim()
-  const what = isVerbose ? rule : note !== undefined ? `"${note}"` : plain
+  const what = isVerbose ? rule : note !== undefined ? `"${clip(note)}"` : plain
   return `${`${table} ${chain}`.padEnd(34)} ${what === '' ? '' : `${what} `}→ ${verdict.replace(/^(?:jump|goto) /, '')}`
+}
+
+/** Some notes are sentences. */
+function clip(note: string): string {
+  return note.length > maxNote ? `${note.slice(0, maxNote - 1)}…` : note
 }
 
 function endpointLines(

@@ -216,10 +216,7 @@ function leaveNode(
   })
   if (verdict !== 'ACCEPT') {
     const by = steps.at(-1)
-    return end(
-      verdict === 'REJECT' ? 'refused' : 'dropped',
-      by === undefined ? 'by its rules' : `by ${by.table} ${by.chain}`,
-    )
+    return end(verdict === 'REJECT' ? 'refused' : 'dropped', by === undefined ? 'by its rules' : ruleText(by))
   }
   if (route === undefined) return end('dropped', `no route to ${ip}`)
   const device = deviceOf(network, route.device)
@@ -250,6 +247,11 @@ function leaveNode(
   const inInterface = device?.tunnel === undefined ? wireOf(peer) : tunnelDevice(peer, route.device)
   const { isFromBridge: _, ...plain } = sent
   return { next: { type: 'node', node: peer.name, packet: { ...plain, inInterface } }, taken, encapsulation }
+}
+
+function ruleText({ table, chain, rule }: TraceStep): string {
+  const note = /comment "([^"]*)"/.exec(rule)?.[1]
+  return `by ${table} ${chain}${note === undefined ? '' : ` "${note}"`}`
 }
 
 /** The node to which a packet goes next. */
