@@ -10,7 +10,7 @@ test('packets travel over ipip and wireguard', { timeout: 560_000 }, async (cont
   const options = {
     entryPoints: ['test/qemu/flanneld-backends.guest.ts', 'test/qemu/flanneld-host.worker.ts'] as const,
     modules: ['veth', 'ipip', 'wireguard'],
-    timeoutMs: 550_000,
+    timeoutMs: 420_000,
   }
   const result = await runMachine(parts, options, context.signal).catch((error: unknown) => {
     // What the machine said before its time was over.
@@ -19,12 +19,12 @@ test('packets travel over ipip and wireguard', { timeout: 560_000 }, async (cont
   expect(result.exitCode, result.console).toBe(0)
   const { ipip, wireguard, oneTunnel } = JSON.parse(result.output)
 
-  expect(ipip).toMatchObject({ isReached: true, isReachedDirectly: true })
-  expect(ipip.link).toMatch(/mtu 1480 [\s\S]*ipip (?:ipip )?remote any local 172\.29\.0\.1/)
-  expect(ipip.routes).toContain('10.244.2.0/24 via 172.29.0.2 dev flannel.ipip onlink')
-  expect(ipip.directRoutes).toMatch(/10\.244\.2\.0\/24 via 172\.29\.0\.2 dev eth0/)
+  expect.soft(ipip).toMatchObject({ isReached: true, isReachedDirectly: true })
+  expect.soft(ipip.link).toMatch(/mtu 1480 [\s\S]*ipip .*remote any local 172\.29\.0\.1/)
+  expect.soft(ipip.routes).toContain('10.244.2.0/24 via 172.29.0.2 dev flannel.ipip onlink')
+  expect.soft(ipip.directRoutes).toMatch(/10\.244\.2\.0\/24 via 172\.29\.0\.2 dev eth0/)
 
-  expect(wireguard).toMatchObject({
+  expect.soft(wireguard).toMatchObject({
     isReached: [true, true],
     isReachedWhileKilled: true,
     isReachedAgain: true,
@@ -36,16 +36,16 @@ test('packets travel over ipip and wireguard', { timeout: 560_000 }, async (cont
       .map((line) => line.split('\t'))
       .filter((fields) => fields.length === 9)
   const [ipv4 = [], ipv6 = []] = peers(wireguard.shown)
-  expect([ipv4[0], ipv4[3], ipv4[4]]).toEqual(['flannel-wg', '172.29.0.2:51820', '10.244.2.0/24'])
-  expect([ipv6[0], ipv6[3], ipv6[4]]).toEqual(['flannel-wg-v6', '[fd29::2]:51821', 'fd00:244:0:2::/64'])
-  expect(wireguard.routes).toContain('10.244.0.0/16 dev flannel-wg scope link')
-  expect(wireguard.routes).toContain('fd00:244::/48 dev flannel-wg-v6')
+  expect.soft([ipv4[0], ipv4[3], ipv4[4]]).toEqual(['flannel-wg', '172.29.0.2:51820', '10.244.2.0/24'])
+  expect.soft([ipv6[0], ipv6[3], ipv6[4]]).toEqual(['flannel-wg-v6', '[fd29::2]:51821', 'fd00:244:0:2::/64'])
+  expect.soft(wireguard.routes).toContain('10.244.0.0/16 dev flannel-wg scope link')
+  expect.soft(wireguard.routes).toContain('fd00:244::/48 dev flannel-wg-v6')
   // A restart keeps the key, and with it the session: the last handshake is the same.
-  expect(peers(wireguard.shownAgain)[0]?.[5]).toBe(ipv4[5])
-  expect(wireguard.left).not.toContain('flannel-wg')
+  expect.soft(peers(wireguard.shownAgain)[0]?.[5]).toBe(ipv4[5])
+  expect.soft(oneTunnel.left).not.toContain('flannel-wg')
 
-  expect(oneTunnel.isReached).toEqual([true, true])
-  expect(peers(oneTunnel.shown).map(([name, , , endpoint, allowed]) => [name, endpoint, allowed])).toEqual([
-    ['flannel-wg', '[fd29::2]:5000', '10.244.2.0/24,fd00:244:0:2::/64'],
-  ])
+  expect.soft(oneTunnel.isReached).toEqual([true, true])
+  expect
+    .soft(peers(oneTunnel.shown).map(([name, , , endpoint, allowed]) => [name, endpoint, allowed]))
+    .toEqual([['flannel-wg', '[fd29::2]:5000', '10.244.2.0/24,fd00:244:0:2::/64']])
 })

@@ -1,6 +1,6 @@
 /**
  * One host of a network, inside the machine: a backend of flanneld with leases from files instead of etcd.
- * Arguments: index of the host, index of the other, net-conf.json, name of the phase.
+ * Arguments: index of the host, index of the other, and one backend after the other as `[[name, net-conf.json], …]`.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { systemClock } from '../../component-base/clock.ts'
@@ -12,21 +12,20 @@ import { findExternal } from '../../flanneld/external.ts'
 import { familiesOf, perFamily } from '../../flanneld/family.ts'
 import { flags } from '../../flanneld/flags.ts'
 import { parseLease, renderAttributes } from '../../flanneld/subnet/etcd-records.ts'
-import type { Lease } from '../../flanneld/subnet/lease.ts'
+import type { Lease, LeaseAttributes } from '../../flanneld/subnet/lease.ts'
 import { subnetOf } from '../../flanneld/testing.ts'
 
-const [, , index = '', other = '', netConf = '', phase = ''] = process.argv
-const stop = new AbortController()
-process.on('SIGTERM', () => stop.abort(new Error('stopped')))
-const { signal } = stop
+const [, , index = '', other = '', phases = '[]'] = process.argv
+const { signal } = new AbortController()
+const logger = createLogger({ name: `host-${index}` })
 
-/** The key and value of a lease in etcd, here in a file. */
-function fileOf(host: string): string {
+/** The value of a lease in etcd, here in a file. */
+function fileOf(phase: string, host: string): string {
   return `/tmp/lease-${phase}-${host}`
 }
 
-async function untilThere(file: string): Promise<string> {
-  while (!existsSync(file)) await systemClock.sleep(50, signal)
+async function untilThere(file: string, stop: AbortSignal): Promise<string> {
+  while (!existsSync(file)) await systemClock.sleep(100, stop)
   return readFileSync(file, 'utf8')
 }
 
@@ -36,36 +35,38 @@ function parse(host: string, value: string): Lease {
   return lease
 }
 
-const logger = createLogger({ name: `host-${index}` })
-const config = parseNetworkConfig(netConf)
-const stack = familiesOf(config.networks)
-const { values } = parseFlags(flags, ['--iface=eth0'])
-logger.info('Up')
-const external = await findExternal({ flags: values, logger }, {}, stack, signal)
-const options = { config, external, clock: systemClock, logger }
-const backend = createBackend(options, { flags: values, env: { WIREGUARD_KEY_FILE: `/tmp/wgkey-${index}` } })
-logger.info('Chose the interface')
-const attributes = await backend.attributes(signal)
-writeFileSync(`${fileOf(index)}.new`, renderAttributes(attributes))
-renameSync(`${fileOf(index)}.new`, fileOf(index))
-const subnets = { ipv4: subnetOf(`10.244.${index}.0/24`), ipv6: subnetOf(`fd00:244:0:${index}::/64`) }
-const own: Lease = {
-  ...perFamily(familiesOf(attributes), (family) => {
+/** One backend from start to clean stop, which the file `/tmp/end-PHASE` asks for. */
+async function runPhase(phase: string, netConf: string): Promise<void> {
+  const config = parseNetworkConfig(netConf)
+  const { values } = parseFlags(flags, ['--iface=eth0'])
+  const external = await findExternal({ flags: values, logger }, {}, familiesOf(config.networks), signal)
+  const options = { config, external, clock: systemClock, logger }
+  const backend = createBackend(options, { flags: values, env: { WIREGUARD_KEY_FILE: `/tmp/wgkey-${index}` } })
+  const attributes = await backend.attributes(signal)
+  writeFileSync(`${fileOf(phase, index)}.new`, renderAttributes(attributes))
+  renameSync(`${fileOf(phase, index)}.new`, fileOf(phase, index))
+  const running = await backend.start(ownLease(attributes), signal)
+  const stop = new AbortController()
+  const leases = async function* (): AsyncGenerator<readonly Lease[]> {
+    yield [parse(other, await untilThere(fileOf(phase, other), stop.signal))]
+    writeFileSync(`/tmp/ready-${phase}-${index}`, String(backend.mtu))
+    await untilThere(`/tmp/end-${phase}`, stop.signal)
+    stop.abort(new Error('the phase is over'))
+  }
+  await running.run(leases(), stop.signal).catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error
+  })
+  writeFileSync(`/tmp/ended-${phase}-${index}`, '')
+}
+
+function ownLease(attributes: LeaseAttributes): Lease {
+  const subnets = { ipv4: subnetOf(`10.244.${index}.0/24`), ipv6: subnetOf(`fd00:244:0:${index}::/64`) }
+  const halves = perFamily(familiesOf(attributes), (family) => {
     const reach = attributes[family]
     return reach === undefined ? undefined : { ...reach, subnet: subnets[family] }
-  }),
-  backendType: attributes.backendType,
-}
-logger.info('Leased')
-const running = await backend.start(own, signal)
-
-async function* leases(): AsyncGenerator<readonly Lease[]> {
-  yield [parse(other, await untilThere(fileOf(other)))]
-  writeFileSync(`/tmp/ready-${phase}-${index}`, String(backend.mtu))
-  await new Promise((resolve) => signal.addEventListener('abort', resolve))
+  })
+  return { ...halves, backendType: attributes.backendType }
 }
 
-await running.run(leases(), signal).catch((error: unknown) => {
-  if (!signal.aborted) throw error
-})
+for (const [phase, config] of JSON.parse(phases)) await runPhase(phase, JSON.stringify(config))
 process.exit(0)
