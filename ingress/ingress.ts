@@ -17,7 +17,7 @@ import { createIngressMetrics, type IngressMetrics } from './metrics.ts'
 import { Balancer } from './proxy/balancer.ts'
 import { serveListeners } from './proxy/listeners.ts'
 import { Pools, poolKey } from './proxy/pools.ts'
-import { Proxy } from './proxy/proxy.ts'
+import { ReverseProxy } from './proxy/proxy.ts'
 import { type Findings, runStatus } from './status/controller.ts'
 import type { Published } from './status/plan.ts'
 import { type RegistrationOptions, register, withdraw } from './status/registration.ts'
@@ -45,7 +45,7 @@ export async function runIngress(input: IngressInput, signal: AbortSignal): Prom
   const cluster = createCluster({ client, clock, logger })
   const certificates = new Certificates(await selfSignedKeyPair(ownCertificateName, ['ingress.local'], clock.now()))
   const state = new State({ config, cluster, certificates, metrics, random })
-  const proxy = new Proxy({
+  const proxy = new ReverseProxy({
     ...{ table: () => state.table, balancer: state.balancer, pools: state.pools, metrics, clock },
     trustsForwarded: flags['use-forwarded-headers'],
     httpsPort: flags['https-port'],

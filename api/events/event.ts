@@ -76,7 +76,9 @@ function validateOldFields(event: Event): Causes {
   ] as const
   return [
     ...when(Object.keys(deprecatedSource ?? {}).length > 0, invalidValue('source', '', 'needs to be unset')),
-    ...times.flatMap(([field, time]) => when((time ?? undefined) !== undefined, invalidValue(field, '', 'needs to be unset'))),
+    ...times.flatMap(([field, time]) =>
+      when((time ?? undefined) !== undefined, invalidValue(field, '', 'needs to be unset')),
+    ),
     ...when(deprecatedCount !== undefined, invalidValue('count', '', 'needs to be unset')),
   ]
 }

@@ -2,7 +2,7 @@
  * The sockets that clients come to: plain HTTP/1.1, and TLS with HTTP/2 or HTTP/1.1 by ALPN.
  *
  *   :80 ──▶ http1 ─┐
- *   :443 ─ TLS ─┬─▶ http1 (http/1.1, or no ALPN)   ├─▶ Proxy
+ *   :443 ─ TLS ─┬─▶ http1 (http/1.1, or no ALPN)   ├─▶ ReverseProxy
  *               └─▶ http2 (h2) ─┘
  */
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
@@ -19,11 +19,11 @@ import type { Clock } from '../../component-base/clock.ts'
 import { listen } from '../../component-base/http.ts'
 import { aborted } from '../../component-base/run.ts'
 import type { KeyPair } from '../../component-base/tls.ts'
-import type { ClientRequest, Proxy } from './proxy.ts'
+import type { ClientRequest, ReverseProxy } from './proxy.ts'
 import { http1Reply, http2Reply } from './reply.ts'
 
 export type ListenerOptions = {
-  readonly proxy: Proxy
+  readonly proxy: ReverseProxy
   readonly address: string
   readonly httpPort: number
   readonly httpsPort: number
@@ -164,7 +164,10 @@ class Listeners {
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const protocol = request.headers.upgrade ?? ''
     socket.on('error', () => {})
-    if (protocol.toLowerCase() === 'h2c') return this.#withoutUpgrade(request, socket, head)
+    if (protocol.toLowerCase() === 'h2c') {
+      this.#withoutUpgrade(request, socket, head)
+      return
+    }
     const response = new ServerResponse(request)
     response.assignSocket(socket)
     response.once('finish', () => socket.end())

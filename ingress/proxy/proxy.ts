@@ -76,7 +76,7 @@ type Exchange = Incoming & {
 }
 
 /** Routes and forwards requests. */
-export class Proxy {
+export class ReverseProxy {
   readonly #options: ProxyOptions
 
   constructor(options: ProxyOptions) {

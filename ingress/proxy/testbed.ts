@@ -14,7 +14,7 @@ import { Certificates } from '../tls/certificates.ts'
 import { Balancer } from './balancer.ts'
 import { type ListenerOptions, serveListeners } from './listeners.ts'
 import { Pools, poolKey } from './pools.ts'
-import { Proxy, type ProxyOptions } from './proxy.ts'
+import { type ProxyOptions, ReverseProxy } from './proxy.ts'
 
 export type Reply = {
   readonly status: number
@@ -56,7 +56,7 @@ export class Testbed {
   }
 
   async #start(options: Partial<ListenerOptions & ProxyOptions>): Promise<void> {
-    const proxy = new Proxy({
+    const proxy = new ReverseProxy({
       ...{ table: () => this.table, balancer: new Balancer(() => 0), pools: this.pools, metrics: this.metrics },
       ...{ clock: systemClock, trustsForwarded: false, httpsPort: 443, ...options },
     })
