@@ -16,7 +16,6 @@ const ownChains: ReadonlySet<string> = new Set([
 const sharedWithIpvs: ReadonlySet<string> = new Set([
   ...[`nat/${chains.services}`, `nat/${chains.postrouting}`, `nat/${chains.markMasquerade}`],
   ...[`filter/${chains.forward}`, `filter/${chains.proxyFirewall}`],
-  ...['nat', 'filter', 'mangle'].map((table) => `${table}/${chains.canary}`),
 ])
 
 /** Removes the chains and all jumps to them. */
