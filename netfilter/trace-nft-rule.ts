@@ -3,6 +3,7 @@
  * error, never a silent match.
  */
 import { isIP } from 'node:net'
+import { parseAddress } from '../component-base/ip-address.ts'
 import type { NftElements } from './nft.ts'
 import { isInside, type Packet } from './trace.ts'
 
@@ -381,5 +382,13 @@ function fitsPart(value: string, pattern: string): boolean {
   if (text.includes('/')) return isInside(value, text)
   const [first = '', last] = text.split('-')
   if (last !== undefined && /^\d+$/.test(first)) return Number(value) >= Number(first) && Number(value) <= Number(last)
+  if (last !== undefined && isIP(first) !== 0 && isIP(last) === isIP(first)) return isBetween(value, first, last)
   return value === text || (/^(0x)?[\da-f]+$/i.test(text) && value !== '' && Number(value) === Number(text))
+}
+
+/** nft lists neighbouring addresses as ranges. */
+function isBetween(ip: string, first: string, last: string): boolean {
+  const [address, from, to] = [parseAddress(ip), parseAddress(first), parseAddress(last)]
+  if (address === undefined || from === undefined || to === undefined || address.bits !== from.bits) return false
+  return address.value >= from.value && address.value <= to.value
 }

@@ -77,3 +77,40 @@ test.each([
 ])('isInside() says of %s in %s: %s', (ip, cidr, expected) => {
   expect(isInside(ip, cidr)).toBe(expected)
 })
+
+test('tracePacket() tells each rule that held, with its table and what it did', () => {
+  const rules = tables({
+    nat: { PREROUTING: ['-j S'], S: ['-p udp -j DROP', '-p tcp -j DNAT --to-destination 10.1.0.9:80'] },
+    filter: { FORWARD: ['-d 10.1.0.9/32 -j DROP'] },
+  })
+  const { steps } = tracePacket(packet, { tables: rules, localAddresses: [] })
+  expect(steps.map(({ hook, table, chain, verdict }) => `${hook} ${table} ${chain} ${verdict}`)).toEqual([
+    'prerouting nat PREROUTING jump S',
+    'prerouting nat S DNAT 10.1.0.9:80',
+    'forward filter FORWARD DROP',
+  ])
+})
+
+test('tracePacket() drops by the policy of a chain, and sends what a host says to itself to INPUT too', () => {
+  const closed = tables({ filter: { INPUT: ['-p udp -j ACCEPT'] } })
+  const policies = new Map([['filter/INPUT', 'DROP']])
+  const own = { ...packet, sourceIp: '192.0.2.1', destinationIp: '192.0.2.1' }
+  const options = { tables: closed, policies, localAddresses: ['192.0.2.1'] }
+  expect(tracePacket(own, options)).toMatchObject({ verdict: 'DROP', steps: [{ rule: '-P INPUT DROP' }] })
+  expect(tracePacket({ ...own, protocol: 'udp' }, options).verdict).toBe('ACCEPT')
+})
+
+test.each([
+  ['-j MARK --set-xmark 0x4000/0x4000', 'DROP'],
+  ['-j MARK --set-xmark 0x4000/0x0', 'DROP'],
+  ['-j MARK --set-xmark 0x0/0x4000', 'ACCEPT'],
+])('tracePacket() marks by %s', (rule, want) => {
+  const rules = tables({ filter: { FORWARD: [rule, '-m mark --mark 0x4000/0x4000 -j DROP'] } })
+  expect(tracePacket(packet, { tables: rules, localAddresses: [] }).verdict).toBe(want)
+})
+
+test('tracePacket() knows the interface by which a packet leaves', () => {
+  const rules = tables({ filter: { FORWARD: ['-o flannel+ -j DROP'] } })
+  const routeTo = (ip: string) => (ip === '10.96.0.1' ? 'flannel0' : 'eth0')
+  expect(tracePacket(packet, { tables: rules, localAddresses: [], routeTo }).verdict).toBe('DROP')
+})
