@@ -60,14 +60,18 @@ export function judgeLive(
   const notes: string[] = []
   const expected = walk?.outcome ?? 'dropped'
   const isDelivered = expected === 'delivered'
+  // What becomes of it out there, no rule of the cluster says.
+  const isOutside = walk !== undefined && walk.outcome !== 'refused' && hasLeft(walk)
   if (probe === 'answered' && !isDelivered) notes.push(`it was answered, though the trace says ${expected}`)
-  if (probe === 'refused' && expected === 'dropped') notes.push('it was refused, though the trace says dropped')
-  if (probe === 'refused' && isDelivered) {
+  if (probe !== 'answered' && isOutside)
+    notes.push(`it left the cluster as traced, and ${probe === 'refused' ? 'was refused' : 'nobody answered'} outside`)
+  else if (probe === 'refused' && expected === 'dropped') notes.push('it was refused, though the trace says dropped')
+  if (probe === 'refused' && isDelivered && !isOutside) {
     if (isTracked(flows, walk)) notes.push('the receiver refused it: nothing listens at that port')
     else notes.push('it was refused on its way, though the trace says delivered')
   }
   if (probe === 'silent' && expected === 'refused') notes.push('nothing came back, though the trace says refused')
-  if (probe === 'silent' && isDelivered) {
+  if (probe === 'silent' && isDelivered && !isOutside) {
     if (isUdp && isTracked(flows, walk)) notes.push('the receiver did not answer, which UDP allows')
     else notes.push('nothing came back, though the trace says delivered')
   }
@@ -80,6 +84,7 @@ export function judgeLive(
   if (!isSource) notes.push(`the receiver saw ${seenFrom}, not ${walk.sourceIp}`)
   const isOutcome =
     (probe === 'answered' && isDelivered) ||
+    (probe !== 'answered' && isOutside && (!isDelivered || isTracked(flows, walk))) ||
     (probe === 'refused' && (expected === 'refused' || (isDelivered && isTracked(flows, walk)))) ||
     (probe === 'silent' && (expected === 'dropped' || (isUdp && isDelivered && isTracked(flows, walk))))
   return { probe, flows, sentTo, seenFrom, agrees: isOutcome && isPossible && isSource, notes }
@@ -88,4 +93,9 @@ export function judgeLive(
 /** Whether the last node of the way has seen it. */
 function isTracked(flows: readonly TrackedFlow[], walk: Walk | undefined): boolean {
   return walk !== undefined && flows.some(({ node }) => node === walk.hops.at(-1)?.node)
+}
+
+/** Whether the way ends outside: with somebody there, or by the wire with nobody. */
+function hasLeft({ endedAt, outcome, hops }: Walk): boolean {
+  return endedAt === 'outside' || (outcome === 'dropped' && hops.at(-1)?.route?.kind === 'wire')
 }

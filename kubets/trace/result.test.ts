@@ -184,6 +184,19 @@ test.each([
   expect(judgeLive(probe, seen, walks, false).agrees).toBe(agrees)
 })
 
+test('judgeLive() does not hold against the trace what happens outside of the cluster', () => {
+  const left: Walk = { ...walk, endedAt: 'outside', hops: [{ ...hop, route: undefined }] }
+  expect(judgeLive('refused', flows, [left], false)).toMatchObject({
+    agrees: true,
+    notes: ['it left the cluster as traced, and was refused outside'],
+  })
+  expect(judgeLive('silent', [], [left], false).agrees).toBe(false)
+  const route = { to: '0.0.0.0/0', device: 'eth0', via: undefined, source: undefined, kind: 'wire' } as const
+  const lost: Walk = { ...ended('dropped'), hops: [{ ...hop, route }] }
+  expect(judgeLive('refused', [], [lost], false).agrees).toBe(true)
+  expect(judgeLive('answered', flows, [lost], false).agrees).toBe(false)
+})
+
 test('judgeLive() takes silence over UDP for delivery only where the last node has seen it', () => {
   expect(judgeLive('silent', flows, [walk], true).agrees).toBe(true)
   expect(judgeLive('silent', [], [walk], true).agrees).toBe(false)

@@ -143,6 +143,9 @@ function receiverText({ receiver, endedAt }: TraceResult): string {
 /** The last word, in one line. */
 export function verdictLine(result: TraceResult): string {
   const { outcome, endedAt, reason, receiver } = result
+  if (outcome === 'delivered' && endedAt === 'outside') {
+    return `delivered as far as the cluster goes: it leaves for ${joinAddress(receiver.ip, receiver.port)}`
+  }
   if (outcome === 'delivered') {
     return `delivered to ${receiverText(result)} at ${joinAddress(receiver.ip, receiver.port)}${endedAt === '' || endedAt === 'outside' ? '' : ` on ${endedAt}`}`
   }

@@ -239,7 +239,7 @@ function leaveNode(
   const taken = { ...route, kind: device?.tunnel === undefined ? 'wire' : 'tunnel' } as const
   if (peer === undefined) {
     if (device?.tunnel !== undefined || world.clusterRanges.some((range) => isInside(ip, range))) {
-      return end('dropped', `nobody has the address ${ip}`, taken)
+      return end('dropped', `nobody in the cluster has the address ${ip}, and it leaves by ${route.device}`, taken)
     }
     return end('delivered', `it leaves the cluster by ${route.device}`, taken, 'outside')
   }
