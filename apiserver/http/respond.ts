@@ -59,7 +59,7 @@ export async function sendObject(
 
 /** Sends bytes, compressed when they are many and the client can read it. `tail` is sent behind `body`, which it spares a copy. */
 export async function send(
-  { incoming }: Pick<ApiRequest, 'incoming'>,
+  { incoming, signal }: Pick<ApiRequest, 'incoming' | 'signal'>,
   response: ApiResponse,
   code: number,
   contentType: string,
@@ -72,7 +72,7 @@ export async function send(
     response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': length })
     if (incoming.method === 'HEAD') response.end()
     else if (length <= partBytes) response.end(body)
-    else await writeInParts(response, [...partsOf(body), tail])
+    else await writeInParts(response, [...partsOf(body), tail], signal)
     return
   }
   const compressed = await compress(tail.length === 0 ? body : Buffer.concat([body, tail]), { level: 1 })
@@ -90,19 +90,25 @@ export async function send(
  * A long body in parts, each when the connection has taken the one before: the client reads while the next is encrypted, and
  * other requests have their turn.
  */
-async function writeInParts(response: ApiResponse, parts: readonly Buffer[]): Promise<void> {
+async function writeInParts(response: ApiResponse, parts: readonly Buffer[], signal: AbortSignal): Promise<void> {
   const connection = { isClosed: false, wake: (): void => {} }
   const closed = (): void => {
     connection.isClosed = true
     connection.wake()
   }
-  const drained = (): void => connection.wake()
+  // A client that does not read is not waited for beyond the time limit; half a body must not pass for a whole one.
+  const cut = (): void => {
+    response.destroy()
+    closed()
+  }
   response.once('close', closed)
-  response.on('drain', drained)
+  response.on('drain', () => connection.wake())
+  if (signal.aborted) cut()
+  signal.addEventListener('abort', cut, { once: true })
   // By itself, so that Node does not copy headers and body together first.
   response.flushHeaders()
   for (const part of parts) {
-    if (connection.isClosed) return
+    if (connection.isClosed) break
     const takesMore = response.write(part)
     if (!takesMore && !connection.isClosed) {
       await new Promise<void>((resolve) => {
@@ -110,7 +116,8 @@ async function writeInParts(response: ApiResponse, parts: readonly Buffer[]): Pr
       })
     }
   }
-  response.end()
+  signal.removeEventListener('abort', cut)
+  if (!connection.isClosed) response.end()
 }
 
 function partsOf(body: Buffer): readonly Buffer[] {
