@@ -30,7 +30,7 @@ export class Enforcer {
   readonly #options: EnforcerOptions
   readonly #state = new PolicyState()
   readonly #claims: Claims
-  #remembered = '[]'
+  #remembered: string
   #fullAtMs: number
   #changes = 0
   #written = -1
@@ -41,6 +41,7 @@ export class Enforcer {
     this.#options = options
     this.#fullAtMs = options.clock.now()
     this.#claims = new Claims(known)
+    this.#remembered = JSON.stringify(known)
   }
 
   /** Setters tell whether rules may have to change. */
