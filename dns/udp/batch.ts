@@ -4,7 +4,7 @@
  *   mmsghdr (64 bytes): msg_name 0 · msg_namelen 8 · msg_iov 16 · msg_iovlen 24 · msg_control 32 · … · msg_len 56
  *   iovec (16 bytes):   iov_base 0 · iov_len 8
  */
-import { addressOf } from './libc.ts'
+import { addressOf } from '../../component-base/libc.ts'
 import { socketAddressBytes } from './socket-address.ts'
 
 const headerSize = 64
@@ -28,13 +28,13 @@ export class Batch {
     this.#vectors = Buffer.alloc(count * vectorSize)
     this.#names = Array.from({ length: count }, () => Buffer.alloc(socketAddressBytes))
     this.#payloads = Array.from({ length: count }, () => Buffer.alloc(size))
-    this.place = addressOf(this.#headers)
+    this.place = Number(addressOf(this.#headers))
     const vectors = addressOf(this.#vectors)
     for (let i = 0; i < count; i += 1) {
-      this.#vectors.writeBigUInt64LE(BigInt(addressOf(this.payload(i))), i * vectorSize)
+      this.#vectors.writeBigUInt64LE(addressOf(this.payload(i)), i * vectorSize)
       this.#vectors.writeBigUInt64LE(BigInt(size), i * vectorSize + 8)
-      this.#headers.writeBigUInt64LE(BigInt(addressOf(this.name(i))), i * headerSize)
-      this.#headers.writeBigUInt64LE(BigInt(vectors + i * vectorSize), i * headerSize + 16)
+      this.#headers.writeBigUInt64LE(addressOf(this.name(i)), i * headerSize)
+      this.#headers.writeBigUInt64LE(vectors + BigInt(i * vectorSize), i * headerSize + 16)
       this.#headers.writeBigUInt64LE(1n, i * headerSize + 24)
     }
   }

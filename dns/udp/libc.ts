@@ -1,7 +1,5 @@
 /** The system calls for many datagrams at once, by way of koffi. Importing this file fails where there is no koffi or no glibc. */
-import koffi from 'koffi'
-
-const library = koffi.load('libc.so.6')
+import { bindLibc as bind, errnoName, lastErrno } from '../../component-base/libc.ts'
 
 /** Numbers of Linux (asm-generic). */
 export const linux = {
@@ -16,13 +14,6 @@ export const linux = {
   MSG_DONTWAIT: 0x40,
   MSG_WAITFORONE: 0x10000,
 } as const
-
-type Call<Arguments extends readonly unknown[]> = (...args: Arguments) => number
-
-/** Binds one function of libc; the shape is ours to state, koffi checks it against the declaration at run time. */
-function bind<Arguments extends readonly unknown[]>(declaration: string): Call<Arguments> {
-  return library.func(declaration) as unknown as Call<Arguments>
-}
 
 /** libc, as far as it is needed. Places in memory are numbers: their buffers must outlive the call. */
 export const libc = {
@@ -48,11 +39,5 @@ export const libc = {
 
 /** The name of the error of this thread's last call, `EADDRINUSE` for one. */
 export function lastErrorName(): string {
-  const number = koffi.errno()
-  return Object.entries(koffi.os.errno).find(([, value]) => value === number)?.[0] ?? `error ${number}`
-}
-
-/** The place of a buffer's first byte. Whoever uses it keeps the buffer alive. */
-export function addressOf(buffer: Uint8Array): number {
-  return Number(koffi.address(buffer))
+  return errnoName(lastErrno())
 }

@@ -2,16 +2,7 @@
  * Packet sockets (AF_PACKET, packet(7)) of one interface: whole Ethernet frames of one protocol in and out. Node has no door to
  * them, hence libc by way of koffi. One `poll` in libuv's thread pool waits for all sockets of the process.
  */
-import koffi from 'koffi'
-
-const library = koffi.load('libc.so.6')
-
-type Call<Arguments extends readonly unknown[]> = (...args: Arguments) => number
-
-/** Binds one function of libc; koffi checks the arguments against the declaration at run time. */
-function bind<Arguments extends readonly unknown[]>(declaration: string): Call<Arguments> {
-  return library.func(declaration) as unknown as Call<Arguments>
-}
+import { addressOf, bindLibc as bind, bindLibcAsync, lastErrno, SystemError } from '../../component-base/libc.ts'
 
 const libc = {
   socket: bind<[domain: number, type: number, protocol: number]>('int socket(int domain, int type, int protocol)'),
@@ -28,7 +19,9 @@ const libc = {
   close: bind<[fd: number]>('int close(int fd)'),
   interfaceIndex: bind<[name: string]>('unsigned int if_nametoindex(const char *name)'),
 }
-const poll = library.func('int poll(void *fds, unsigned long count, int timeoutMs)')
+const poll = bindLibcAsync<[fds: Uint8Array, count: number, timeoutMs: number]>(
+  'int poll(void *fds, unsigned long count, int timeoutMs)',
+)
 
 /** Numbers of Linux (asm-generic). */
 const linux = {
@@ -41,6 +34,7 @@ const linux = {
   POLLIN: 1,
   MSG_DONTWAIT: 0x40,
 } as const
+const errno = { EINTR: 4, EAGAIN: 11 } as const
 
 /** One instruction of a classic BPF program: code, jump if true, jump if false, value. */
 export type BpfInstruction = readonly [code: number, ifTrue: number, ifFalse: number, value: number]
@@ -74,15 +68,6 @@ export const neighbourSolicitations: FrameKind = {
   ],
 }
 
-/** A call of libc that failed. */
-export class SystemError extends Error {
-  override readonly name = 'SystemError'
-
-  constructor(call: string) {
-    super(`${call}: error ${koffi.errno()}`)
-  }
-}
-
 /** Neighbour messages are far shorter; what does not fit is none. */
 const maxFrameBytes = 2_048
 
@@ -111,8 +96,9 @@ export class PacketSocket {
   receive(): Buffer | undefined {
     const size = libc.recv(this.fd, this.#buffer, maxFrameBytes, linux.MSG_DONTWAIT)
     if (size >= 0) return Buffer.from(this.#buffer.subarray(0, size))
-    if (koffi.errno() === koffi.os.errno['EAGAIN'] || koffi.errno() === koffi.os.errno['EINTR']) return undefined
-    throw new SystemError('recv')
+    const number = lastErrno()
+    if (number === errno.EAGAIN || number === errno.EINTR) return undefined
+    throw new SystemError('recv', number)
   }
 
   /** Throws `SystemError`. */
@@ -134,7 +120,7 @@ export class PacketSocket {
     })
     const header = Buffer.alloc(16)
     header.writeUInt16LE(filter.length, 0)
-    header.writeBigUInt64LE(koffi.address(program), 8)
+    header.writeBigUInt64LE(addressOf(program), 8)
     if (libc.setsockopt(this.fd, linux.SOL_SOCKET, linux.SO_ATTACH_FILTER, header, header.length) < 0) {
       throw new SystemError('setsockopt SO_ATTACH_FILTER')
     }
@@ -160,10 +146,8 @@ export async function whenReadable(
     entries.writeInt32LE(fd, at * 8)
     entries.writeInt16LE(linux.POLLIN, at * 8 + 4)
   })
-  await new Promise<void>((resolve) => {
-    // An interrupted wait says that nothing is there; the next one will tell.
-    poll.async(entries, sockets.length, timeoutMs, () => resolve())
-  })
+  // An interrupted wait says that nothing is there; the next one will tell.
+  await poll(entries, sockets.length, timeoutMs)
   // Errors count, too: receiving tells which.
   return sockets.filter((_, at) => entries.readInt16LE(at * 8 + 6) !== 0)
 }

@@ -2,7 +2,8 @@
  * From the peers to the kernel. One recvmsg brings many datagrams (UDP_GRO); runs of them that belong together go to the device as
  * one packet again, uncut and with its checksum left open, as a network card that joins segments would hand it up.
  */
-import { errno, fastCalls, lastError, linux } from './libc.ts'
+import { lastErrno } from '../../../component-base/libc.ts'
+import { errno, fastCalls, linux } from './libc.ts'
 import type { PeerTable } from './lookup.ts'
 import type { TunnelMemory } from './memory.ts'
 import { endsRun, follows, isSameFlow, mergeableHeader, tcpProtocol, writeMergedHeader } from './merge.ts'
@@ -33,7 +34,7 @@ export class Incoming {
       memory.setMessage(base + senderAddress, 0, 1, 64)
       const size = fastCalls.recvmsg(this.#tunnel.socketFd, base + message, linux.MSG_DONTWAIT)
       // A peer that answered "port unreachable" to an earlier packet is no reason to stop.
-      if (size < 0 && lastError() === errno.ECONNREFUSED) continue
+      if (size < 0 && lastErrno() === errno.ECONNREFUSED) continue
       if (size < 0) break
       const datagram = memory.receivedSegmentSize()
       this.#datagram = datagram > 0 && datagram < size ? datagram : size

@@ -1,7 +1,5 @@
 /** The system calls that Node has no door to, by way of koffi. Used by one worker thread and by the code that sets it up. */
-import koffi from 'koffi'
-
-const library = koffi.load('libc.so.6')
+import { bindLibc as bind, SystemError } from '../../../component-base/libc.ts'
 
 /** Numbers of Linux (asm-generic) that the calls below need. */
 export const linux = {
@@ -57,13 +55,6 @@ export const errno = {
   ECONNREFUSED: 111,
 } as const
 
-type Call<Arguments extends readonly unknown[]> = (...args: Arguments) => number
-
-/** Binds one function of libc; the shape is ours to state, koffi checks it against the declaration at run time. */
-function bind<Arguments extends readonly unknown[]>(declaration: string): Call<Arguments> {
-  return library.func(declaration) as unknown as Call<Arguments>
-}
-
 /** libc, as far as it is needed. Memory is passed as Buffers; those must outlive the call, no longer. */
 export const libc = {
   open: bind<[path: string, flags: number, mode: number]>('int open(const char *path, int flags, int mode)'),
@@ -105,35 +96,9 @@ export const fastCalls = {
   recvmsg: bind<[fd: number, address: number, flags: number]>('long recvmsg(int fd, uintptr_t message, int flags)'),
 }
 
-/** The error number of this thread's last call. */
-export function lastError(): number {
-  return koffi.errno()
-}
-
-/** The address of a buffer's first byte. Whoever uses it keeps the buffer alive. */
-export function addressOf(buffer: Uint8Array): bigint {
-  return koffi.address(buffer)
-}
-
-/** A call of libc that failed. */
-export class SystemError extends Error {
-  override readonly name = 'SystemError'
-  readonly errno: number
-
-  constructor(call: string, number: number) {
-    super(`${call}: ${nameOfError(number)}`)
-    this.errno = number
-  }
-}
-
-function nameOfError(number: number): string {
-  const known = Object.entries(koffi.os.errno).find(([, value]) => value === number)
-  return known === undefined ? `error ${number}` : known[0]
-}
-
 /** Passes a good result on and throws for -1. */
 export function must(call: string, result: number): number {
-  if (result < 0) throw new SystemError(call, lastError())
+  if (result < 0) throw new SystemError(call)
   return result
 }
 

@@ -3,7 +3,8 @@
  *
  *   far end ══ "device" ─▶ Outgoing ─▶ UDP on the loopback, to itself ─▶ Incoming ─▶ "device" ══ far end
  */
-import { addressOf, libc, linux, must, socketAddress } from './libc.ts'
+import { addressOf } from '../../../component-base/libc.ts'
+import { libc, linux, must, socketAddress } from './libc.ts'
 import { PeerTable } from './lookup.ts'
 import { createCounterMemory } from './shared.ts'
 import { AnswerBudget, type Target, type Tunnel } from './tunnel.ts'

@@ -4,7 +4,8 @@
  * so an address taken once stays true; taken from short-lived buffers, addresses would
  * outlive them as soon as the optimizer sees that nobody reads the buffer any more.
  */
-import { addressOf, linux } from './libc.ts'
+import { addressOf } from '../../../component-base/libc.ts'
+import { linux } from './libc.ts'
 
 /** What one read or receive may bring: an IP packet has no more bytes, a `virtio_net_hdr` comes before it. */
 const packetBytes = 65_536 + 64

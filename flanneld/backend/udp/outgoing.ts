@@ -3,7 +3,8 @@
  * into datagrams here, and one sendmsg sends them all (UDP_SEGMENT). Packets of one size to one peer that wait in the device one
  * behind the other leave with one call as well. Payload is never copied here: system calls are given lists of places.
  */
-import { errno, fastCalls, lastError } from './libc.ts'
+import { lastErrno } from '../../../component-base/libc.ts'
+import { errno, fastCalls } from './libc.ts'
 import type { PeerTable } from './lookup.ts'
 import { maxSegments, type TunnelMemory } from './memory.ts'
 import { decrementTtl, destinationOf, icmp, ipv4Length } from './packet.ts'
@@ -140,7 +141,7 @@ export class Outgoing {
     if (datagrams > 1) memory.setSegmentSize(size)
     memory.setMessage(target.place, parts * first, parts * datagrams, datagrams > 1 ? 24 : 0)
     const sent = this.#sendMessage()
-    if (sent < 0 && datagrams > 1 && segmentationErrors.has(lastError())) {
+    if (sent < 0 && datagrams > 1 && segmentationErrors.has(lastErrno())) {
       if (!target.isPlain) count(this.#tunnel.counters, counterIndex.plain_peers)
       target.isPlain = true
       for (let i = first; i < first + datagrams; i += 1) this.#send(target, i, 1, parts, size)
@@ -157,6 +158,6 @@ export class Outgoing {
     const { socketFd } = this.#tunnel
     const sent = fastCalls.sendmsg(socketFd, base + message, 0)
     // A pending "port unreachable" of an earlier datagram is reported once and says nothing of this one.
-    return sent < 0 && lastError() === errno.ECONNREFUSED ? fastCalls.sendmsg(socketFd, base + message, 0) : sent
+    return sent < 0 && lastErrno() === errno.ECONNREFUSED ? fastCalls.sendmsg(socketFd, base + message, 0) : sent
   }
 }

@@ -1,9 +1,10 @@
 /** The TUN device flannel0: the kernel's end of the tunnel. */
 
 import { writeFile } from 'node:fs/promises'
+import { SystemError } from '../../../component-base/libc.ts'
 import { formatIpv4, formatSubnet, type Subnet } from '../../ipv4.ts'
 import { ipBatch, ipQuery } from '../../routes/links.ts'
-import { libc, linux, must, SystemError } from './libc.ts'
+import { libc, linux, must } from './libc.ts'
 
 /** Name of the device, upstream's. */
 export const tunName = 'flannel0'

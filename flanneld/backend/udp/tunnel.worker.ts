@@ -3,11 +3,13 @@
  * device, the UDP socket, and an eventfd by which the main thread says "look up":
  * peers have changed, or it is time to stop.
  */
+
 import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../../component-base/clock.ts'
+import { addressOf, lastErrno, SystemError } from '../../../component-base/libc.ts'
 import { Incoming } from './incoming.ts'
-import { addressOf, errno, fastCalls, lastError, libc, SystemError, socketAddress } from './libc.ts'
+import { errno, fastCalls, libc, socketAddress } from './libc.ts'
 import { PeerTable } from './lookup.ts'
 import { TunnelMemory } from './memory.ts'
 import { Outgoing } from './outgoing.ts'
@@ -61,7 +63,7 @@ function runTunnel(input: TunnelInput): void {
   let version = -1
   let peers = new PeerTable<Target>([], (peer) => targetOf(peer, input.port))
   while (Atomics.load(stop, 0) === 0) {
-    if (fastCalls.poll(polled, 3, -1) < 0 && lastError() !== errno.EINTR) throw new SystemError('poll', lastError())
+    if (fastCalls.poll(polled, 3, -1) < 0 && lastErrno() !== errno.EINTR) throw new SystemError('poll')
     if (memory.isReady(2)) libc.read(wakeFd, wakeCount, 8)
     if (peerVersion(peerCells) !== version) {
       const current = readPeers(peerCells)
