@@ -93,6 +93,16 @@ it('an address that is asked for goes to one of two Services, and is free when t
   expect((await create(second.api, body('wish-three'))).code).toBe(201)
 })
 
+it.each(['first', 'second'])('an address that one server gave is free at once where the %s one deletes', async (by) => {
+  const api = by === 'first' ? first : second.api
+  for (let round = 0; round < 3; round++) {
+    const name = `short-${by}-${round}`
+    const body = service(name, { type: 'NodePort', clusterIP: '10.99.0.10', ports: [{ port: 80, nodePort: 31001 }] })
+    expect((await create(second.api, body)).code).toBe(201)
+    expect((await api.send(`${services}/${name}`, { method: 'DELETE' })).code).toBe(200)
+  }
+})
+
 it('a refused Service leaves no IPAddress behind', async () => {
   const before = await first.send('/apis/networking.k8s.io/v1/ipaddresses')
   const refused = await create(first, service('bad', { clusterIP: '10.99.0.77', ports: [{ port: 0 }] }))

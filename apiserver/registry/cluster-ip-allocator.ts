@@ -17,6 +17,7 @@ export type ClusterIpAllocator = {
   readonly allocate: (address: string, holder: string, taken: ReadonlySet<string>, nowMs: number) => Refusal
   readonly allocateNext: (holder: string, taken: ReadonlySet<string>, nowMs: number) => string | undefined
   readonly settle: (holder: string, nowMs: number) => void
+  readonly caughtUp: (storedUntilMs: number) => void
   readonly release: (holder: string) => void
 }
 
@@ -55,6 +56,7 @@ export function createClusterIpAllocator(
       return textOf(value)
     },
     settle: (holder, nowMs) => reservations.settle(holder, nowMs),
+    caughtUp: (storedUntilMs) => reservations.caughtUp(storedUntilMs),
     release: (holder) => reservations.release(holder),
   }
 }

@@ -6,6 +6,7 @@ export type NodePortAllocator = {
   readonly allocate: (port: number, holder: string, taken: ReadonlySet<number>, nowMs: number) => string | undefined
   readonly allocateNext: (holder: string, taken: ReadonlySet<number>, nowMs: number) => number | undefined
   readonly settle: (holder: string, nowMs: number) => void
+  readonly caughtUp: (storedUntilMs: number) => void
   readonly release: (holder: string) => void
 }
 
@@ -34,6 +35,7 @@ export function createNodePortAllocator(
       return Number(port)
     },
     settle: (holder, nowMs) => reservations.settle(holder, nowMs),
+    caughtUp: (storedUntilMs) => reservations.caughtUp(storedUntilMs),
     release: (holder) => reservations.release(holder),
   }
 }

@@ -11,9 +11,12 @@ const reservationMs = 15_000
 /** A stored object shows in the cache within this time. */
 const cacheLagMs = 1_000
 
+/** `settledMs`: since when the Service is stored. */
+type Held = { readonly holder: Holder; untilMs: number; settledMs?: number }
+
 /** Remembers what was given out until it shows, is released, or is old. */
 export class Reservations<Value extends number | string> {
-  readonly #held = new Map<Value, { readonly holder: Holder; untilMs: number }>()
+  readonly #held = new Map<Value, Held>()
 
   /** Whether someone else than `holder` has just been given this number. */
   isHeldByOther(value: Value, holder: Holder, nowMs: number): boolean {
@@ -37,7 +40,18 @@ export class Reservations<Value extends number | string> {
 
   /** The Service is stored: from when the cache shows it, the cache alone counts. */
   settle(holder: Holder, nowMs: number): void {
-    for (const held of this.#held.values()) if (held.holder === holder) held.untilMs = nowMs + cacheLagMs
+    for (const held of this.#held.values()) {
+      if (held.holder !== holder) continue
+      held.untilMs = nowMs + cacheLagMs
+      held.settledMs = nowMs
+    }
+  }
+
+  /** The cache shows everything that was stored until then: of those Services it alone counts, also when they are gone by now. */
+  caughtUp(storedUntilMs: number): void {
+    for (const [value, { settledMs = Number.POSITIVE_INFINITY }] of this.#held) {
+      if (settledMs <= storedUntilMs) this.#held.delete(value)
+    }
   }
 
   /** Gives everything of a Service back: its write failed, or it is deleted. */

@@ -95,7 +95,7 @@ async function allocateAndClaim(
       if (isFresh) throw error
       // What seems taken may be free by now: another server's deletion shows a moment later.
       isFresh = true
-      await options.claims?.fresh()
+      await catchUp(options)
       continue
     }
     const before = old === undefined ? nothing : holdingsOf(old)
@@ -114,6 +114,14 @@ async function allocateAndClaim(
     }
   }
   throw internalError('other API servers take addresses and ports too quickly')
+}
+
+/** Waits until the cache is current, and lets go of what was only remembered until it is. */
+async function catchUp({ claims, clusterIps, nodePorts, clock }: ServiceAllocatorOptions): Promise<void> {
+  const storedUntilMs = clock.now()
+  await claims?.fresh()
+  clusterIps.caughtUp(storedUntilMs)
+  nodePorts.caughtUp(storedUntilMs)
 }
 
 /** The update that takes the last finalizer away removes the object. */

@@ -72,6 +72,7 @@ export function createServiceCidrAllocator(
       return undefined
     },
     settle: (holder, nowMs) => reservations.settle(holder, nowMs),
+    caughtUp: (storedUntilMs) => reservations.caughtUp(storedUntilMs),
     release: (holder) => reservations.release(holder),
   }
 }

@@ -63,8 +63,9 @@ export function createServiceClaims({ store, reader, ports, fresh }: ServiceClai
 
   async function releaseAddress(owner: ServiceName, address: string, signal: AbortSignal): Promise<void> {
     const found = resource()
+    if (found === undefined || !(await belongsTo(owner, address))) return
     const uid = read(reader, kinds.ipAddresses, '', address)?.metadata.uid
-    if (found === undefined || uid === undefined || !(await belongsTo(owner, address))) return
+    if (uid === undefined) return
     const preconditions = { preconditions: { uid } }
     await store.delete(found, { namespace: '', name: address }, { ...options, ...preconditions }, signal)
   }
