@@ -74,6 +74,30 @@ afterAll(async () => {
   await run('ip', ['netns', 'delete', namespace], { signal })
 })
 
+/** Services with one address each, named so that the order of rules is that of the numbers. */
+function many(numbers: readonly number[]): readonly ServiceOptions[] {
+  return numbers.map((n) => {
+    const clusterIP = `10.97.${n >> 8}.${n & 255}`
+    return { name: `s${1_000 + n}`, spec: { clusterIP, clusterIPs: [clusterIP] }, endpoints: [there] }
+  })
+}
+
+test('mode iptables edits a long chain in place, and its rules have the order of a fresh start', async () => {
+  const portals = async (): Promise<string> => await inside('iptables', '-t', 'nat', '-S', 'KUBE-SERVICES')
+  const all = Array.from({ length: 600 }, (_, n) => n)
+  const changed = all.filter((n) => n % 60 !== 7).toSpliced(300, 0, 700, 701)
+  const mode = createMode('iptables', options)
+  await serve(mode, many(all))
+  const { lines } = await serve(mode, many(changed))
+  expect(lines).toBeLessThan(100)
+  const edited = await portals()
+  mode.forget()
+  await serve(mode, many(changed))
+  expect(edited.split('\n').length).toBeGreaterThan(590)
+  expect(edited).toBe(await portals())
+  await mode.cleanUp(undefined, signal)
+})
+
 const names: readonly ModeName[] = ['iptables', 'nftables']
 
 for (const name of names) {

@@ -1,4 +1,5 @@
 /** The text that `iptables-restore --noflush` takes in one transaction, and the text that `iptables-save` gives. */
+import { editLines } from './chain-edit.ts'
 import type { Chains, Change, Table, TableChange } from './ruleset.ts'
 
 /** Rules to put at the top of chains that are not ours, by table and chain. */
@@ -15,14 +16,14 @@ const manyChains = 200
 const manyRules = 2_000
 
 /**
- * Renders a change. Naming a chain in the header empties it (or makes it), so a chain is always rewritten whole; chains
- * that are not named stay as they are.
+ * Renders a change. Naming a chain in the header empties it (or makes it), so such a chain is rewritten whole; chains that are
+ * not named stay as they are, or are edited.
  */
 export function renderRestore(change: Change, jumps: Jumps = new Map()): string {
   const tables = [...new Set([...change.keys(), ...jumps.keys()])].sort()
   const lines: string[] = []
   for (const table of tables) {
-    const { write, remove } = change.get(table) ?? { write: new Map<string, readonly string[]>(), remove: [] }
+    const { write, edit, remove } = change.get(table) ?? nothing
     lines.push(`*${table}`)
     if (write.size + remove.length > manyChains || countRules(write) > manyRules) lines.push('-S')
     for (const chain of write.keys()) lines.push(`:${chain} - [0:0]`)
@@ -30,12 +31,15 @@ export function renderRestore(change: Change, jumps: Jumps = new Map()): string 
     for (const [chain, rules] of jumps.get(table) ?? []) {
       for (const rule of rules.toReversed()) lines.push(`-I ${chain} 1 ${rule}`)
     }
+    for (const [chain, each] of edit) for (const line of editLines(chain, each)) lines.push(line)
     for (const [chain, rules] of write) for (const rule of rules) lines.push(`-A ${chain} ${rule}`)
     for (const chain of remove) lines.push(`-X ${chain}`)
     lines.push('COMMIT')
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
 }
+
+const nothing: TableChange = { write: new Map(), edit: new Map(), remove: [] }
 
 function countRules(chains: Chains): number {
   let count = 0
@@ -57,7 +61,7 @@ export function renderRemoval(
   for (const [table, chains] of present) {
     const remove = [...chains.keys()].filter((chain) => isGoing(table, chain))
     if (remove.length === 0) continue
-    change.set(table, { write: new Map(), remove })
+    change.set(table, { ...nothing, remove })
     const going = new Set(remove)
     const jumps = [...chains].flatMap(([chain, rules]) =>
       going.has(chain)

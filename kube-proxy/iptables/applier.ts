@@ -81,9 +81,10 @@ export class Applier {
 
 function rulesIn(change: Change): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {}
-  for (const [table, { write }] of change) {
+  for (const [table, { write, edit }] of change) {
     let count = 0
     for (const rules of write.values()) count += rules.length
+    for (const { remove, insert } of edit.values()) count += remove.length + insert.length
     counts[table] = count
   }
   return counts
