@@ -5,6 +5,7 @@
 import 'reflect-metadata'
 import { generateKeyPairSync, webcrypto } from 'node:crypto'
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import {
   BasicConstraintsExtension,
   cryptoProvider,
@@ -158,7 +159,7 @@ async function issue(request: Request, ca: Authority, nowMs: number): Promise<vo
         ? []
         : [
             new SubjectAlternativeNameExtension(
-              names.map((value) => ({ type: /^[\d.]+$/.test(value) ? ('ip' as const) : ('dns' as const), value })),
+              names.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value })),
             ),
           ]),
     ],
