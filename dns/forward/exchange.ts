@@ -16,8 +16,9 @@ export async function exchangeUdp({ address, port }: Target, query: Buffer, sign
       socket.on('message', (answer) => {
         if (isAnswerTo(query, answer)) resolve(answer)
       })
-      // A connected socket hears of refused ports, and nothing from other hosts.
-      socket.connect(port, address, () => socket.send(query))
+      // A connected socket hears of refused ports, and nothing from other hosts. Without a callback the failure is an event.
+      socket.once('connect', () => socket.send(query))
+      socket.connect(port, address)
     })
   } finally {
     socket.close()
