@@ -1,7 +1,7 @@
 /** Talking to kubelets: one request with a streamed answer, or a connection to be joined with the client's. */
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
-import { isIP, connect as tcpConnect } from 'node:net'
+import { isIP, isIPv6, connect as tcpConnect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as tlsConnect } from 'node:tls'
 import { StatusError } from '../../apimachinery/status.ts'
@@ -40,7 +40,11 @@ export function openRequest(
   { method, path, headers }: BackendRequest,
   signal: AbortSignal,
 ): { readonly request: ClientRequest; readonly response: Promise<IncomingMessage> } {
-  const common = { host: backend.host, port: backend.port, method, path, headers: mutable(headers), signal }
+  const common = {
+    ...{ host: backend.host, port: backend.port, method, path, headers: mutable(headers), signal },
+    // CGI programs and other old servers end lines with a bare line feed; Go's reader takes that, too.
+    insecureHTTPParser: true,
+  }
   const request =
     backend.protocol === 'http'
       ? httpRequest(common)
@@ -84,7 +88,8 @@ function tlsOptions({ host, identity }: Backend): object {
     ...(identity?.cert === undefined ? {} : { cert: identity.cert }),
     ...(identity?.key === undefined ? {} : { key: identity.key }),
     ...(identity?.ca === undefined ? { rejectUnauthorized: false } : { ca: identity.ca }),
-    ...(isIP(host) === 0 ? { servername: host } : {}),
+    // Addresses are no server names (RFC 6066). Said outright: the agent would take the name from the Host header.
+    servername: isIP(host) === 0 ? host : '',
     ALPNProtocols: ['http/1.1'],
   }
 }
@@ -107,10 +112,15 @@ export class BackendError extends Error {
   override readonly name = 'BackendError'
 }
 
-function backendError({ host, port }: Backend, cause: Error): BackendError {
+/** Host and port as URLs, headers and Go's errors have them. */
+export function hostPort({ host, port }: Pick<Backend, 'host' | 'port'>): string {
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`
+}
+
+function backendError(backend: Backend, cause: Error): BackendError {
   const code = 'code' in cause ? String(cause.code) : ''
   const known = systemMessages[code]
-  return new BackendError(known === undefined ? cause.message : `dial tcp ${host}:${port}: ${known}`, { cause })
+  return new BackendError(known === undefined ? cause.message : `dial tcp ${hostPort(backend)}: ${known}`, { cause })
 }
 
 /** The answer for a backend error in the words of what was tried; other errors stay as they are. */

@@ -8,7 +8,7 @@ import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { kinds, read } from '../registry/typed-reader.ts'
 import { served } from './answers.ts'
 import { linkRewriter } from './html-links.ts'
-import { type Backend, explained, type KubeletClientOptions, openRequest } from './kubelet-client.ts'
+import { type Backend, explained, hostPort, type KubeletClientOptions, openRequest } from './kubelet-client.ts'
 import { admissionOfConnection } from './own-kind.ts'
 import { nodeBackend } from './pod-backend.ts'
 import { isHidden, tunnel } from './pod-streams.ts'
@@ -179,7 +179,7 @@ async function forward(request: ApiRequest, response: ApiResponse, backend: Back
   const isPage = isPlainPage(answer.headers)
   const kept = isPage ? headers.filter(([name]) => name !== 'content-length') : headers
   response.writeHead(answer.statusCode ?? 502, Object.fromEntries(kept))
-  const base = { prefix, backendHost: `${backend.host}:${backend.port}` }
+  const base = { prefix, backendHost: hostPort(backend) }
   if (isPage) {
     const page = linkRewriter(base)
     const rewritten = pipeline(answer, page).catch(() => {
@@ -205,7 +205,7 @@ function forwardedHeaders(
   const kept = Object.entries(incoming.headers).filter(([name]) => !isHidden(name) && !hopHeaders.has(name))
   return {
     ...Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
-    host: `${backend.host}:${backend.port}`,
+    host: hostPort(backend),
     ...(incoming.headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' }),
   }
 }
