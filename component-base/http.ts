@@ -42,7 +42,10 @@ export async function serveHttp(options: HttpOptions, signal: AbortSignal): Prom
   await close(server)
 }
 
-/** Starts listening; rejects with the system's error (port in use, no such address). */
+/**
+ * Starts listening; rejects with the system's error (port in use, no such address). `0.0.0.0` and '' are every address of
+ * both families where the machine has IPv6, as in Go's `net.Listen`.
+ */
 export async function listen(
   server: Pick<NetServer, 'listen' | 'once' | 'off'>,
   port: number,
@@ -50,7 +53,7 @@ export async function listen(
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, address, () => {
+    server.listen(port, address === '0.0.0.0' ? '' : address, () => {
       server.off('error', reject)
       resolve()
     })

@@ -235,7 +235,7 @@ function placeOf(
 ): { readonly path: string; readonly address: string; readonly port: number } | undefined {
   if (flagPort === 0) return undefined
   const [, host = '', port] = /^\[?(.*?)\]?:(\d+)$/.exec(text ?? `${standardHost}:${flagPort}`) ?? []
-  return { path, address: host === '' ? '0.0.0.0' : host, port: Number(port) }
+  return { path, address: host, port: Number(port) }
 }
 
 /** Text and imported texts: what decides whether anything has changed. */

@@ -110,7 +110,8 @@ export async function startTransport(options: TransportOptions): Promise<Transpo
   const sockets = trackSockets(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(options.port, options.address, () => {
+    // As Go listens: on every address of both families, where the machine has IPv6.
+    server.listen(options.port, options.address === '0.0.0.0' ? '' : options.address, () => {
       server.off('error', reject)
       resolve()
     })
