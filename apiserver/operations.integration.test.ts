@@ -82,7 +82,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function events(auditId: string): Promise<readonly Event[]> {
+/** What was written about a request, once the last event of it is there. */
+async function events(auditId: string, last = 'ResponseComplete'): Promise<readonly Event[]> {
+  return await eventually(`the events of ${auditId}`, async () => {
+    const found = await eventsSoFar(auditId)
+    return found.at(-1)?.stage === last && found
+  })
+}
+
+async function eventsSoFar(auditId: string): Promise<readonly Event[]> {
   const text = await readFile(join(folder, 'log/audit.log'), 'utf8')
   const all = text.split('\n').filter((line) => line !== '')
   return all.map((line) => JSON.parse(line) as Event).filter(({ auditID }) => auditID === auditId)
@@ -138,7 +146,7 @@ it('a refusal, a patch, a watch and an unknown caller are recorded as what they 
   const unknown = { ...plane, authority: await createAuthority() }
   const stranger = await rawClient(plane, await unknown.authority.issue('stranger'))
   await stranger.send(configMaps, { headers: { 'audit-id': 'stranger', authorization: 'Bearer nonsense' } })
-  const refused = await events('stranger')
+  const refused = await events('stranger', 'ResponseStarted')
   expect(refused.map(({ stage }) => stage)).toEqual(['ResponseStarted'])
   expect(refused[0]?.responseStatus).toMatchObject({
     code: 401,
@@ -148,7 +156,9 @@ it('a refusal, a patch, a watch and an unknown caller are recorded as what they 
 })
 
 it('the webhook gets the same events in batches', async () => {
-  await eventually('the events', () => collected.some(({ auditID }) => auditID === 'write-1'))
+  await eventually('the events', () =>
+    collected.some(({ auditID, stage }) => auditID === 'write-1' && stage === 'ResponseComplete'),
+  )
   expect(collected.filter(({ auditID }) => auditID === 'write-1').map(({ stage }) => stage)).toEqual([
     'RequestReceived',
     'ResponseComplete',
@@ -217,7 +227,7 @@ it('a new client authority is taken, and told to aggregated servers', async () =
 })
 
 it('a server that stops is unready first, then refuses, then ends its watches', async () => {
-  const flags = ['--shutdown-delay-duration=600ms', '--shutdown-send-retry-after', '--advertise-address=192.0.2.9']
+  const flags = ['--shutdown-delay-duration=6s', '--shutdown-send-retry-after', '--advertise-address=192.0.2.9']
   const server = await startSecondApiServer(plane, { flags })
   const place = { ...plane, url: server.url, port: server.port }
   const client = await rawClient(place)
@@ -235,7 +245,7 @@ it('a server that stops is unready first, then refuses, then ends its watches', 
 })
 
 it('an event is forgotten when its time is over', async () => {
-  const server = await startSecondApiServer(plane, { flags: ['--event-ttl=2s', '--advertise-address=192.0.2.8'] })
+  const server = await startSecondApiServer(plane, { flags: ['--event-ttl=6s', '--advertise-address=192.0.2.8'] })
   try {
     const events = '/api/v1/namespaces/default/events'
     const involvedObject = { kind: 'Pod', namespace: 'default', name: 'x' }

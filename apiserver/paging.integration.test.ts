@@ -68,7 +68,7 @@ test('a page of a state that is forgotten is gone, and its token goes on with th
   // Goes on after the first page, at the state of now.
   expect(next.json.items[0].metadata.name > first.items[9].metadata.name).toBe(true)
   expect(Number(next.json.metadata.resourceVersion)).toBeGreaterThan(Number(first.metadata.resourceVersion))
-}, 60_000)
+}, 120_000)
 
 test('a watch ends when its kind is removed, after it has told of the last deletion', async () => {
   const names = { plural: 'goners', singular: 'goner', kind: 'Goner', listKind: 'GonerList' }
@@ -80,7 +80,7 @@ test('a watch ends when its kind is removed, after it has told of the last delet
   const body = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata, spec }
   expect(await api.send(definitions, { method: 'POST', body })).toMatchObject({ code: 201 })
   const path = '/apis/test.example/v1/goners'
-  await expect.poll(async () => (await api.send(path)).code, { timeout: 10_000 }).toBe(200)
+  await expect.poll(async () => (await api.send(path)).code, { timeout: 45_000 }).toBe(200)
   const goner = { apiVersion: 'test.example/v1', kind: 'Goner', metadata: { name: 'a' } }
   expect(await api.send(path, { method: 'POST', body: goner })).toMatchObject({ code: 201 })
   const watch = await api.watch(`${path}?watch=true`)
@@ -91,5 +91,5 @@ test('a watch ends when its kind is removed, after it has told of the last delet
   expect(event).toMatchObject({ type: 'DELETED', object: { metadata: { name: 'a' } } })
   await expect(watch.next()).rejects.toThrow(/ended/)
   watch.close()
-  await expect.poll(async () => (await api.send(path)).code, { timeout: 10_000 }).toBe(404)
+  await expect.poll(async () => (await api.send(path)).code, { timeout: 45_000 }).toBe(404)
 }, 60_000)

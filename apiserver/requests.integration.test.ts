@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RawClient, rawClient } from '../test/fixtures/api-client.ts'
 import type { Issued } from '../test/fixtures/certificates.ts'
 import { startControlPlane, type TestControlPlane } from '../test/fixtures/control-plane.ts'
+import { patienceMs } from '../test/fixtures/process.ts'
 
 let plane: TestControlPlane
 let admin: Issued
@@ -29,10 +30,12 @@ async function raw(text: string): Promise<string> {
     let answer = ''
     socket.on('data', (chunk) => {
       answer += chunk.toString('latin1')
+      // What stays open has said all it has to say.
+      socket.setTimeout(3_000)
     })
     socket.on('error', reject)
     socket.on('close', () => resolve(answer))
-    socket.setTimeout(3_000, () => socket.destroy())
+    socket.setTimeout(patienceMs, () => socket.destroy())
   })
 }
 

@@ -45,10 +45,12 @@ async function onlyEvent(path: string, accept: string): Promise<RawEvent> {
 
 test('GET /api/v1/watch/… watches a collection, a namespace or one object', async () => {
   const names = async (path: string): Promise<string[]> =>
-    (await events(`/api/v1/watch/${path}?timeoutSeconds=1`)).map(({ object }) => object.metadata.name)
-  expect(await names('namespaces/default/configmaps')).toEqual(expect.arrayContaining(['a', 'b']))
-  expect(await names('namespaces/default/configmaps/a')).toEqual(['a'])
-  expect(await names('namespaces/default')).toEqual(['default'])
+    (await events(`/api/v1/watch/${path}?timeoutSeconds=3`)).map(({ object }) => object.metadata.name)
+  const [all, one, namespace] = await Promise.all(
+    ['namespaces/default/configmaps', 'namespaces/default/configmaps/a', 'namespaces/default'].map(names),
+  )
+  expect(all).toEqual(expect.arrayContaining(['a', 'b']))
+  expect([one, namespace]).toEqual([['a'], ['default']])
   expect((await api.send('/api/v1/watch/configmaps/a')).code).toBe(404)
   expect((await api.send('/api/v1/watch/namespaces/default/configmaps', { method: 'POST' })).code).toBe(405)
   expect((await api.send('/api/v1/watch')).code).toBe(500)
@@ -62,14 +64,14 @@ test('GET /api/v1/watch/… is the verb watch to the authorizer', async () => {
 
 test('a watch with bookmarks ends its state with one, and says where it got before it ends', async () => {
   const query = 'watch=true&allowWatchBookmarks=true&fieldSelector=metadata.name%3Da'
-  const [added, end] = await events(`${configMaps}?${query}&timeoutSeconds=1`)
+  const [added, end] = await events(`${configMaps}?${query}&timeoutSeconds=3`)
   expect(added).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'a' } } })
   expect(end).toMatchObject({
     type: 'BOOKMARK',
     object: { kind: 'ConfigMap', metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } } },
   })
   const { resourceVersion } = end?.object.metadata ?? {}
-  const later = events(`${configMaps}?${query}&timeoutSeconds=3&resourceVersion=${resourceVersion}`)
+  const later = events(`${configMaps}?${query}&timeoutSeconds=5&resourceVersion=${resourceVersion}`)
   await create('moves-the-revision')
   const [last, ...more] = await later
   expect(more).toEqual([])
@@ -86,10 +88,12 @@ test('a watch that cannot begin says so in an event', async () => {
 })
 
 test('a watch tells tables and metadata in the version asked for, and no YAML', async () => {
-  const path = `${configMaps}?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Da`
-  const table = await onlyEvent(path, 'application/json;as=Table;v=v1beta1;g=meta.k8s.io')
+  const path = `${configMaps}?watch=true&timeoutSeconds=3&fieldSelector=metadata.name%3Da`
+  const [table, partial] = await Promise.all([
+    onlyEvent(path, 'application/json;as=Table;v=v1beta1;g=meta.k8s.io'),
+    onlyEvent(path, 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io'),
+  ])
   expect(table.object).toMatchObject({ kind: 'Table', apiVersion: 'meta.k8s.io/v1beta1' })
-  const partial = await onlyEvent(path, 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io')
   expect(partial.object).toMatchObject({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' })
   const yaml = await api.send(path, { headers: { accept: 'application/yaml' } })
   expect(yaml.code).toBe(406)
@@ -123,7 +127,7 @@ test('a watch over a WebSocket sends one message per event, in text or binary', 
       origin: 'https://console',
       headers,
     })
-  const path = `${configMaps}?watch=true&fieldSelector=metadata.name%3Da&timeoutSeconds=1`
+  const path = `${configMaps}?watch=true&fieldSelector=metadata.name%3Da&timeoutSeconds=3`
   const first = async (socket: WebSocket): Promise<{ data: Buffer; isBinary: boolean }> =>
     await new Promise((resolve, reject) => {
       socket.on('error', reject)
@@ -182,4 +186,4 @@ test('a watcher that does not read is cut off, and others are not', async () => 
   socket.resume()
   await ended
   expect(seen).not.toContain('"name":"big-29"')
-}, 60_000)
+}, 120_000)

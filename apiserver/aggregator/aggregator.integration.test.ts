@@ -155,7 +155,8 @@ it('those who may not are refused before', async () => {
   asked.length = 0
   const nobody = await rawClient(plane, await plane.authority.issue('nobody'))
   expect((await nobody.send(`${path}/namespaces/default/flunders`)).code).toBe(403)
-  expect(asked).toEqual([])
+  // What asks whether the server is there goes on meanwhile.
+  expect(asked.filter(({ url }) => url !== path)).toEqual([])
 })
 
 it('discovery shows the group, and kubectl finds it', async () => {

@@ -90,7 +90,7 @@ const authorization = (): object => ({
       type: 'Webhook',
       name: 'hook',
       webhook: {
-        timeout: '3s',
+        timeout: '30s',
         subjectAccessReviewVersion: 'v1',
         matchConditionSubjectAccessReviewVersion: 'v1',
         failurePolicy: 'NoOpinion',
@@ -130,7 +130,7 @@ beforeAll(async () => {
       `--authorization-config=${await write('authorization.yaml', authorization())}`,
     ],
   })
-}, 30_000)
+})
 afterAll(async () => {
   await plane?.close()
   server?.close()

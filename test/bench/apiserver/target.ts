@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createAuthority } from '../../fixtures/certificates.ts'
 import { serverFlags, writeCredentials } from '../../fixtures/control-plane.ts'
-import { freePort, startEtcd } from '../../fixtures/etcd.ts'
+import { startEtcd } from '../../fixtures/etcd.ts'
+import { freePort } from '../../fixtures/port.ts'
 import { ask, type Server } from './load.ts'
 
 export type Target = Server & {
