@@ -12,7 +12,7 @@ export type AnyCondition = {
 
 /** The condition of this type, if it is there. */
 export function findCondition<T extends { readonly type: string }>(
-  conditions: readonly T[] | undefined,
+  conditions: readonly T[] | null | undefined,
   type: string,
 ): T | undefined {
   return conditions?.find((condition) => condition.type === type)
@@ -20,7 +20,7 @@ export function findCondition<T extends { readonly type: string }>(
 
 /** True when the condition of this type is there and has status `True`. */
 export function isConditionTrue(
-  conditions: readonly { readonly type: string; readonly status: string }[] | undefined,
+  conditions: readonly { readonly type: string; readonly status: string }[] | null | undefined,
   type: string,
 ): boolean {
   return findCondition(conditions, type)?.status === 'True'
@@ -30,7 +30,10 @@ export function isConditionTrue(
  * Puts a condition into the list, keeping its place and, while the status stays, its `lastTransitionTime`.
  * Returns the list itself when nothing changed.
  */
-export function setCondition<T extends AnyCondition>(conditions: readonly T[] | undefined, condition: T): readonly T[] {
+export function setCondition<T extends AnyCondition>(
+  conditions: readonly T[] | null | undefined,
+  condition: T,
+): readonly T[] {
   const list = conditions ?? []
   const at = list.findIndex(({ type }) => type === condition.type)
   const old = list[at]
@@ -44,7 +47,7 @@ export function setCondition<T extends AnyCondition>(conditions: readonly T[] | 
 
 /** The list without the condition of this type; the list itself when there was none. */
 export function removeCondition<T extends { readonly type: string }>(
-  conditions: readonly T[] | undefined,
+  conditions: readonly T[] | null | undefined,
   type: string,
 ): readonly T[] {
   const list = conditions ?? []

@@ -24,6 +24,7 @@ export const mutatingWebhookConfigurations = defineResource<MutatingWebhookConfi
   validate: ({ webhooks }) => validateWebhooks(webhooks, undefined, validateReinvocation),
   validateUpdate: ({ webhooks }, old) => validateWebhooks(webhooks, old.webhooks ?? [], validateReinvocation),
   warnings: (configuration, old) => (old === undefined ? staticNameWarnings(configuration) : []),
+  hasGeneration: true,
   prepareForCreate: firstGeneration,
   prepareForUpdate: bumpOnAnyChange,
   columns: [nameColumn, integer('Webhooks', ({ webhooks }) => (webhooks ?? []).length), ageColumn],

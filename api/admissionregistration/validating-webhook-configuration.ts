@@ -20,6 +20,7 @@ export const validatingWebhookConfigurations = defineResource<ValidatingWebhookC
   validate: ({ webhooks }) => validateWebhooks(webhooks, undefined),
   validateUpdate: ({ webhooks }, old) => validateWebhooks(webhooks, old.webhooks ?? []),
   warnings: (configuration, old) => (old === undefined ? staticNameWarnings(configuration) : []),
+  hasGeneration: true,
   prepareForCreate: firstGeneration,
   prepareForUpdate: bumpOnAnyChange,
   columns: [nameColumn, integer('Webhooks', ({ webhooks }) => (webhooks ?? []).length), ageColumn],

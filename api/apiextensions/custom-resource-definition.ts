@@ -10,11 +10,7 @@ import { subdomainName } from '../meta/validation.ts'
 import { type Column, defineResource } from '../resource.ts'
 import { rootSchemas } from './internal-form.ts'
 import { someLevel } from './open-api-schema.ts'
-import type {
-  CustomResourceDefinition,
-  CustomResourceDefinitionCondition,
-  CustomResourceDefinitionNames,
-} from './v1.ts'
+import type { CustomResourceDefinition, CustomResourceDefinitionNames } from './v1.ts'
 import { validateDefinition, validateDefinitionStatus, validateDefinitionUpdate } from './validation.ts'
 
 type Crd = CustomResourceDefinition
@@ -26,9 +22,6 @@ const createdAt: Column<Crd> = {
   ...(ageColumn.description === undefined ? {} : { description: ageColumn.description }),
   cell: ({ metadata }) => metadata.creationTimestamp,
 }
-
-/** Go shows a list that nobody has made yet as `null`. */
-const noConditions = null as unknown as readonly CustomResourceDefinitionCondition[]
 
 export const customResourceDefinitions = defineResource<Crd>({
   facts: factsOf('apiextensions.k8s.io', 'customresourcedefinitions'),
@@ -43,7 +36,7 @@ export const customResourceDefinitions = defineResource<Crd>({
   prepareForCreate: (crd) => ({
     ...crd,
     metadata: { ...crd.metadata, generation: 1 },
-    status: { conditions: noConditions, acceptedNames: { plural: '', kind: '' }, storedVersions: storageVersions(crd) },
+    status: { conditions: null, acceptedNames: { plural: '', kind: '' }, storedVersions: storageVersions(crd) },
   }),
   prepareForUpdate: (crd, old) => {
     const generation = (old.metadata.generation ?? 0) + (sameJson(crd.spec, old.spec) ? 0 : 1)

@@ -21,7 +21,7 @@ export const horizontalPodAutoscalersV1 = defineResource<HorizontalPodAutoscaler
   definition: 'autoscaling.v1.HorizontalPodAutoscaler',
   hasGeneration: false,
   validateName: subdomainName,
-  defaults: (hpa) => ({ ...hpa, spec: { ...hpa.spec, minReplicas: hpa.spec.minReplicas ?? 1 } }),
+  defaults: (hpa) => ({ ...hpa, spec: { ...withTarget(hpa), minReplicas: hpa.spec.minReplicas ?? 1 } }),
   validate: (hpa) => horizontalPodAutoscalers.validate?.(toV2(hpa)) ?? [],
   validateUpdate: (hpa, old) => horizontalPodAutoscalers.validateUpdate?.(toV2(hpa), toV2(old)) ?? [],
   columns: hpaColumns().map((column) => ({ ...column, cell: (hpa, nowMs) => column.cell(toV2(hpa), nowMs) })),
@@ -33,6 +33,13 @@ export const horizontalPodAutoscalersV1 = defineResource<HorizontalPodAutoscaler
     fromStored: (object: ApiObject) => fromV2(object as HpaV2),
   },
 })
+
+/** Without any metric the CPU is meant, as conversion to the version of the store would have it. */
+function withTarget({ metadata, spec }: HorizontalPodAutoscaler): HorizontalPodAutoscaler['spec'] {
+  const others = parse<readonly MetricSpec[]>(metadata.annotations, metricsAnnotation) ?? []
+  if (spec.targetCPUUtilizationPercentage !== undefined || others.length > 0) return spec
+  return { ...spec, targetCPUUtilizationPercentage: defaultUtilization }
+}
 
 type Metadata = HorizontalPodAutoscaler['metadata']
 
@@ -68,11 +75,12 @@ function toV2(hpa: HorizontalPodAutoscaler): HpaV2 {
 
 function fromV2(hpa: HpaV2): HorizontalPodAutoscaler {
   const { metrics = [], behavior, ...spec } = hpa.spec
-  const { currentMetrics = [], conditions, currentReplicas = 0, ...status } = hpa.status
+  const { currentMetrics, conditions, currentReplicas = 0, ...status } = hpa.status
   const cpu = metrics.find(isCpu)
   const others = metrics.filter((metric) => metric !== cpu)
-  const current = currentMetrics.find(({ resource }) => resource?.name === 'cpu')
-  const otherStatuses = currentMetrics.filter((metric) => metric !== current)
+  const metricsNow = currentMetrics ?? []
+  const current = metricsNow.find(({ resource }) => resource?.name === 'cpu')
+  const otherStatuses = metricsNow.filter((metric) => metric !== current)
   const target = cpu?.resource?.target.averageUtilization
   const used = current?.resource?.current.averageUtilization
   return {

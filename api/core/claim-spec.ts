@@ -4,7 +4,7 @@ import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { type Causes, invalidValues, oneOf, sameJson, when } from '../meta/causes.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
 import { quantityOf } from './pod-resources.ts'
-import type { PersistentVolumeClaimSpec } from './v1.ts'
+import type { PersistentVolumeClaimSpec, TypedObjectReference } from './v1.ts'
 
 export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']
 
@@ -58,9 +58,8 @@ function validateStorageRequest({ resources }: PersistentVolumeClaimSpec, field:
   )
 }
 
-type Source = { readonly apiGroup?: string; readonly kind: string; readonly name: string; readonly namespace?: string }
-
-function validateSource({ apiGroup = '', kind, name, namespace = '' }: Source, field: string): Causes {
+function validateSource({ kind, name, namespace = '', ...source }: TypedObjectReference, field: string): Causes {
+  const apiGroup = source.apiGroup ?? ''
   return [
     ...when(name === '', required(`${field}.name`)),
     ...when(kind === '', required(`${field}.kind`)),

@@ -17,7 +17,7 @@ export const limitRanges = defineResource<LimitRange>({
   hasGeneration: false,
   allowCreateOnUpdate: true,
   validateName: subdomainName,
-  defaults: (range) => ({ ...range, spec: { ...range.spec, limits: (range.spec.limits ?? []).map(defaultItem) } }),
+  defaults: (range) => ({ ...range, spec: { ...range.spec, limits: range.spec.limits?.map(defaultItem) ?? null } }),
   validate: validateRange,
   validateUpdate: validateRange,
   columns: [nameColumn, text('Created At', ({ metadata }) => metadata.creationTimestamp)],
@@ -37,7 +37,7 @@ function defaultItem(item: LimitRangeItem): LimitRangeItem {
 const lists = ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const
 
 function validateRange({ spec }: LimitRange): Causes {
-  const again = new Set(repeats(spec.limits.map(({ type }) => type)))
+  const again = new Set(repeats((spec.limits ?? []).map(({ type }) => type)))
   return each('spec.limits', spec.limits, (item, path, index) => [
     ...validateType(item.type, `${path}.type`),
     ...when(again.has(index), () => duplicate(`${path}.type`, item.type)),

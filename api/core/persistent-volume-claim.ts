@@ -12,7 +12,7 @@ import { claimWarnings } from './claim-warnings.ts'
 import { quantityOf } from './pod-resources.ts'
 import { specDiff } from './spec-diff.ts'
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from './v1.ts'
-import { defaultClaimSpec } from './volume-defaults.ts'
+import { defaultClaimSpec, mirrorDataSource } from './volume-defaults.ts'
 
 export const persistentVolumeClaims = defineResource<PersistentVolumeClaim>({
   facts: factsOf('', 'persistentvolumeclaims'),
@@ -27,7 +27,8 @@ export const persistentVolumeClaims = defineResource<PersistentVolumeClaim>({
   validate: ({ spec }) => validateClaimSpec(spec, 'spec'),
   validateUpdate: (claim, old) => [...validateClaimSpec(claim.spec, 'spec'), ...validateChange(claim, old)],
   warnings: claimWarnings,
-  prepareForCreate: (claim) => ({ ...claim, status: { phase: 'Pending' } }),
+  prepareForCreate: (claim) => ({ ...claim, spec: mirrorDataSource(claim.spec), status: { phase: 'Pending' } }),
+  prepareForUpdate: (claim, old) => ({ ...claim, spec: mirrorDataSource(claim.spec), status: old.status }),
   prepareForStatusUpdate: keepSpec,
   columns: [
     nameColumn,

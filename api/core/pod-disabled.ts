@@ -44,11 +44,14 @@ function dropProjections(spec: PodSpec, old: PodSpec | undefined): PodSpec {
   )
   if (unwanted.length === 0 || spec.volumes === undefined) return spec
   const volumes = spec.volumes.map((volume) =>
-    volume.projected?.sources === undefined
+    (volume.projected?.sources ?? null) === null
       ? volume
       : {
           ...volume,
-          projected: { ...volume.projected, sources: volume.projected.sources.map((one) => omit(one, unwanted)) },
+          projected: {
+            ...volume.projected,
+            sources: volume.projected?.sources?.map((one) => omit(one, unwanted)) ?? null,
+          },
         },
   )
   return { ...spec, volumes }

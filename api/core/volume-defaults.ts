@@ -1,6 +1,12 @@
 /** What a volume's fields become when left out. Source: pkg/apis/core/v1/defaults.go. */
 import { pullPolicyOf } from './pull-policy.ts'
-import type { DownwardAPIVolumeFile, PersistentVolumeClaimSpec, Volume, VolumeProjection } from './v1.ts'
+import type {
+  DownwardAPIVolumeFile,
+  PersistentVolumeClaimSpec,
+  TypedLocalObjectReference,
+  Volume,
+  VolumeProjection,
+} from './v1.ts'
 
 /** 0644. */
 const defaultMode = 0o644
@@ -40,11 +46,11 @@ export function volumeDefaults(volume: Volume): Volume {
 
 /** Defaults of a claim's spec, wherever it stands. */
 export function defaultClaimSpec(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
-  return { ...mirrorDataSource(spec), volumeMode: spec.volumeMode ?? 'Filesystem' }
+  return { ...spec, volumeMode: spec.volumeMode ?? 'Filesystem' }
 }
 
 /** `dataSource` and `dataSourceRef` fill in each other, where both can say the same. Source: `NormalizeDataSources`. */
-function mirrorDataSource(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
+export function mirrorDataSource(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
   const { dataSource, dataSourceRef } = spec
   if (dataSource !== undefined && dataSourceRef === undefined) {
     return isAllowedSource(dataSource) ? { ...spec, dataSourceRef: dataSource } : withoutSource(spec)
@@ -82,8 +88,8 @@ function defaultItem(item: DownwardAPIVolumeFile): DownwardAPIVolumeFile {
 }
 
 /** The old field takes claims and snapshots only. Source: `EnforceDataSourceBackwardsCompatibility`. */
-function isAllowedSource({ apiGroup = '', kind }: { readonly apiGroup?: string; readonly kind: string }): boolean {
-  return apiGroup === '' ? kind === 'PersistentVolumeClaim' : isSnapshot(apiGroup, kind)
+function isAllowedSource({ apiGroup, kind }: TypedLocalObjectReference): boolean {
+  return (apiGroup ?? '') === '' ? kind === 'PersistentVolumeClaim' : isSnapshot(apiGroup ?? '', kind)
 }
 
 function isSnapshot(apiGroup: string, kind: string): boolean {

@@ -58,9 +58,9 @@ export const apiextensionsV1 = {
   },
   'apiextensions.v1.CustomResourceDefinitionStatus': {
     fields: {
-      conditions: '1 []apiextensions.v1.CustomResourceDefinitionCondition list=map keys=type =[]',
+      conditions: '1 []apiextensions.v1.CustomResourceDefinitionCondition list=map keys=type null',
       acceptedNames: '2 apiextensions.v1.CustomResourceDefinitionNames ={}',
-      storedVersions: '3 []string list=atomic =[]',
+      storedVersions: '3 []string list=atomic null',
       observedGeneration: '4 int64',
     },
   },

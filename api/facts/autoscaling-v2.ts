@@ -88,7 +88,7 @@ export const autoscalingV2 = {
       lastScaleTime: '2 time ptr',
       currentReplicas: '3 int32',
       desiredReplicas: '4! int32 =0',
-      currentMetrics: '5 []autoscaling.v2.MetricStatus list=atomic =[]',
+      currentMetrics: '5 []autoscaling.v2.MetricStatus list=atomic null',
       conditions: '6 []autoscaling.v2.HorizontalPodAutoscalerCondition list=map keys=type patch=merge mergeKey=type',
     },
   },

@@ -92,7 +92,7 @@ export const batchV1 = {
   },
   'batch.v1.PodFailurePolicy': {
     fields: {
-      rules: '1! []batch.v1.PodFailurePolicyRule list=atomic =[]',
+      rules: '1! []batch.v1.PodFailurePolicyRule list=atomic null',
     },
   },
   'batch.v1.PodFailurePolicyOnExitCodesRequirement': {

@@ -42,7 +42,7 @@ export const coreV1 = {
       secretName: '1! string =""',
       shareName: '2! string =""',
       readOnly: '3 bool',
-      secretNamespace: '4 string ptr',
+      secretNamespace: '4 string ptr null',
     },
   },
   'core.v1.AzureFileVolumeSource': {
@@ -244,7 +244,7 @@ export const coreV1 = {
   },
   'core.v1.ContainerImage': {
     fields: {
-      names: '1 []string list=atomic =[]',
+      names: '1 []string list=atomic null',
       sizeBytes: '2 int64',
     },
   },
@@ -683,7 +683,7 @@ export const coreV1 = {
   },
   'core.v1.LimitRangeSpec': {
     fields: {
-      limits: '1! []core.v1.LimitRangeItem list=atomic =[]',
+      limits: '1! []core.v1.LimitRangeItem list=atomic null',
     },
   },
   'core.v1.LinuxContainerUser': {
@@ -1108,7 +1108,7 @@ export const coreV1 = {
   },
   'core.v1.PodExtendedResourceClaimStatus': {
     fields: {
-      requestMappings: '1! []core.v1.ContainerExtendedResourceRequest list=atomic =[]',
+      requestMappings: '1! []core.v1.ContainerExtendedResourceRequest list=atomic null',
       resourceClaimName: '2! string =""',
     },
   },
@@ -1289,7 +1289,7 @@ export const coreV1 = {
   },
   'core.v1.ProjectedVolumeSource': {
     fields: {
-      sources: '1 []core.v1.VolumeProjection list=atomic =[]',
+      sources: '1 []core.v1.VolumeProjection list=atomic null',
       defaultMode: '2 int32 ptr',
     },
   },
@@ -1692,14 +1692,14 @@ export const coreV1 = {
   'core.v1.TypedLocalObjectReference': {
     atomic: true,
     fields: {
-      apiGroup: '1 string ptr',
+      apiGroup: '1 string ptr null',
       kind: '2! string =""',
       name: '3! string =""',
     },
   },
   'core.v1.TypedObjectReference': {
     fields: {
-      apiGroup: '1 string ptr',
+      apiGroup: '1 string ptr null',
       kind: '2! string =""',
       name: '3! string =""',
       namespace: '4 string ptr',

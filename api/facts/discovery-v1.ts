@@ -41,8 +41,8 @@ export const discoveryV1 = {
       kind: '0 string',
       metadata: '1 meta.v1.ObjectMeta ={}',
       addressType: '4! string =""',
-      endpoints: '2 []discovery.v1.Endpoint list=atomic =[]',
-      ports: '3 []discovery.v1.EndpointPort list=atomic =[]',
+      endpoints: '2 []discovery.v1.Endpoint list=atomic null',
+      ports: '3 []discovery.v1.EndpointPort list=atomic null',
     },
   },
   'discovery.v1.ForNode': {

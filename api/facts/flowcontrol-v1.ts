@@ -124,7 +124,7 @@ export const flowcontrolV1 = {
       apiGroups: '2! []string list=set =[]',
       resources: '3! []string list=set =[]',
       clusterScope: '4 bool',
-      namespaces: '5 []string list=set =[]',
+      namespaces: '5 []string list=set null',
     },
   },
   'flowcontrol.v1.ServiceAccountSubject': {

@@ -11,7 +11,7 @@ export const rbacV1 = {
       apiVersion: '0 string',
       kind: '0 string',
       metadata: '1 meta.v1.ObjectMeta ={}',
-      rules: '2 []rbac.v1.PolicyRule list=atomic =[]',
+      rules: '2 []rbac.v1.PolicyRule list=atomic null',
       aggregationRule: '3 rbac.v1.AggregationRule',
     },
   },
@@ -40,7 +40,7 @@ export const rbacV1 = {
       apiVersion: '0 string',
       kind: '0 string',
       metadata: '1 meta.v1.ObjectMeta ={}',
-      rules: '2 []rbac.v1.PolicyRule list=atomic =[]',
+      rules: '2 []rbac.v1.PolicyRule list=atomic null',
     },
   },
   'rbac.v1.RoleBinding': {

@@ -6,7 +6,7 @@ export const resourceV1 = {
       pool: '2! string =""',
       device: '3! string =""',
       shareID: '7 string ptr',
-      conditions: '4 []meta.v1.Condition list=map keys=type =[]',
+      conditions: '4 []meta.v1.Condition list=map keys=type null',
       data: '5 rawExtension ptr',
       networkData: '6 resource.v1.NetworkDeviceData',
     },
@@ -103,7 +103,7 @@ export const resourceV1 = {
   },
   'resource.v1.DeviceClaim': {
     fields: {
-      requests: '1 []resource.v1.DeviceRequest list=atomic =[]',
+      requests: '1 []resource.v1.DeviceRequest list=atomic null',
       constraints: '2 []resource.v1.DeviceConstraint list=atomic',
       config: '3 []resource.v1.DeviceClaimConfiguration list=atomic',
     },

@@ -37,13 +37,13 @@ export const storageV1 = {
     fields: {
       name: '1! string =""',
       nodeID: '2! string =""',
-      topologyKeys: '3 []string list=atomic =[]',
+      topologyKeys: '3 []string list=atomic null',
       allocatable: '4 storage.v1.VolumeNodeResources',
     },
   },
   'storage.v1.CSINodeSpec': {
     fields: {
-      drivers: '1! []storage.v1.CSINodeDriver list=map keys=name patch=merge mergeKey=name =[]',
+      drivers: '1! []storage.v1.CSINodeDriver list=map keys=name patch=merge mergeKey=name null',
     },
   },
   'storage.v1.CSIStorageCapacity': {

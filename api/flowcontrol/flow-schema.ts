@@ -205,12 +205,12 @@ function someOrAll(list: readonly string[], field: string, what: string, some: s
 }
 
 function validateResourceRule(rule: ResourcePolicyRule, field: string): Causes {
-  const { verbs: wanted = [], apiGroups = [], resources = [], namespaces = [], clusterScope = false } = rule
+  const { verbs: wanted = [], apiGroups = [], resources = [], namespaces, clusterScope = false } = rule
   return [
     ...validateVerbs(wanted, `${field}.verbs`),
     ...someOrAll(apiGroups, `${field}.apiGroups`, 'api groups', 'api group'),
     ...someOrAll(resources, `${field}.resources`, 'resources', 'resource'),
-    ...validateNamespaces(namespaces, clusterScope, `${field}.namespaces`),
+    ...validateNamespaces(namespaces ?? [], clusterScope, `${field}.namespaces`),
   ]
 }
 

@@ -36,7 +36,7 @@ export function oneOfOrEmpty(field: string, value: string | undefined, supported
 }
 
 /** A limit on a list, as upstream words it. */
-export function atMost(field: string, items: readonly unknown[] | undefined, max: number): Causes {
+export function atMost(field: string, items: readonly unknown[] | null | undefined, max: number): Causes {
   const count = items?.length ?? 0
   return when(count > max, tooMany(field, count, max))
 }
@@ -66,7 +66,7 @@ export function immutable(field: string, value: Value, old: Value): Causes {
 /** Runs `validate` on each item with its path. */
 export function each<T>(
   field: string,
-  items: readonly T[] | undefined,
+  items: readonly T[] | null | undefined,
   validate: (item: T, field: string, index: number) => Causes,
 ): Causes {
   return (items ?? []).flatMap((item, index) => validate(item, `${field}[${index}]`, index))

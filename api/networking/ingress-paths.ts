@@ -66,12 +66,12 @@ function validateService({ name: serviceName, port }: IngressServiceBackend, fie
   ]
 }
 
-type Reference = { readonly apiGroup?: string; readonly kind: string; readonly name: string }
+type Reference = { readonly apiGroup?: string | null; readonly kind: string; readonly name: string }
 
 /** An object by group, kind and name, each fit for a URL. */
 export function validateReference({ apiGroup, kind, name }: Reference, field: string): Causes {
   return [
-    ...(apiGroup === undefined ? [] : invalidValues(`${field}.apiGroup`, apiGroup, isDns1123Subdomain(apiGroup))),
+    ...(typeof apiGroup === 'string' ? invalidValues(`${field}.apiGroup`, apiGroup, isDns1123Subdomain(apiGroup)) : []),
     ...validateSegment(`${field}.kind`, kind),
     ...validateSegment(`${field}.name`, name),
   ]

@@ -9,8 +9,8 @@ import type { PolicyRule, RoleRef, Subject } from './v1.ts'
 export const rbacGroup = 'rbac.authorization.k8s.io'
 
 /** Rules of a role; only cluster roles may speak of URLs. */
-export function validateRules(rules: readonly PolicyRule[] | undefined, namespaced: boolean): Causes {
-  return each('rules', rules ?? [], (rule, path) => validateRule(rule, namespaced, path))
+export function validateRules(rules: readonly PolicyRule[] | null | undefined, namespaced: boolean): Causes {
+  return each('rules', rules, (rule, path) => validateRule(rule, namespaced, path))
 }
 
 function validateRule(rule: PolicyRule, namespaced: boolean, field: string): Causes {

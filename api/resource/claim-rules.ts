@@ -21,9 +21,9 @@ type Amount = Pick<ExactDeviceRequest, 'allocationMode' | 'count' | 'selectors'>
 /** Defaults of a claim's spec: one device, exactly. */
 export function defaultClaim(spec: ResourceClaimSpec): ResourceClaimSpec {
   const { requests } = spec.devices ?? {}
-  return requests === undefined
+  return (requests ?? null) === null
     ? spec
-    : { ...spec, devices: { ...spec.devices, requests: requests.map(defaultRequest) } }
+    : { ...spec, devices: { ...spec.devices, requests: requests?.map(defaultRequest) ?? null } }
 }
 
 function defaultRequest(request: DeviceRequest): DeviceRequest {

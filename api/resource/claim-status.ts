@@ -139,7 +139,8 @@ function validateAllocatedConfiguration(
 }
 
 function validateDeviceStatus(device: AllocatedDeviceStatus, allocated: ReadonlySet<string>, field: string): Causes {
-  const { conditions = [], data, networkData } = device
+  const { data, networkData } = device
+  const conditions = device.conditions ?? []
   const id = deviceId(device)
   return [
     ...validateDriverName(device.driver, `${field}.driver`),

@@ -6,7 +6,12 @@ import { atMost, type Causes, each, eachEntry, repeats } from '../meta/causes.ts
 type Rule<T> = (item: T, field: string) => Causes
 
 /** Every item by itself, when there are not too many. */
-export function eachAtMost<T>(field: string, items: readonly T[] | undefined, max: number, rule: Rule<T>): Causes {
+export function eachAtMost<T>(
+  field: string,
+  items: readonly T[] | null | undefined,
+  max: number,
+  rule: Rule<T>,
+): Causes {
   const excess = atMost(field, items, max)
   return excess.length > 0 ? excess : each(field, items, rule)
 }
@@ -14,7 +19,7 @@ export function eachAtMost<T>(field: string, items: readonly T[] | undefined, ma
 /** As `eachAtMost`, for items that must differ: repeated ones are told after everything else. */
 export function eachDistinct<T>(
   field: string,
-  items: readonly T[] | undefined,
+  items: readonly T[] | null | undefined,
   max: number,
   keyOf: (item: T) => Json,
   rule: Rule<T>,

@@ -109,8 +109,8 @@ export function applyConfiguration(options: ApplyOptions): JsonObject {
   const { changed, removed } = compareObjects(struct, live, merged, ignored)
   if (!options.force) refuseConflicts(others, changed, options)
   const kept = withoutFields(others, changed, removed)
-  // Who applies what is there already gets no time of its own.
-  const isNoop = isEmptySet(changed) && isEmptySet(removed)
+  // Who applies what is there already gets no time of its own. A new object has at least its name from who applies it.
+  const isNoop = options.live !== undefined && isEmptySet(changed) && isEmptySet(removed)
   const isSame = isNoop && last !== undefined && isSameSet(last.fields, fields)
   const own: Entry = { ...writer, time: isNoop ? last?.time : time, fields, wire: isSame ? last.wire : undefined }
   const all = isEmptySet(fields) ? kept : [...kept, own]

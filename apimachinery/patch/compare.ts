@@ -119,7 +119,9 @@ function diffField(
     return
   }
   if (a === null && b !== null) {
-    if (typeof b === 'object') diffField(field, isJsonList(b) ? [] : {}, b, changed, removed, skip)
+    // Null became an empty list or map: the same to most, but written by somebody.
+    if (typeof b === 'object' && Object.keys(b).length > 0)
+      diffField(field, isJsonList(b) ? [] : {}, b, changed, removed, skip)
     else changed[element] = leaf
     return
   }
@@ -343,7 +345,10 @@ function valueFields(field: Field | undefined, type: FieldType, value: Json): Fi
     return itemsFields(field, type.items, value)
   }
   if (atomic || !isJsonObject(value) || Object.keys(value).length === 0) return leaf
-  if (type.type === 'struct') return structFields(type.struct, value, noFields)
+  if (type.type === 'struct') {
+    const set = structFields(type.struct, value, noFields)
+    return isEmptySet(set) ? undefined : set
+  }
   if (type.type !== 'map' && type !== deduced) return leaf
   const set: MutableFieldSet = {}
   for (const key of Object.keys(value)) {

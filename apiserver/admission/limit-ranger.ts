@@ -14,7 +14,7 @@ import type { AdmissionPlugin, AdmissionRequest } from './admission.ts'
 import { asApiObject, isAbout, newObject, refuse, unchanged } from './request.ts'
 
 type Amounts = Readonly<Record<string, string>>
-type Limit = NonNullable<LimitRange['spec']>['limits'][number]
+type Limit = NonNullable<NonNullable<LimitRange['spec']>['limits']>[number]
 
 const annotation = 'kubernetes.io/limit-ranger'
 

@@ -34,7 +34,7 @@ describe('nextStatus', () => {
   test('nextStatus accepts free names and establishes the kind', () => {
     const status = nextStatus(crd(own, none), [], time)
     expect(status.acceptedNames).toEqual(own)
-    expect(status.conditions.map(({ type, status: value, reason }) => [type, value, reason])).toEqual([
+    expect(status.conditions?.map(({ type, status: value, reason }) => [type, value, reason])).toEqual([
       ['NamesAccepted', 'True', 'NoConflicts'],
       ['Established', 'True', 'InitialNamesAccepted'],
     ])

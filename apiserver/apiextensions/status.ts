@@ -91,7 +91,7 @@ function shortNameConflict(
 }
 
 function withCondition(
-  conditions: readonly CustomResourceDefinitionCondition[],
+  conditions: Status['conditions'],
   condition: CustomResourceDefinitionCondition,
   time: string,
 ): readonly CustomResourceDefinitionCondition[] {

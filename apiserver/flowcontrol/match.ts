@@ -68,7 +68,7 @@ function compilePathRule(rule: NonResourcePolicyRule): PathRule {
 }
 
 /** The wildcard counts only when it stands alone, which validation sees to. */
-function names(list: readonly string[] | undefined): Names {
+function names(list: readonly string[] | null | undefined): Names {
   return list?.length === 1 && list[0] === '*' ? undefined : new Set(list)
 }
 

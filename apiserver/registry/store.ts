@@ -12,6 +12,7 @@ import type { ApiObject, Resource } from '../../api/resource.ts'
 import type { JsonObject } from '../../apimachinery/json.ts'
 import { generateName } from '../../apimachinery/names.ts'
 import type { FieldValidation } from '../../apimachinery/schema/decode.ts'
+import { emptyListsAsNull } from '../../apimachinery/schema/empty-lists.ts'
 import type { StrictProblem } from '../../apimachinery/schema/parse-json.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import {
@@ -248,9 +249,17 @@ function managed(
   options: CreateOptions | UpdateOptions,
   time: string,
 ): ApiObject {
-  if (options.keepManagedFields === true) return object
   const subresource = 'subresource' in options ? (options.subresource ?? '') : ''
-  return noteManagers({ schemas, resource, old, object, fieldManager: options.fieldManager, subresource, time })
+  const { fieldManager } = options
+  const noted =
+    options.keepManagedFields === true
+      ? object
+      : noteManagers({ schemas, resource, old, object, fieldManager, subresource, time })
+  const struct = schemas.structs.get(resource.definition)
+  // Only lists were emptied.
+  return struct === undefined
+    ? noted
+    : (emptyListsAsNull(struct, noted as unknown as JsonObject) as unknown as ApiObject)
 }
 
 const nothingAsked: AdmissionChain = {
@@ -294,13 +303,23 @@ async function storeNew(
   }
   const written = await write({ storage, caches }, resource, object, 0, signal)
   if (written.type === 'written') return written.entry.view(resource).object
-  throw alreadyExists(resource.facts, object.metadata.name)
+  throw taken(resource, object, written.current)
 }
 
-async function refuseIfTaken(caches: WatchCache, resource: Resource, { metadata }: ApiObject): Promise<void> {
+/** Source: `Store.Create`, which looks at what is there already. */
+function taken(resource: Resource, { metadata }: ApiObject, current: CacheEntry | undefined): StatusError {
+  const error = alreadyExists(resource.facts, metadata.name)
+  return current?.view(resource).object.metadata.deletionTimestamp === undefined
+    ? error
+    : new StatusError('AlreadyExists', `object is being deleted: ${error.message}`, error.details)
+}
+
+async function refuseIfTaken(caches: WatchCache, resource: Resource, object: ApiObject): Promise<void> {
+  const { metadata } = object
   await caches.fresh()
   const key = storageKey(resource, metadata.namespace ?? '', metadata.name)
-  if (caches.cache(storagePrefix(resource)).get(key) !== undefined) throw alreadyExists(resource.facts, metadata.name)
+  const current = caches.cache(storagePrefix(resource)).get(key)
+  if (current !== undefined) throw taken(resource, object, current)
 }
 
 function refuseIfAny({ facts }: Resource, object: ApiObject, causes: readonly StatusCause[]): void {

@@ -50,7 +50,7 @@ export function reconcileSlices(
 }
 
 /** Equal for ports that are the same in any order. */
-export function portKey(ports: readonly EndpointPort[] | undefined): string {
+export function portKey(ports: readonly EndpointPort[] | null | undefined): string {
   const texts = (ports ?? []).map(({ name = '', protocol = 'TCP', port, appProtocol = '' }) =>
     JSON.stringify([name, protocol, port, appProtocol]),
   )
