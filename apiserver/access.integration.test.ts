@@ -382,6 +382,24 @@ describe('scale', () => {
   })
 })
 
+describe('changes of a part that are made at the same time', () => {
+  it('all succeed: who loses the race tries again with the body it has read', async () => {
+    const path = '/api/v1/namespaces/default/replicationcontrollers'
+    const template = { metadata: { labels: { app: 'r' } }, spec: { containers: [{ name: 'a', image: 'x' }] } }
+    await post(path, { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'r' }, spec: { template } })
+    const answers = await Promise.all(
+      [1, 2, 3, 4, 5].map((replicas) =>
+        api.send(`${path}/r/scale`, {
+          method: 'PATCH',
+          contentType: 'application/merge-patch+json',
+          body: { spec: { replicas } },
+        }),
+      ),
+    )
+    expect(answers.map(({ code }) => code)).toEqual([200, 200, 200, 200, 200])
+  })
+})
+
 describe('parts of a pod', () => {
   const patch = async (path: string, body: object) =>
     await api.send(`${inDefault}/pods/parts/${path}`, {

@@ -35,7 +35,7 @@ export type ApiRequest = {
   readonly info: RequestInfo
   readonly user: UserInfo
   readonly query: URLSearchParams
-  /** Reads the whole body; refuses more than 3 MiB. */
+  /** Reads the whole body, the same each time; refuses more than 3 MiB. */
   readonly body: () => Promise<Buffer>
   /** The body as it arrives, for proxies; not to be mixed with `body`. */
   readonly stream: Readable

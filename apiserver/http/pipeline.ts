@@ -422,12 +422,17 @@ function apiRequest(
   warnings: string[],
   signal: AbortSignal,
 ): Omit<ApiRequest, 'protobuf'> {
+  let body: Promise<Buffer> | undefined
   return {
     incoming,
     info,
     user,
     query: parseQuery(incoming.url),
-    body: async () => await readBody(raw, signal),
+    // A change that lost a race is made again from the same body; the stream gives it only once.
+    body: () => {
+      body ??= readBody(raw, signal)
+      return body
+    },
     stream: raw as Readable,
     warn: (text) => addWarning(warnings, text),
     signal,
