@@ -69,6 +69,14 @@ const counters = {
     help: 'Counter of responses received per upstream.',
     labelNames: ['to', 'rcode'],
   },
+  coredns_proxy_conn_cache_hits_total: {
+    help: 'Counter of connection cache hits per upstream and protocol.',
+    labelNames: ['proxy_name', 'to', 'proto'],
+  },
+  coredns_proxy_conn_cache_misses_total: {
+    help: 'Counter of connection cache misses per upstream and protocol.',
+    labelNames: ['proxy_name', 'to', 'proto'],
+  },
   coredns_proxy_healthcheck_failures_total: {
     help: 'Counter of the number of failed healthchecks.',
     labelNames: ['proxy_name', 'to'],

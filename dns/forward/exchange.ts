@@ -1,7 +1,6 @@
-/** One question to one name server, over UDP or TCP. */
+/** One question to one name server over UDP, and which answers are answers to it. */
 import { createSocket } from 'node:dgram'
-import { connect, isIP, isIPv6, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { isIPv6 } from 'node:net'
 import { endOfQuestion } from '../codec/name.ts'
 import type { Target } from './upstream.ts'
 
@@ -22,46 +21,6 @@ export async function exchangeUdp({ address, port }: Target, query: Buffer, sign
     })
   } finally {
     socket.close()
-  }
-}
-
-/** A connection that ends with `signal`; over TLS with the server's certificate checked. */
-function open({ address, port, isTls, serverName, tls }: Target, signal: AbortSignal): Socket {
-  if (!isTls) return connect({ host: address, port, signal })
-  const name = serverName ?? address
-  const socket = connectTls({
-    host: address,
-    port,
-    ...tls,
-    // RFC 6066: addresses are no server names; the certificate is then checked against the address itself.
-    ...(isIP(name) === 0 ? { servername: name } : {}),
-  })
-  const abort = (): void => void socket.destroy(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  socket.once('close', () => signal.removeEventListener('abort', abort))
-  return socket
-}
-
-/** As `exchangeUdp`, over a connection of its own. */
-export async function exchangeTcp(target: Target, query: Buffer, signal: AbortSignal): Promise<Buffer> {
-  signal.throwIfAborted()
-  const socket = open(target, signal)
-  try {
-    const size = Buffer.alloc(2)
-    size.writeUInt16BE(query.length)
-    socket.write(Buffer.concat([size, query]))
-    let received: Buffer = Buffer.alloc(0)
-    for await (const chunk of socket) {
-      received = Buffer.concat([received, chunk])
-      const end = received.length < 2 ? Number.POSITIVE_INFINITY : 2 + received.readUInt16BE(0)
-      if (received.length < end) continue
-      const answer = received.subarray(2, end)
-      if (isAnswerTo(query, answer)) return answer
-      throw new Error('answer to another question')
-    }
-    throw new Error('connection ended without an answer')
-  } finally {
-    socket.destroy()
   }
 }
 

@@ -7,7 +7,8 @@ import type { Clock } from '../../component-base/clock.ts'
 import { withDeadline } from '../../component-base/deadline.ts'
 import { encodeMessage, headerBits } from '../codec/message.ts'
 import { types } from '../codec/record.ts'
-import { exchangeTcp, exchangeUdp } from './exchange.ts'
+import { Connections, type Keeping } from './connections.ts'
+import { exchangeUdp } from './exchange.ts'
 
 /** Where a server is, and how to speak to it. */
 export type Target = {
@@ -25,10 +26,13 @@ export type Probe = { readonly intervalMs: number; readonly domain: string; read
 /** What a server needs. */
 export type UpstreamOptions = {
   readonly probe: Probe
+  readonly keeping: Keeping
   /** 0: never down. */
   readonly maxFails: number
   readonly clock: Clock
   readonly onProbeFailure: () => void
+  /** Told for every question over TCP or TLS whether a kept connection was there for it. */
+  readonly onTake: (isKept: boolean) => void
 }
 
 const probeTimeoutMs = 1_000
@@ -38,12 +42,14 @@ export class Upstream {
   readonly target: Target
   readonly name: string
   readonly #options: UpstreamOptions
+  readonly #tcp: Connections
   #fails = 0
   #isProbing = false
 
   constructor(target: Target, options: UpstreamOptions) {
     this.target = target
     this.#options = options
+    this.#tcp = new Connections(target, options)
     const host = target.address.includes(':') ? `[${target.address}]` : target.address
     this.name = `${target.isTls ? 'tls://' : ''}${host}:${target.port}`
   }
@@ -58,9 +64,14 @@ export class Upstream {
     const outgoing = Buffer.from(query)
     outgoing.writeUInt16BE(randomInt(65_536), 0)
     return await withDeadline(signal, timeoutMs, async (limit) => {
-      if (isTcp || this.target.isTls) return await exchangeTcp(this.target, outgoing, limit)
+      if (isTcp || this.target.isTls) return await this.#tcp.ask(outgoing, limit)
       return await exchangeUdp(this.target, outgoing, limit)
     })
+  }
+
+  /** Keeps no connection from now on. */
+  close(): void {
+    this.#tcp.close()
   }
 
   /** Probes until the server answers, or `signal` aborts. Does nothing while it probes already. */

@@ -20,6 +20,7 @@ import { types } from '../codec/record.ts'
 import { argumentError, type Directive, unknownProperty } from '../corefile/parse.ts'
 import { CorefileError, errorAt } from '../corefile/tokens.ts'
 import { matchZone, zonesOf } from '../corefile/zones.ts'
+import { type Keeping, standardKeeping } from '../forward/connections.ts'
 import { parseResolvConf, parseServerAddress, type ServerAddress } from '../forward/resolv-conf.ts'
 import { type Probe, type Target, Upstream } from '../forward/upstream.ts'
 import { durationOf, fullName, inPlugin, noArguments, oneArgument, wholeNumber } from './arguments.ts'
@@ -38,7 +39,7 @@ import {
 
 type Policy = 'random' | 'round_robin' | 'sequential'
 
-type Options = {
+type Options = Keeping & {
   readonly from: readonly string[]
   readonly targets: readonly Target[]
   readonly except: readonly string[]
@@ -118,6 +119,7 @@ function readOptions(line: Directive, context: Context): Options {
     isFailingFast: false,
     tls: undefined,
     serverName: undefined,
+    ...standardKeeping,
   }
   for (const item of line.block) {
     const read = properties[item.name]
@@ -206,13 +208,9 @@ const properties: Readonly<Record<string, Property>> = {
     noArguments(line)
     return { isFailingFast: true }
   },
-  // Every question has a connection of its own here: nothing stays open that could expire.
-  expire: (line) => wait(line, 'expire'),
-  max_age: (line) => wait(line, 'max_age'),
-  max_idle_conns: (line) => {
-    count(line, 'max_idle_conns')
-    return {}
-  },
+  expire: (line) => ({ expireMs: wait(line, 'expire') }),
+  max_age: (line) => ({ maxAgeMs: wait(line, 'max_age') }),
+  max_idle_conns: (line) => ({ maxIdle: count(line, 'max_idle_conns') }),
 }
 
 function count(line: Directive, what: string): number {
@@ -221,10 +219,11 @@ function count(line: Directive, what: string): number {
   return number
 }
 
-function wait(line: Directive, what: string): Partial<Options> {
+function wait(line: Directive, what: string): number {
   const text = oneArgument(line)
-  if (durationOf(text) < 0) throw new CorefileError(`${what} can't be negative: ${text}`)
-  return {}
+  const ms = durationOf(text)
+  if (ms < 0) throw new CorefileError(`${what} can't be negative: ${text}`)
+  return ms
 }
 
 function policyOf(line: Directive): Policy {
@@ -279,18 +278,29 @@ class Forwarder {
     this.#upstreams = options.targets.map((target) => {
       const upstream: Upstream = new Upstream(target, {
         probe: options.probe,
+        keeping: options,
         maxFails: options.maxFails,
         clock,
         onProbeFailure: () =>
           metrics.count('coredns_proxy_healthcheck_failures_total', { proxy_name: 'forward', to: upstream.name }).add(),
+        onTake: (isKept) =>
+          metrics
+            .count(`coredns_proxy_conn_cache_${isKept ? 'hits' : 'misses'}_total`, {
+              ...{ proxy_name: 'forward', to: upstream.name, proto: target.isTls ? 'tcp-tls' : 'tcp' },
+            })
+            .add(),
       })
       return upstream
     })
   }
 
-  /** Probes end with this signal. */
+  /** Probes and kept connections end with this signal. */
   start(signal: AbortSignal): void {
     this.#signal = signal
+    const close = (): void => {
+      for (const upstream of this.#upstreams) upstream.close()
+    }
+    signal.addEventListener('abort', close, { once: true })
   }
 
   handle(request: Request, next: Handler, hasAnother: boolean): Outcome | Promise<Outcome> {
