@@ -11,13 +11,16 @@ import * as refs from '../client/rest/resource-refs.ts'
 import { startControlPlane, type TestControlPlane } from '../test/fixtures/control-plane.ts'
 import { startControllers, type TestControllers } from '../test/fixtures/controllers.ts'
 import { type HollowNode, startHollowNode } from '../test/fixtures/hollow-node.ts'
-import { run } from '../test/fixtures/process.ts'
+import { patienceMs, run } from '../test/fixtures/process.ts'
 
 let plane: TestControlPlane
 let client: Client
 let node: HollowNode
 let controllers: TestControllers
 const never = new AbortController().signal
+/** How long kubectl waits for what takes a second or two. */
+const patience = `--timeout=${patienceMs}ms`
+vi.setConfig({ testTimeout: 4 * patienceMs })
 /** A node that goes silent is missed within seconds. */
 const quickToMissNodes = ['--node-monitor-grace-period=8s', '--node-monitor-period=500ms']
 /** Pods whose label `play` says what becomes of them. */
@@ -52,7 +55,7 @@ async function kubectl(...args: string[]): Promise<string> {
 }
 
 async function eventually<T>(read: () => Promise<T>, check: (value: T) => void): Promise<void> {
-  await vi.waitFor(async () => check(await read()), { timeout: 20_000, interval: 100 })
+  await vi.waitFor(async () => check(await read()), { timeout: patienceMs, interval: 100 })
 }
 
 async function create(object: object): Promise<void> {
@@ -97,7 +100,7 @@ test('a node gets its part of the cluster range', async () => {
 
 test('a Deployment makes a ReplicaSet and pods, rolls out, and rolls back', async () => {
   await create(deployment('web', 3))
-  await kubectl('rollout', 'status', 'deployment/web', '--timeout=20s')
+  await kubectl('rollout', 'status', 'deployment/web', patience)
   const [pod] = await podsOf('web')
   const hash = pod?.metadata.labels?.['pod-template-hash'] ?? ''
   expect(pod?.metadata.name).toMatch(new RegExp(`^web-${hash}-[bcdfghjklmnpqrstvwxz2456789]{5}$`))
@@ -106,10 +109,10 @@ test('a Deployment makes a ReplicaSet and pods, rolls out, and rolls back', asyn
   ])
 
   await kubectl('set', 'image', 'deployment/web', 'c=web:2')
-  await kubectl('rollout', 'status', 'deployment/web', '--timeout=20s')
+  await kubectl('rollout', 'status', 'deployment/web', patience)
   expect(await kubectl('rollout', 'history', 'deployment/web')).toMatch(/1 +<none>\n2 +<none>/)
   await kubectl('rollout', 'undo', 'deployment/web')
-  await kubectl('rollout', 'status', 'deployment/web', '--timeout=20s')
+  await kubectl('rollout', 'status', 'deployment/web', patience)
   expect(await kubectl('rollout', 'history', 'deployment/web')).toMatch(/2 +<none>\n3 +<none>/)
   expect((await podsOf('web')).filter(({ metadata }) => metadata.deletionTimestamp === undefined)).toHaveLength(3)
   expect(
@@ -149,8 +152,10 @@ test('a Service gets an EndpointSlice and Endpoints of its ready pods', async ()
       ])
     },
   )
-  const endpoints = await client.get(refs.endpoints, { namespace: 'default', name: 'served' }, never)
-  expect(endpoints.subsets).toMatchObject([{ ports: [{ port: 8080 }] }])
+  await eventually(
+    async () => await client.get(refs.endpoints, { namespace: 'default', name: 'served' }, never),
+    ({ subsets }) => expect(subsets).toMatchObject([{ ports: [{ port: 8080 }] }]),
+  )
   await kubectl('delete', 'service', 'served')
   await eventually(
     async () => await kubectl('get', 'endpoints,endpointslices', '-o', 'name'),
@@ -160,7 +165,7 @@ test('a Service gets an EndpointSlice and Endpoints of its ready pods', async ()
 
 test('deleting an owner in the background takes its dependents along', async () => {
   await create(deployment('gone', 2))
-  await kubectl('rollout', 'status', 'deployment/gone', '--timeout=20s')
+  await kubectl('rollout', 'status', 'deployment/gone', patience)
   await kubectl('delete', 'deployment', 'gone')
   await eventually(
     async () => await podsOf('gone'),
@@ -171,16 +176,16 @@ test('deleting an owner in the background takes its dependents along', async () 
 
 test('deleting an owner in the foreground waits for its dependents', async () => {
   await create(deployment('front', 2))
-  await kubectl('rollout', 'status', 'deployment/front', '--timeout=20s')
-  await kubectl('delete', 'deployment', 'front', '--cascade=foreground', '--timeout=20s')
+  await kubectl('rollout', 'status', 'deployment/front', patience)
+  await kubectl('delete', 'deployment', 'front', '--cascade=foreground', patience)
   expect(await podsOf('front')).toEqual([])
   expect(await kubectl('get', 'replicasets', '-l', 'app=front', '-o', 'name')).toBe('')
 })
 
 test('deleting an owner as an orphan leaves its dependents without an owner', async () => {
   await create(deployment('left', 2))
-  await kubectl('rollout', 'status', 'deployment/left', '--timeout=20s')
-  await kubectl('delete', 'deployment', 'left', '--cascade=orphan', '--timeout=20s')
+  await kubectl('rollout', 'status', 'deployment/left', patience)
+  await kubectl('delete', 'deployment', 'left', '--cascade=orphan', patience)
   const sets = (await client.list(refs.replicaSets, { namespace: 'default', labelSelector: 'app=left' }, never)).items
   expect(sets.map(({ metadata }) => metadata.ownerReferences)).toEqual([undefined])
   const left = await podsOf('left')
@@ -188,7 +193,7 @@ test('deleting an owner as an orphan leaves its dependents without an owner', as
 
   // An owner that comes back takes up what it left behind.
   await create(deployment('left', 2))
-  await kubectl('rollout', 'status', 'deployment/left', '--timeout=20s')
+  await kubectl('rollout', 'status', 'deployment/left', patience)
   const names = (pods: readonly Pod[]): readonly string[] => pods.map(({ metadata }) => metadata.name).toSorted()
   expect(names(await podsOf('left'))).toEqual(names(left))
 })
@@ -196,8 +201,8 @@ test('deleting an owner as an orphan leaves its dependents without an owner', as
 test('a namespace loses its content, then goes itself', async () => {
   await kubectl('create', 'namespace', 'doomed')
   await create({ ...deployment('inside', 2), metadata: { name: 'inside', namespace: 'doomed' } })
-  await kubectl('-n', 'doomed', 'rollout', 'status', 'deployment/inside', '--timeout=20s')
-  await kubectl('delete', 'namespace', 'doomed', '--timeout=30s')
+  await kubectl('-n', 'doomed', 'rollout', 'status', 'deployment/inside', patience)
+  await kubectl('delete', 'namespace', 'doomed', patience)
   expect(await kubectl('get', 'namespaces', '-o', 'name')).not.toContain('doomed')
 })
 
@@ -222,7 +227,7 @@ function job(name: string, labels: Readonly<Record<string, string>>, spec: objec
 
 test('a Job runs to completion and counts every pod once', async () => {
   await create(job('sums', { play: 'succeed' }, { completions: 5, parallelism: 2 }))
-  await kubectl('wait', '--for=condition=complete', 'job/sums', '--timeout=20s')
+  await kubectl('wait', '--for=condition=complete', 'job/sums', patience)
   const { status } = await client.get(refs.jobs, { namespace: 'default', name: 'sums' }, never)
   expect(status).toMatchObject({ succeeded: 5, ready: 0, terminating: 0, uncountedTerminatedPods: {} })
   expect(status.conditions?.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
@@ -236,7 +241,7 @@ test('a Job runs to completion and counts every pod once', async () => {
 
 test('a Job that fails too often is over, and says why', async () => {
   await create(job('bad', { play: 'fail' }, { backoffLimit: 0 }))
-  await kubectl('wait', '--for=condition=failed', 'job/bad', '--timeout=20s')
+  await kubectl('wait', '--for=condition=failed', 'job/bad', patience)
   const { status } = await client.get(refs.jobs, { namespace: 'default', name: 'bad' }, never)
   expect(status).toMatchObject({ failed: 1 })
   expect(status.conditions?.at(-1)).toMatchObject({ type: 'Failed', reason: 'BackoffLimitExceeded' })
@@ -248,13 +253,13 @@ test('deleting a Job in the foreground lets its running pods go', async () => {
     async () => await client.get(refs.jobs, { namespace: 'default', name: 'busy' }, never),
     ({ status }) => expect(status).toMatchObject({ active: 2, ready: 2 }),
   )
-  await kubectl('delete', 'job', 'busy', '--cascade=foreground', '--timeout=20s')
+  await kubectl('delete', 'job', 'busy', '--cascade=foreground', patience)
   expect(await podsOf('busy')).toEqual([])
 })
 
 test('an indexed Job gives every pod its index', async () => {
   await create(job('indexed', { play: 'succeed' }, { completions: 3, parallelism: 3, completionMode: 'Indexed' }))
-  await kubectl('wait', '--for=condition=complete', 'job/indexed', '--timeout=20s')
+  await kubectl('wait', '--for=condition=complete', 'job/indexed', patience)
   const { status } = await client.get(refs.jobs, { namespace: 'default', name: 'indexed' }, never)
   expect(status.completedIndexes).toBe('0-2')
   const pods = await podsOf('indexed')
@@ -269,10 +274,10 @@ test('a StatefulSet makes its pods in order, updates them from the top, and keep
     metadata: { name: 'db', namespace: 'default' },
     spec: { ...spec, serviceName: 'db' },
   })
-  await kubectl('rollout', 'status', 'statefulset/db', '--timeout=20s')
+  await kubectl('rollout', 'status', 'statefulset/db', patience)
   expect((await podsOf('db')).map(({ metadata }) => metadata.name)).toEqual(['db-0', 'db-1', 'db-2'])
   await kubectl('set', 'image', 'statefulset/db', 'c=web:2')
-  await kubectl('rollout', 'status', 'statefulset/db', '--timeout=20s')
+  await kubectl('rollout', 'status', 'statefulset/db', patience)
   expect((await podsOf('db')).map(({ spec: { containers } }) => containers[0]?.image)).toEqual([
     'web:2',
     'web:2',
@@ -280,7 +285,7 @@ test('a StatefulSet makes its pods in order, updates them from the top, and keep
   ])
   expect((await kubectl('get', 'controllerrevisions', '-l', 'app=db', '-o', 'name')).split('\n')).toHaveLength(2)
   await kubectl('rollout', 'undo', 'statefulset/db')
-  await kubectl('rollout', 'status', 'statefulset/db', '--timeout=20s')
+  await kubectl('rollout', 'status', 'statefulset/db', patience)
   await kubectl('scale', 'statefulset/db', '--replicas=1')
   await eventually(
     async () => await podsOf('db'),
@@ -296,7 +301,7 @@ test('a DaemonSet has one pod on every node that fits', async () => {
     metadata: { name: 'agent', namespace: 'default' },
     spec: { template, selector },
   })
-  await kubectl('rollout', 'status', 'daemonset/agent', '--timeout=20s')
+  await kubectl('rollout', 'status', 'daemonset/agent', patience)
   const second = await startHollowNode({ client, name: 'node-2', statusOf: play, daemonsOnly: true })
   try {
     await eventually(
@@ -304,7 +309,7 @@ test('a DaemonSet has one pod on every node that fits', async () => {
       (pods) => expect(pods.map(({ spec }) => spec.nodeName).toSorted()).toEqual(['node-1', 'node-2']),
     )
     await kubectl('set', 'image', 'daemonset/agent', 'c=web:2')
-    await kubectl('rollout', 'status', 'daemonset/agent', '--timeout=20s')
+    await kubectl('rollout', 'status', 'daemonset/agent', patience)
     expect(await kubectl('get', 'daemonset', 'agent', '--no-headers')).toMatch(/^agent +2 +2 +2 +2 +2 /)
   } finally {
     await second.stop()
@@ -332,7 +337,7 @@ test('a node that falls silent is unknown, and its pods are replaced elsewhere',
     affinity: affinity(toNode3),
   })
   await create(workload)
-  await kubectl('rollout', 'status', 'deployment/moved', '--timeout=20s')
+  await kubectl('rollout', 'status', 'deployment/moved', patience)
   await lost.stop()
   await eventually(
     async () => await client.get(refs.nodes, { name: 'node-3' }, never),
@@ -523,7 +528,7 @@ test('a claim finds its volume, is kept while a pod uses it, and leaves the volu
     metadata: { name: 'data', namespace: 'default' },
     spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '100Mi' } }, storageClassName: 'manual' },
   })
-  await kubectl('wait', '--for=jsonpath={.status.phase}=Bound', 'pvc/data', '--timeout=20s')
+  await kubectl('wait', '--for=jsonpath={.status.phase}=Bound', 'pvc/data', patience)
   expect(await kubectl('get', 'pvc', 'data', '--no-headers')).toMatch(/^data +Bound +disk +1Gi +RWO +manual/)
   const { spec } = deployment('user', 1).spec.template
   const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }]
@@ -533,13 +538,13 @@ test('a claim finds its volume, is kept while a pod uses it, and leaves the volu
     metadata: { name: 'user', namespace: 'default' },
     spec: { ...spec, volumes },
   })
-  await kubectl('wait', '--for=condition=Ready', 'pod/user', '--timeout=20s')
+  await kubectl('wait', '--for=condition=Ready', 'pod/user', patience)
   await kubectl('delete', 'pvc', 'data', '--wait=false')
   expect(await kubectl('get', 'pvc', 'data', '--no-headers')).toMatch(/^data +Terminating/)
   await kubectl('delete', 'pod', 'user')
-  await kubectl('wait', '--for=delete', 'pvc/data', '--timeout=20s')
-  await kubectl('wait', '--for=jsonpath={.status.phase}=Released', 'pv/disk', '--timeout=20s')
-  await kubectl('delete', 'pv', 'disk', '--timeout=20s')
+  await kubectl('wait', '--for=delete', 'pvc/data', patience)
+  await kubectl('wait', '--for=jsonpath={.status.phase}=Released', 'pv/disk', patience)
+  await kubectl('delete', 'pv', 'disk', patience)
 })
 
 test('a Deployment that may not make its pods says why, and goes on when it may', async () => {
@@ -555,7 +560,7 @@ test('a Deployment that may not make its pods says why, and goes on when it may'
   })
   expect(await kubectl('-n', 'tight', 'get', 'events')).toContain('Error creating: pods "wide-')
   await kubectl('-n', 'tight', 'patch', 'quota', 'q', '--type=merge', '-p', '{"spec":{"hard":{"pods":"9"}}}')
-  await kubectl('-n', 'tight', 'rollout', 'status', 'deployment/wide', '--timeout=25s')
+  await kubectl('-n', 'tight', 'rollout', 'status', 'deployment/wide', patience)
   await eventually(get, ({ status }) => {
     expect(status.conditions?.map(({ type }) => type).toSorted()).toEqual(['Available', 'Progressing'])
   })
@@ -582,7 +587,7 @@ test('a namespace that something holds says what', async () => {
     },
   )
   await kubectl('-n', 'held', 'patch', 'configmap', 'holder', '--type=merge', '-p', '{"metadata":{"finalizers":null}}')
-  await kubectl('wait', '--for=delete', 'namespace/held', '--timeout=20s')
+  await kubectl('wait', '--for=delete', 'namespace/held', patience)
 })
 
 test('an approved request becomes a certificate that the API server takes', async () => {
@@ -627,7 +632,7 @@ test('controllers that are killed in the middle go on where the API stands', asy
   await controllers.stop()
   await kubectl('set', 'image', 'deployment/steady', 'c=web:2')
   controllers = await startControllers(plane, quickToMissNodes)
-  await kubectl('rollout', 'status', 'deployment/steady', '--timeout=30s')
+  await kubectl('rollout', 'status', 'deployment/steady', patience)
   await eventually(
     async () => await podsOf('steady'),
     (pods) => expect(pods).toHaveLength(4),

@@ -23,7 +23,7 @@ describe('a DNS server, asked by dig', () => {
   beforeAll(async () => {
     const upstreamPort = await upstream.open()
     const args = ['--bind-address=127.0.0.1', '--port=0', '--health-port=0', '--ready-port=0', '--metrics-port=0']
-    const { values } = parseFlags(flags, [...args, `--upstream=127.0.0.1:${upstreamPort}`, '--upstream-timeout=500ms'])
+    const { values } = parseFlags(flags, [...args, `--upstream=127.0.0.1:${upstreamPort}`, '--upstream-timeout=2s'])
     await new Promise<void>((resolve) => {
       const input = { flags: values, clock: systemClock, logger: silentLogger, environment: {} }
       served = serveCluster(input, cluster, stop.signal, (listening) => {
@@ -43,7 +43,7 @@ describe('a DNS server, asked by dig', () => {
   })
 
   const dig = async (...words: readonly string[]): Promise<string> => {
-    const { stdout } = await execute('dig', ['@127.0.0.1', '-p', String(port), '+tries=1', '+time=3', ...words])
+    const { stdout } = await execute('dig', ['@127.0.0.1', '-p', String(port), '+tries=1', '+time=20', ...words])
     return stdout
   }
   const short = async (...words: readonly string[]): Promise<readonly string[]> => {

@@ -8,7 +8,7 @@ import type { Client } from '../../client/rest/client.ts'
 import type { ResourceRef } from '../../client/rest/resource-refs.ts'
 import * as refs from '../../client/rest/resource-refs.ts'
 import { runAll, type Task } from '../../component-base/run.ts'
-import { type ControllerContext, controllerTask, enqueueChanges, newQueue, reportTo } from '../context.ts'
+import { type ControllerContext, controllerTask, newQueue, reportTo } from '../context.ts'
 import { discover } from '../discovery.ts'
 import { whenShown, withIndex } from '../informers.ts'
 import { isTerminal } from '../pod/activity.ts'
@@ -34,7 +34,10 @@ export function startResourceQuotaController(context: ControllerContext): Task {
   const wakeNamespace = ({ metadata }: ApiObject): void => {
     for (const quota of quotas.byIndex('namespace', metadata.namespace ?? '')) queue.add(objectKey(quota))
   }
-  enqueueChanges(quotas, queue)
+  quotas.onChange(({ type, object }) => {
+    // What the API server adds to `used` comes a moment before the object: counted then, the object would be forgotten for minutes.
+    if (type !== 'updated' || !isSame(object.status.hard ?? {}, object.spec.hard ?? {})) queue.add(objectKey(object))
+  })
   const kinds = followKinds(context, {
     onDelete: wakeNamespace,
     onFilled: () => {

@@ -3,6 +3,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../component-base/clock.ts'
+import { freePort } from '../../test/fixtures/port.ts'
 import { decodeMessage, encodeMessage, type Message } from '../codec/message.ts'
 import { record } from '../codec/record.ts'
 import { DnsMetrics } from '../metrics.ts'
@@ -61,8 +62,9 @@ class FakeServer {
   }
 
   async open(): Promise<this> {
-    await new Promise<void>((resolve) => this.#udp.bind(0, '127.0.0.1', resolve))
-    this.port = this.#udp.address().port
+    // The same port of both protocols: one that the kernel gives out for UDP may be taken in TCP.
+    this.port = await freePort()
+    await new Promise<void>((resolve) => this.#udp.bind(this.port, '127.0.0.1', resolve))
     await new Promise<void>((resolve) => this.#tcp.listen(this.port, '127.0.0.1', resolve))
     return this
   }
@@ -105,25 +107,21 @@ describe('forward', () => {
   test('asks the next server when one is silent, and leaves it alone while its probes fail', async () => {
     const [dead, alive] = [await server(silent), await server(answerWith('192.0.2.2'))]
     const metrics = new DnsMetrics()
-    const ask = forwarding(
-      [dead, alive],
-      'policy sequential\nread_timeout 150ms\nmax_fails 1\nhealth_check 20ms',
-      metrics,
-    )
+    const ask = forwarding([dead, alive], 'policy sequential\nread_timeout 1s\nmax_fails 1\nhealth_check 20ms', metrics)
     expect(show(await ask())).toBe('NOERROR | www.test. 60 A 192.0.2.2')
     const failures = metrics.count('coredns_proxy_healthcheck_failures_total', {
       proxy_name: 'forward',
       to: `127.0.0.1:${dead.port}`,
     })
-    await expect.poll(() => failures.value, { timeout: 8_000 }).toBeGreaterThan(1)
+    await expect.poll(() => failures.value, { timeout: 30_000 }).toBeGreaterThan(1)
     const before = dead.asked
     await ask('other.test.')
     expect(dead.asked).toBe(before)
     dead.behaviour = answerWith('192.0.2.1')
     await expect
-      .poll(async () => show(await ask('again.test.')), { timeout: 8_000 })
+      .poll(async () => show(await ask('again.test.')), { timeout: 30_000 })
       .toBe('NOERROR | again.test. 60 A 192.0.2.1')
-  }, 20_000)
+  }, 90_000)
 
   test('answers SERVFAIL when nobody answers', async () => {
     const dead = await server(silent)

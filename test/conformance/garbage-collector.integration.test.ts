@@ -96,7 +96,7 @@ test('[sig-api-machinery] Garbage collector should keep the rc around until all 
   const [held] = await untilRunning(cluster, namespace, replicas)
   await pods.patch(held.metadata.name, { metadata: { finalizers: ['example.com/hold'] } })
   await controllers.remove('simpletest', { propagationPolicy: 'Foreground', preconditions: { uid: metadata.uid } })
-  await eventually('only the held pod', async () => (await pods.list()).items.length === 1, 30_000)
+  await eventually('only the held pod', async () => (await pods.list()).items.length === 1)
   const waiting = await controllers.get('simpletest')
   expect(waiting.metadata.deletionTimestamp).toBeDefined()
   expect(waiting.metadata.finalizers).toEqual(['foregroundDeletion'])
@@ -152,5 +152,5 @@ test('[sig-api-machinery] Garbage collector should not be blocked by dependency 
   }
   const preconditions = { uid: made[0].metadata.uid }
   await pods.remove('pod1', { propagationPolicy: 'Foreground', preconditions })
-  await eventually('the end of all three pods', async () => (await pods.list()).items.length === 0, 30_000)
+  await eventually('the end of all three pods', async () => (await pods.list()).items.length === 0)
 })

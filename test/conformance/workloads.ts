@@ -35,15 +35,11 @@ export function podOwner(kind: string, name: string, labels: Labels, spec: objec
 
 /** Waits until as many pods of the namespace run as wanted, and gives all of them. */
 export async function untilRunning(cluster: ConformanceCluster, namespace: string, count: number): Promise<Json[]> {
-  return await eventually(
-    `${count} running pods in ${namespace}`,
-    async () => {
-      const { items } = await cluster.expectCode(200, `/api/v1/namespaces/${namespace}/pods`)
-      const running = items.filter(
-        ({ metadata, status }: Json) => metadata.deletionTimestamp === undefined && status.phase === 'Running',
-      )
-      return running.length === count && running
-    },
-    30_000,
-  )
+  return await eventually(`${count} running pods in ${namespace}`, async () => {
+    const { items } = await cluster.expectCode(200, `/api/v1/namespaces/${namespace}/pods`)
+    const running = items.filter(
+      ({ metadata, status }: Json) => metadata.deletionTimestamp === undefined && status.phase === 'Running',
+    )
+    return running.length === count && running
+  })
 }
