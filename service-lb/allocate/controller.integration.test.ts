@@ -19,7 +19,7 @@ let admin: Client
 let client: Client
 let stop: AbortController
 let running: Promise<void>
-const signal = AbortSignal.timeout(120_000)
+const signal = AbortSignal.timeout(300_000)
 const namespace = 'balanced'
 
 function startAllocator(): void {

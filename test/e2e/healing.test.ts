@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Pod } from '../../api/core/v1.ts'
+import { ExecError } from '../../component-base/exec.ts'
 import { eventually, type Kubectl, programPids, shellImage, startCluster, testNamespace, webImage } from './cluster.ts'
 
 let k: Kubectl
@@ -24,7 +25,7 @@ beforeAll(async () => {
   await k.run(['expose', 'deployment', 'web', '--port=80'])
   await k.run(['rollout', 'status', 'deployment/web', '--timeout=90s'])
   const ip = (await k.run(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}'])).trim()
-  const loop = `while true; do timeout 2 wget -qO- http://${ip}/ >/dev/null && echo ok || echo failed; sleep 0.1; done`
+  const loop = `while true; do timeout 5 wget -qO- http://${ip}/ >/dev/null && echo ok || echo failed; sleep 0.1; done`
   await k.run(['run', 'client', `--image=${shellImage}`, '--', 'sh', '-c', loop])
   await k.run(['wait', '--for=condition=Ready', 'pod/client', '--timeout=60s'])
   before = await containers()
@@ -58,7 +59,10 @@ for (const name of programs) {
     // The cluster works: a new pod runs, on whichever node, and answers.
     const probe = `probe-${name.replaceAll('/', '-')}`
     await eventually(async () => {
-      await k.run(['run', probe, `--image=${shellImage}`, '--restart=Never', '--', 'true'])
+      // An attempt whose answer was lost may have made it.
+      await k.run(['run', probe, `--image=${shellImage}`, '--restart=Never', '--', 'true']).catch((error: unknown) => {
+        if (!String(error instanceof ExecError ? error.stderr : error).includes('already exists')) throw error
+      })
       return true
     })
     await eventually(async () => (await k.json<Pod>(['get', 'pod', probe])).status.phase === 'Succeeded', 90_000)

@@ -36,7 +36,7 @@ async function ask(
 ): Promise<Answer> {
   const { isSecure = false, host: name = host } = options
   return await new Promise((resolve, reject) => {
-    const where = { host: to, port: isSecure ? 443 : 80, path, agent: false, headers: { host: name }, timeout: 3_000 }
+    const where = { host: to, port: isSecure ? 443 : 80, path, agent: false, headers: { host: name }, timeout: 10_000 }
     const message = isSecure
       ? requestHttps({ ...where, servername: name, rejectUnauthorized: false })
       : requestHttp(where)
@@ -57,7 +57,7 @@ async function ask(
 }
 
 async function untilStatus(path: string, status: number): Promise<void> {
-  await eventually(async () => (await ask(address, path)).status === status, 15_000)
+  await eventually(async () => (await ask(address, path)).status === status)
 }
 
 /** Two pods that serve one file: the drink and their own name. */
@@ -77,7 +77,7 @@ beforeAll(async () => {
   kubectl = space.kubectl
   remove = space.remove
   await Promise.all([serve('tea'), serve('coffee')])
-  address = await eventually(async () => await addressOf('ingress', 'kube-system'), 30_000)
+  address = await eventually(async () => await addressOf('ingress', 'kube-system'))
   for (const drink of ['tea', 'coffee'])
     await kubectl.run(['rollout', 'status', `deployment/${drink}`, '--timeout=60s'])
 })
@@ -94,17 +94,19 @@ test('a Service of type LoadBalancer gets an address that answers from outside',
     '--target-port=8080',
     '--type=LoadBalancer',
   ])
-  const found = await eventually(async () => await addressOf('tea-lb'), 10_000)
+  const found = await eventually(async () => await addressOf('tea-lb'))
   expect(found).toMatch(/^172\.31\.240\.2\d\d$/)
   const answers = new Set<string>()
   await eventually(async () => {
     const { text } = await ask(found, '/tea')
     answers.add(text)
     return answers.size === 2
-  }, 15_000)
+  })
   for (const answer of answers) expect(answer).toMatch(/^tea tea-/)
-  const events = await kubectl.run(['get', 'events', '--field-selector=involvedObject.name=tea-lb'])
-  for (const reason of ['EnsuringLoadBalancer', 'EnsuredLoadBalancer', 'nodeAssigned']) expect(events).toContain(reason)
+  await eventually(async () => {
+    const events = await kubectl.run(['get', 'events', '--field-selector=involvedObject.name=tea-lb'])
+    return ['EnsuringLoadBalancer', 'EnsuredLoadBalancer', 'nodeAssigned'].every((reason) => events.includes(reason))
+  })
 })
 
 test('the address moves to the other node when its speaker falls silent', async () => {
@@ -116,31 +118,30 @@ test('the address moves to the other node when its speaker falls silent', async 
     const [entry] = JSON.parse((await run('ip', ['-j', 'neigh', 'show', 'to', found])).stdout)
     return macs.get(entry?.lladdr ?? '')
   }
-  const before = await eventually(holder, 5_000)
+  const before = await eventually(holder)
   const pid = (await programPids()).get(`${before}/service-lb`)
   if (pid === undefined) throw new Error(`service-lb does not run on ${before}`)
   process.kill(pid, 'SIGSTOP')
   try {
-    await eventually(async () => (await holder()) !== before, 15_000)
+    await eventually(async () => (await holder()) !== before)
   } finally {
     process.kill(pid, 'SIGCONT')
   }
-  await eventually(async () => (await holder()) === before, 15_000)
+  await eventually(async () => (await holder()) === before)
 })
 
 test('with externalTrafficPolicy Local the address still answers, and is given back at the end', async () => {
   const patch = JSON.stringify({ spec: { externalTrafficPolicy: 'Local' } })
   await kubectl.run(['patch', 'service', 'tea-lb', '--patch', patch])
   const found = (await addressOf('tea-lb')) ?? ''
-  await eventually(async () => (await ask(found, '/tea')).status === 200, 15_000)
-  await kubectl.run(['delete', 'service', 'tea-lb', '--wait=true', '--timeout=20s'])
+  await eventually(async () => (await ask(found, '/tea')).status === 200)
+  await kubectl.run(['delete', 'service', 'tea-lb', '--wait=true', '--timeout=60s'])
   await eventually(
     async () =>
       await ask(found, '/tea').then(
         () => false,
         () => true,
       ),
-    15_000,
   )
 })
 
@@ -155,7 +156,7 @@ test('the café: TLS from its Secret, tea and coffee by path', async () => {
   const rules = ['tea', 'coffee'].map((drink) => `--rule=${host}/${drink}*=${drink}-svc:80,tls=cafe-secret`)
   await kubectl.run(['create', 'ingress', 'cafe-ingress', ...rules])
   await untilStatus('/tea', 200)
-  await eventually(async () => (await ask(address, '/tea', { isSecure: true })).certificate === 'the café', 10_000)
+  await eventually(async () => (await ask(address, '/tea', { isSecure: true })).certificate === 'the café')
   for (const drink of ['tea', 'coffee']) {
     const names = new Set<string>()
     for (let count = 0; count < 4; count++) {
@@ -175,7 +176,7 @@ test('kubectl shows class, hosts and address of the Ingress', async () => {
   await eventually(async () => {
     const { status } = await kubectl.json<Ingress>(['get', 'ingress', 'cafe-ingress'])
     return status.loadBalancer?.ingress?.[0]?.ip === address
-  }, 15_000)
+  })
   const [head = '', row = ''] = (await kubectl.run(['get', 'ingress'])).trim().split('\n')
   expect(head.split(/\s+/)).toEqual(['NAME', 'CLASS', 'HOSTS', 'ADDRESS', 'PORTS', 'AGE'])
   expect(row.split(/\s+/).slice(0, 4)).toEqual(['cafe-ingress', 'kubets', host, address])

@@ -66,10 +66,10 @@ test('with --backend host-gw pods of two nodes reach each other by plain routes'
   const { items } = await kubectl.json<{ items: readonly Pod[] }>(['get', 'pods', '-l', 'app=web'])
   const far = items.find(({ spec }) => spec.nodeName === nodeNames[1])
   const url = `http://${far?.status.podIP}/cgi-bin/hostname`
-  expect((await kubectl.run(['exec', 'shell', '--', 'timeout', '3', 'wget', '-qO-', url])).trim()).toBe(
+  expect((await kubectl.run(['exec', 'shell', '--', 'timeout', '10', 'wget', '-qO-', url])).trim()).toBe(
     far?.metadata.name,
   )
-  const service = ['exec', 'shell', '--', 'timeout', '3', 'wget', '-qO-', 'http://web/cgi-bin/hostname']
+  const service = ['exec', 'shell', '--', 'timeout', '10', 'wget', '-qO-', 'http://web/cgi-bin/hostname']
   expect(await kubectl.run(service)).toMatch(/^web-/)
   expect(await onNode(nodeNames[0], 'ip', 'route')).toMatch(/10\.244\.\d+\.0\/24 via 172\.31\.240\.12 dev eth0/)
   await expect(onNode(nodeNames[0], 'ip', 'link', 'show', 'flannel0')).rejects.toThrow()
