@@ -5,6 +5,8 @@ import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../component-base/clock.ts'
+import { Prober } from '../test/packets/prober.ts'
+import { bundleProber } from '../test/packets/testbed.ts'
 import { isJsonMap, type JsonMap } from './protocol.ts'
 
 const execute = promisify(execFile)
@@ -174,6 +176,37 @@ describe.each(['by a process each', 'by cni serve'])(
         server.kill('SIGKILL')
       }
       expect((await call('portmap', portmap(8081, previous(0)), { command: 'CHECK', ...at })).code).toBe(0)
+    })
+
+    test.each([
+      // As upstream: iptables masquerades all containers of the network, nftables the one that reaches itself.
+      { backend: 'iptables', seen: '10.244.7.1' },
+      { backend: 'nftables', seen: '10.244.7.2' },
+    ])('a host port of SCTP leads to the container, by $backend', async ({ backend, seen }) => {
+      const [, pod = ''] = pods
+      const config = {
+        ...portmap(0, previous(1)),
+        ...{ backend, runtimeConfig: { portMappings: [{ hostPort: 8082, containerPort: 80, protocol: 'SCTP' }] } },
+      }
+      const file = await bundleProber()
+      const prober = new Prober(file)
+      const ask = async (namespace: string) => {
+        const to = { ip: '10.244.7.1', port: 8082, protocol: 'SCTP' as const, timeoutMs: 20_000 }
+        return await prober.probe([{ namespace, ...to }])
+      }
+      try {
+        await prober.listen([{ namespace: pod, name: 'c1', ip: '10.244.7.3', port: 80, protocol: 'SCTP' }])
+        expect((await call('portmap', config, { command: 'ADD', id: 'c1', netns: pod })).code).toBe(0)
+        // From the host, from another container, and from the container itself.
+        expect(await ask(host)).toEqual([{ verdict: 'delivered', by: 'c1', source: '10.244.7.1' }])
+        expect(await ask(pods[0] ?? '')).toEqual([{ verdict: 'delivered', by: 'c1', source: seen }])
+        expect(await ask(pod)).toEqual([{ verdict: 'delivered', by: 'c1', source: '10.244.7.1' }])
+        expect((await call('portmap', config, { command: 'CHECK', id: 'c1', netns: pod })).code).toBe(0)
+        expect((await call('portmap', config, { command: 'DEL', id: 'c1' })).code).toBe(0)
+      } finally {
+        await prober.close()
+        await rm(file, { force: true })
+      }
     })
 
     test('CHECK passes for what ADD made, and fails when an address is gone', async () => {

@@ -30,7 +30,11 @@ export const sampleRecords: Records = {
         { name: 'dns-tcp', protocol: 'TCP', port: 53 },
       ],
     },
-    'default/dual': { kind: 'clusterIp', addresses: ['10.96.7.7', 'fd00::7'], ports: [http] },
+    'default/dual': {
+      kind: 'clusterIp',
+      addresses: ['10.96.7.7', 'fd00::7'],
+      ports: [http, { name: 'm3ua', protocol: 'SCTP', port: 2905 }],
+    },
     'default/web': { kind: 'headless' },
     'default/nobody': { kind: 'headless' },
     'default/outside': { kind: 'externalName', target: 'www.example.com' },

@@ -58,6 +58,12 @@ const table = [
     want: ['_https._tcp.kubernetes.default.svc SRV 100 443 kubernetes.default.svc'],
   },
   { name: '_https._udp.kubernetes.default.svc', type: SRV, want: undefined },
+  {
+    name: '_m3ua._sctp.dual.default.svc',
+    type: SRV,
+    want: ['_m3ua._sctp.dual.default.svc SRV 100 2905 dual.default.svc'],
+  },
+  { name: '_m3ua._tcp.dual.default.svc', type: SRV, want: undefined },
   { name: '_http._tcp.kubernetes.default.svc', type: SRV, want: undefined },
   {
     name: '_http._tcp.web.default.svc',

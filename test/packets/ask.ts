@@ -49,7 +49,7 @@ export async function ask(
 function probeOf(question: Question | undefined): readonly TestbedProbe[] {
   if (question === undefined) return []
   const { from, ip, port, protocol } = question
-  return protocol === 'SCTP' ? [] : [{ from, ip, port, protocol }]
+  return [{ from, ip, port, protocol }]
 }
 
 function chunks<T>(all: readonly T[], size: number): readonly (readonly T[])[] {

@@ -4,11 +4,15 @@ import type { EndpointSlice } from '../../api/discovery/v1.ts'
 import { type IpFamily, ipOf, type Layout, machineOf } from './layout.ts'
 
 export type EndpointState = 'ready' | 'notReady' | 'terminating'
+export type Protocol = 'TCP' | 'UDP' | 'SCTP'
+export type Endpoints = readonly (string | readonly [machine: string, state: EndpointState])[]
 export type PacketService = {
   readonly name: string
-  readonly protocol?: 'TCP' | 'UDP' | 'SCTP'
+  readonly protocol?: Protocol
   /** Names of pods or nodes; with another state than ready as a pair. */
-  readonly endpoints: readonly (string | readonly [machine: string, state: EndpointState])[]
+  readonly endpoints: Endpoints
+  /** Other protocols at the same port, with endpoints of their own. */
+  readonly besides?: readonly { readonly protocol: Protocol; readonly endpoints: Endpoints }[]
   readonly spec?: Partial<NonNullable<Service['spec']>>
   readonly hasNodePort?: boolean
   readonly hasExternalIp?: boolean
@@ -47,7 +51,7 @@ export type ClusterObjects = {
 export function clusterObjects(layout: Layout, services: readonly PacketService[]): ClusterObjects {
   return {
     services: services.map((service) => serviceOf(layout, services, service)),
-    slices: services.flatMap((service) => families.map((family) => sliceOf(layout, service, family))),
+    slices: services.flatMap((service) => families.flatMap((family) => slicesOf(layout, service, family))),
     nodes: layout.nodes.map(({ name, ips, podCidrs }) => ({
       apiVersion: 'v1',
       kind: 'Node',
@@ -63,14 +67,18 @@ function metadataOf(name: string, more: object) {
 }
 
 function serviceOf(layout: Layout, services: readonly PacketService[], service: PacketService): Service {
-  const { name, protocol = 'TCP', spec, hasNodePort, hasExternalIp, hasLoadBalancer, allowedSources } = service
+  const { name, protocol = 'TCP', besides = [], spec, allowedSources } = service
+  const { hasNodePort, hasExternalIp, hasLoadBalancer } = service
   const { clusterIps, externalIps, loadBalancerIps, nodePort } = addressesOf(services, name)
   const both = (ips: Readonly<Record<IpFamily, string>>) => families.map((family) => ips[family])
   const ranges = allowedSources?.flatMap((machine) =>
     families.map((family) => `${ipOf(layout, machine, family)}/${family === 'IPv4' ? 32 : 128}`),
   )
   const type = hasLoadBalancer === true ? 'LoadBalancer' : hasNodePort === true ? 'NodePort' : 'ClusterIP'
-  const port = { name: 'http', protocol, port: servicePort, targetPort }
+  const ports = [{ protocol }, ...besides].map((each) => ({
+    ...{ name: nameOf(each.protocol), protocol: each.protocol, port: servicePort, targetPort },
+    ...(hasNodePort === true ? { nodePort } : {}),
+  }))
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -86,7 +94,7 @@ function serviceOf(layout: Layout, services: readonly PacketService[], service: 
       ...(type === 'ClusterIP' ? {} : { externalTrafficPolicy: 'Cluster' }),
       ...(hasExternalIp === true ? { externalIPs: both(externalIps) } : {}),
       ...(ranges === undefined ? {} : { loadBalancerSourceRanges: ranges }),
-      ports: [hasNodePort === true ? { ...port, nodePort } : port],
+      ports,
       ...spec,
     },
     status: {
@@ -103,20 +111,33 @@ const conditions = {
   terminating: { ready: false, serving: true, terminating: true },
 } as const
 
+function nameOf(protocol: Protocol): string {
+  return protocol.toLowerCase()
+}
+
+function slicesOf(
+  layout: Layout,
+  { name, protocol = 'TCP', endpoints, besides = [] }: PacketService,
+  family: IpFamily,
+): readonly EndpointSlice[] {
+  return [{ protocol, endpoints }, ...besides].map((each) => sliceOf(layout, name, each, family))
+}
+
 function sliceOf(
   layout: Layout,
-  { name, protocol = 'TCP', endpoints }: PacketService,
+  service: string,
+  { protocol, endpoints }: { readonly protocol: Protocol; readonly endpoints: Endpoints },
   family: IpFamily,
 ): EndpointSlice {
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
-    metadata: metadataOf(`${name}-${family.toLowerCase()}`, {
+    metadata: metadataOf(`${service}-${nameOf(protocol)}-${family.toLowerCase()}`, {
       namespace: 'default',
-      labels: { 'kubernetes.io/service-name': name },
+      labels: { 'kubernetes.io/service-name': service },
     }),
     addressType: family,
-    ports: [{ name: 'http', protocol, port: targetPort }],
+    ports: [{ name: nameOf(protocol), protocol, port: targetPort }],
     endpoints: endpoints.map((endpoint) => {
       const [machine, state] = typeof endpoint === 'string' ? ([endpoint, 'ready'] as const) : endpoint
       const found = machineOf(layout, machine)

@@ -11,8 +11,7 @@ import { Testbed } from './testbed.ts'
 const { signal } = new AbortController()
 const cluster = { layout, services }
 const objects = clusterObjects(layout, services)
-// Node has no sockets for SCTP; the rows are for the packet tracer.
-const questions = questionsOf(rows, cluster).filter(({ protocol }) => protocol !== 'SCTP')
+const questions = questionsOf(rows, cluster)
 const modes: readonly ModeName[] = ['iptables', 'nftables']
 const ways: readonly ('plain routes' | FlannelBackend)[] = ['plain routes', 'host-gw', 'vxlan', 'udp']
 

@@ -1,7 +1,7 @@
 /** Asks and serves in network namespaces, by way of one worker thread (`prober.worker.ts`). */
 import { Worker } from 'node:worker_threads'
 
-export type PacketProtocol = 'TCP' | 'UDP'
+export type PacketProtocol = 'TCP' | 'UDP' | 'SCTP'
 export type Listener = {
   readonly namespace: string
   /** What it answers with, besides the address that it sees. */

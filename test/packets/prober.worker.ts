@@ -5,20 +5,21 @@
  */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { closeSync, openSync } from 'node:fs'
-import { connect, createServer, isIPv4, type Server } from 'node:net'
+import { connect, createServer, isIPv4, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parentPort } from 'node:worker_threads'
-import koffi from 'koffi'
+import { bindLibc, SystemError } from '../../component-base/libc.ts'
 import type { Listener, Outcome, Probe, ProberRequest, ProberResponse } from './prober.ts'
+import { askPackets, servePackets } from './sctp-packets.ts'
 
-const setns = koffi.load('libc.so.6').func('int setns(int fd, int type)') as (fd: number, type: number) => number
+const setns = bindLibc<[number, number]>('int setns(int fd, int type)')
 const CLONE_NEWNET = 0x4000_0000
 const servers: (Server | UdpSocket)[] = []
 
 function enter(namespace: string): void {
   const fd = openSync(`/run/netns/${namespace}`, 'r')
   try {
-    if (setns(fd, CLONE_NEWNET) !== 0) throw new Error(`setns ${namespace}: error ${koffi.errno()}`)
+    if (setns(fd, CLONE_NEWNET) !== 0) throw new SystemError(`setns ${namespace}`)
   } finally {
     closeSync(fd)
   }
@@ -29,12 +30,14 @@ const answer = (name: string, ip: string): string => `${name} ${plain(ip)}\n`
 
 async function listen({ namespace, name, ip, port, protocol }: Listener): Promise<void> {
   enter(namespace)
+  const greet = (socket: Socket) => {
+    // A client that has given up resets; there is nobody to tell.
+    socket.on('error', () => socket.destroy())
+    socket.end(answer(name, socket.remoteAddress ?? ''))
+  }
+  if (protocol === 'SCTP') return servePackets(namespace, name, ip, port)
   if (protocol === 'TCP') {
-    const server = createServer((socket) => {
-      // A client that has given up resets; there is nobody to tell.
-      socket.on('error', () => socket.destroy())
-      socket.end(answer(name, socket.remoteAddress ?? ''))
-    })
+    const server = createServer(greet)
     servers.push(server)
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, ip, resolve))
     return
@@ -48,7 +51,14 @@ async function listen({ namespace, name, ip, port, protocol }: Listener): Promis
 
 /** The socket is made within the current turn of the loop: the caller stays in the namespace until then. */
 function ask(probe: Probe): Promise<Outcome> {
-  return probe.protocol === 'TCP' ? askTcp(probe) : askUdp(probe)
+  switch (probe.protocol) {
+    case 'TCP':
+      return askTcp(probe)
+    case 'UDP':
+      return askUdp(probe)
+    case 'SCTP':
+      return askPackets(probe.namespace, probe)
+  }
 }
 
 function read(text: string): Outcome {
@@ -63,9 +73,13 @@ function failed(error: NodeJS.ErrnoException): Outcome {
 }
 
 function askTcp({ ip, port, sourcePort, timeoutMs }: Probe): Promise<Outcome> {
+  const localPort = sourcePort === undefined ? {} : { localPort: sourcePort }
+  return readAll(connect({ host: ip, port, ...localPort }), timeoutMs)
+}
+
+function readAll(socket: Socket, timeoutMs: number): Promise<Outcome> {
   return new Promise((resolve) => {
     let text = ''
-    const socket = connect({ host: ip, port, ...(sourcePort === undefined ? {} : { localPort: sourcePort }) })
     const end = (outcome: Outcome) => {
       clearTimeout(timer)
       socket.destroy()

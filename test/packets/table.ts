@@ -78,6 +78,32 @@ export const services: readonly PacketService[] = [
     hasLoadBalancer: true,
     spec: { loadBalancerSourceRanges: ['198.18.0.0/15', '0.0.0.0/0', '::/0'] },
   },
+  { name: 'sctp-same-node', protocol: 'SCTP', endpoints: ['b1'] },
+  { name: 'sctp-itself', protocol: 'SCTP', endpoints: ['a1'] },
+  { name: 'sctp-several', protocol: 'SCTP', endpoints: ['a1', 'a2', 'b2'] },
+  {
+    ...{ name: 'sctp-sticky', protocol: 'SCTP', endpoints: ['b1', 'a2', 'b2'] },
+    ...{ spec: { sessionAffinity: 'ClientIP' }, hasNodePort: true },
+  },
+  {
+    ...{ name: 'sctp-empty', protocol: 'SCTP', endpoints: [] },
+    ...{ hasNodePort: true, hasExternalIp: true, hasLoadBalancer: true },
+  },
+  { name: 'sctp-outside', protocol: 'SCTP', endpoints: ['a2'], hasExternalIp: true, hasLoadBalancer: true },
+  { name: 'sctp-local', protocol: 'SCTP', endpoints: ['a2'], hasNodePort: true, spec: local },
+  { name: 'sctp-empty-local', protocol: 'SCTP', endpoints: [], hasNodePort: true, spec: local },
+  {
+    ...{ name: 'sctp-restricted', protocol: 'SCTP', endpoints: ['a2'] },
+    ...{ hasLoadBalancer: true, allowedSources: ['client'] },
+  },
+  { name: 'sctp-host', protocol: 'SCTP', endpoints: ['node-2'] },
+  {
+    ...{ name: 'every-protocol', endpoints: ['b1'], hasNodePort: true, hasExternalIp: true },
+    besides: [
+      { protocol: 'UDP', endpoints: ['a2'] },
+      { protocol: 'SCTP', endpoints: ['b2'] },
+    ],
+  },
 ]
 
 const clusterIp = (service: string, port?: number): Target => ({
@@ -424,18 +450,86 @@ export const rows: readonly Row[] = [
     protocol: 'UDP',
     expected: refused,
   },
+  // SCTP: NAT knows its ports and tags, and the rules are the same.
+  ...(
+    [
+      ['a pod reaches a pod elsewhere', 'a1', machine('a2'), delivered('a2', 'a1')],
+      ['a node reaches its pod', 'node-1', machine('a1'), delivered('a1', 'node-1')],
+      ['an endpoint elsewhere', 'a1', clusterIp('sctp'), delivered('a2', 'a1')],
+      ['an endpoint of the node', 'a1', clusterIp('sctp-same-node'), delivered('b1', 'a1')],
+      ['a pod that reaches itself', 'a1', clusterIp('sctp-itself'), delivered('a1', 'node-1')],
+      ['a node reaches an endpoint', 'node-1', clusterIp('sctp'), delivered('a2', 'node-1')],
+      ['an endpoint on the host network', 'a1', clusterIp('sctp-host'), delivered('node-2', 'a1')],
+      ['the outside is masqueraded', 'client', clusterIp('sctp'), delivered('a2', 'node-1')],
+      ['a node port leads elsewhere', 'client', nodePort('sctp', 'node-1'), delivered('a2', 'node-1')],
+      ['a node port of the endpoint’s node', 'client', nodePort('sctp', 'node-2'), delivered('a2', 'node-2')],
+      ['a pod reaches a node port', 'a1', nodePort('sctp', 'node-1'), delivered('a2', 'node-1')],
+      ['a node reaches its node port', 'node-1', nodePort('sctp', 'node-1'), delivered('a2', 'node-1')],
+      ['an external IP', 'client', externalIp('sctp-outside'), delivered('a2', 'node-1')],
+      ['a pod reaches an external IP', 'a1', externalIp('sctp-outside'), delivered('a2', 'node-1')],
+      ['a load balancer', 'client', loadBalancer('sctp-outside'), delivered('a2', 'node-1')],
+      [
+        'policy Local keeps the client’s address',
+        'client',
+        nodePort('sctp-local', 'node-2'),
+        delivered('a2', 'client'),
+      ],
+      ['policy Local drops where no endpoint is', 'client', nodePort('sctp-local', 'node-1'), dropped],
+      ['policy Local without any endpoint refuses', 'client', nodePort('sctp-empty-local', 'node-1'), refused],
+      ['source ranges let clients through', 'client', loadBalancer('sctp-restricted'), delivered('a2', 'node-1')],
+      ['source ranges drop other clients', 'client-2', loadBalancer('sctp-restricted'), dropped],
+      ['no endpoint refuses pods', 'a1', clusterIp('sctp-empty'), refused],
+      ['no endpoint refuses nodes', 'node-1', clusterIp('sctp-empty'), refused],
+      ['no endpoint refuses the outside', 'client', clusterIp('sctp-empty'), refused],
+      ['no endpoint refuses at the node port', 'client', nodePort('sctp-empty', 'node-1'), refused],
+      ['no endpoint refuses at the external IP', 'client', externalIp('sctp-empty'), refused],
+      ['no endpoint refuses at the load balancer', 'client', loadBalancer('sctp-empty'), refused],
+    ] as const
+  ).map(([rule, from, to, expected]): Row => ({ rule: `SCTP: ${rule}`, from, to, protocol: 'SCTP', expected })),
   {
-    rule: 'SCTP reaches an endpoint',
+    rule: 'SCTP: every endpoint gets its share',
+    from: 'b1',
+    to: clusterIp('sctp-several'),
+    protocol: 'SCTP',
+    repeat: { times: 40, answers: 'each' },
+    expected: delivered(['a1', 'a2', 'b2'], 'b1'),
+  },
+  {
+    rule: 'SCTP: session affinity keeps a pod at one endpoint',
     from: 'a1',
-    to: clusterIp('sctp'),
+    to: clusterIp('sctp-sticky'),
     protocol: 'SCTP',
-    expected: delivered('a2', 'a1'),
+    repeat: { times: 12, answers: 'same' },
+    expected: delivered(['b1', 'a2', 'b2'], 'a1'),
   },
   {
-    rule: 'SCTP from the outside is masqueraded',
+    rule: 'SCTP: session affinity keeps a client of a node port at one endpoint',
     from: 'client',
-    to: nodePort('sctp', 'node-1'),
+    to: nodePort('sctp-sticky', 'node-1'),
     protocol: 'SCTP',
-    expected: delivered('a2', 'node-1'),
+    repeat: { times: 12, answers: 'same' },
+    expected: delivered(['b1', 'a2', 'b2'], 'node-1'),
   },
+
+  // The same port for several protocols of one Service.
+  ...([undefined, 'UDP', 'SCTP'] as const).flatMap((protocol, index): readonly Row[] => {
+    const name = protocol ?? 'TCP'
+    const endpoint = ['b1', 'a2', 'b2'][index] ?? ''
+    const shared = protocol === undefined ? {} : { protocol }
+    return [
+      {
+        rule: `a port of three protocols leads ${name} to its own endpoint`,
+        ...{ from: 'a1', to: clusterIp('every-protocol'), ...shared, expected: delivered(endpoint, 'a1') },
+      },
+      {
+        rule: `a node port of three protocols leads ${name} to its own endpoint`,
+        ...{ from: 'client', to: nodePort('every-protocol', 'node-1'), ...shared },
+        expected: delivered(endpoint, 'node-1'),
+      },
+      {
+        rule: `an external IP of three protocols leads ${name} to its own endpoint`,
+        ...{ from: 'client', to: externalIp('every-protocol'), ...shared, expected: delivered(endpoint, 'node-1') },
+      },
+    ]
+  }),
 ]

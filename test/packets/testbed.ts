@@ -11,7 +11,7 @@ import { type IpFamily, type Layout, type Machine, machineOf, machinesOf, type P
 import { type Listener, type Outcome, type PacketProtocol, Prober } from './prober.ts'
 
 const families: readonly IpFamily[] = ['IPv4', 'IPv6']
-/** Where every pod and node serves, TCP and UDP. */
+/** Where every pod and node serves. */
 export const serverPort = 8080
 /** Far more than any program takes here; an emulated machine on a busy host takes long for everything. */
 const insideLimitMs = 120_000
@@ -110,14 +110,17 @@ export class Testbed {
       .stdout
   }
 
-  /** Serves TCP and UDP on machines, at `serverPort` unless another is given; the answer names the machine. */
+  /** Serves TCP, UDP and SCTP on machines, at `serverPort` unless another is given; the answer names the machine. */
   async listen(machines: readonly string[], port = serverPort): Promise<void> {
     const listeners = machines.flatMap((name): readonly Listener[] => {
       const shared = { namespace: this.namespace(name), name, port }
       const { ips } = machineOf(this.layout, name)
-      // A UDP socket for all addresses would answer from another one than it was asked at, on a machine that has several.
-      const udp = families.map((family): Listener => ({ ...shared, protocol: 'UDP', ip: ips[family][0] ?? '' }))
-      return [{ ...shared, protocol: 'TCP', ip: '::' }, ...udp]
+      // A UDP socket for all addresses would answer from another one than it was asked at, on a machine that has several;
+      // one of SCTP would tell clients about all of them.
+      const others = (['UDP', 'SCTP'] as const).flatMap((protocol) =>
+        families.map((family): Listener => ({ ...shared, protocol, ip: ips[family][0] ?? '' })),
+      )
+      return [{ ...shared, protocol: 'TCP', ip: '::' }, ...others]
     })
     await this.#prober?.listen(listeners)
   }

@@ -48,7 +48,12 @@ export type End =
   | { readonly type: 'pod'; readonly pod: OraclePod; readonly ip: string }
   | { readonly type: 'node'; readonly name: string; readonly ip: string }
   | { readonly type: 'outside'; readonly ip: string }
-export type Connection = { readonly from: End; readonly to: End; readonly port: number; readonly protocol: string }
+export type Connection = {
+  readonly from: End
+  readonly to: End
+  readonly port: number
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP'
+}
 
 /** Whether the connection may begin: the source's egress and the destination's ingress must both allow it. */
 export function isAllowed(cluster: OracleCluster, connection: Connection): boolean {

@@ -77,17 +77,20 @@ async function apply(appliers: Appliers, { policies }: Case): Promise<void> {
   await Promise.all(appliers.map(async ({ node, applier }) => await applier.apply(planOn(node, policies), signal)))
 }
 
-/** Connections that can be tried: between pods, TCP and UDP (this kernel may have no SCTP). */
+/** Connections that can be tried: between pods; where ports do not matter, SCTP to one of them is enough. */
 function triable(each: Case): readonly Judged[] {
   return judge(each).filter(
-    ({ connection: { from, to, protocol } }) =>
-      protocol !== 'SCTP' && from.type === 'pod' && to.type === 'pod' && from.pod !== to.pod,
+    ({ connection: { from, to, protocol, port } }) =>
+      from.type === 'pod' &&
+      to.type === 'pod' &&
+      from.pod !== to.pod &&
+      (protocol !== 'SCTP' || port === 80 || each.isAboutPorts === true),
   )
 }
 
 function probeOf({ connection: { from, to, port, protocol } }: Judged): TestbedProbe {
   const name = from.type === 'pod' ? `${from.pod.namespace}-${from.pod.name}` : ''
-  return { from: name, ip: to.ip, port, protocol: protocol === 'UDP' ? 'UDP' : 'TCP' }
+  return { from: name, ip: to.ip, port, protocol }
 }
 
 /** What must pass is waited for, also on a busy machine; what must not pass is waited for in vain. */
