@@ -311,7 +311,7 @@ oom_score = 0
 /** Where new pods wait for their NetworkPolicies; each node has a /run of its own. */
 const policySocket = '/run/kube-proxy/policy.sock'
 
-/** The CNI chain flannel → bridge → host-local → portmap. */
+/** The CNI chain flannel → bridge → host-local → portmap → bandwidth. */
 export function cniConfiguration(node: NodeLayout): unknown {
   const delegate = { hairpinMode: true, isDefaultGateway: true, policySocket }
   const ipam = { dataDir: `${node.dir}/cni/networks` }
@@ -321,6 +321,8 @@ export function cniConfiguration(node: NodeLayout): unknown {
     plugins: [
       { type: 'flannel', subnetFile: '/run/flannel/subnet.env', dataDir: `${node.dir}/cni/flannel`, ipam, delegate },
       { type: 'portmap', capabilities: { portMappings: true } },
+      // The runtime reads the limits from the pod's annotations.
+      { type: 'bandwidth', capabilities: { bandwidth: true } },
     ],
   }
 }

@@ -115,3 +115,30 @@ test('DNS answers what it should and nothing else', async () => {
   const dashed = pod?.status.podIP?.replaceAll('.', '-')
   expect(await lookup(`${dashed}.e2e-network.pod.cluster.local`)).toContain(pod?.status.podIP)
 })
+
+test('annotations limit what a pod receives and sends', async () => {
+  const annotations = { 'kubernetes.io/ingress-bandwidth': '16M', 'kubernetes.io/egress-bandwidth': '8M' }
+  const overrides = JSON.stringify({ metadata: { annotations }, spec: { nodeName: nodeNames[0] } })
+  const queues = async (): Promise<readonly unknown[]> => {
+    const all: readonly { kind: string; dev: string; options: { rate?: number } }[] = JSON.parse(
+      await onNode(nodeNames[0], 'tc', '-json', 'qdisc', 'show'),
+    )
+    return all
+      .filter(({ kind }) => kind === 'tbf')
+      .map(({ dev, options }) => [/^(veth|bwp)/.exec(dev)?.[0], options.rate])
+  }
+  expect(await queues()).toEqual([])
+  await kubectl.run(['run', 'limited', `--image=${webImage}`, `--overrides=${overrides}`])
+  await kubectl.run(['wait', '--for=condition=Ready', 'pod/limited', '--timeout=60s'])
+  // Bytes a second: towards the pod on its veth, and from it on a device of its own.
+  expect(new Map((await queues()) as [string, number][])).toEqual(
+    new Map([
+      ['veth', 2_000_000],
+      ['bwp', 1_000_000],
+    ]),
+  )
+  const { status } = await kubectl.json<Pod>(['get', 'pod', 'limited'])
+  expect(await fetchFrom('shell-2', `http://${status.podIP}/cgi-bin/hostname`)).toBe('limited')
+  await kubectl.run(['delete', 'pod', 'limited', '--grace-period=1', '--wait=true'])
+  await eventually(async () => (await queues()).length === 0)
+})
