@@ -6,6 +6,7 @@
  */
 import { addressOf } from '../../../component-base/libc.ts'
 import { linux } from './libc.ts'
+import { createSummedMemory, type Sum } from './simd-sum.ts'
 
 /** What one read or receive may bring: an IP packet has no more bytes, a `virtio_net_hdr` comes before it. */
 const packetBytes = 65_536 + 64
@@ -30,13 +31,14 @@ const size = polled + 32
 
 /** The block, its views, and where its parts are. */
 export class TunnelMemory {
-  readonly buffer = new ArrayBuffer(size)
-  readonly u8 = new Uint8Array(this.buffer)
-  readonly u16 = new Uint16Array(this.buffer)
-  readonly u32 = new Uint32Array(this.buffer)
-  readonly view = new DataView(this.buffer)
+  /** Sums up parts of the block; `undefined` where JavaScript has to. */
+  readonly sum: Sum | undefined
+  readonly u8: Uint8Array
+  readonly u16: Uint16Array
+  readonly u32: Uint32Array
+  readonly view: DataView
   /** Where the block is; user-space addresses are below 2^53. */
-  readonly base = Number(addressOf(this.u8))
+  readonly base: number
   readonly outgoing = outgoing
   readonly waitingBytes = waitingBytes
   readonly incoming = incoming
@@ -50,6 +52,16 @@ export class TunnelMemory {
   /** Room for an ICMP error with its `virtio_net_hdr`. */
   readonly answer = answer
   readonly polled = polled
+
+  constructor() {
+    const { buffer, sum } = createSummedMemory(size) ?? { buffer: new ArrayBuffer(size), sum: undefined }
+    this.sum = sum
+    this.u8 = new Uint8Array(buffer)
+    this.u16 = new Uint16Array(buffer)
+    this.u32 = new Uint32Array(buffer)
+    this.view = new DataView(buffer)
+    this.base = Number(addressOf(this.u8))
+  }
 
   /** Fills the `struct iovec` number `index`. */
   setVector(index: number, offset: number, length: number): void {

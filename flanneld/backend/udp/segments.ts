@@ -51,14 +51,8 @@ export function cutPacket(words: Words, packet: LargePacket, space: HeaderSpace)
   return cut
 }
 
-function writeTcpHeaders(
-  { u8, u16, u32 }: Words,
-  packet: LargePacket,
-  space: HeaderSpace,
-  cut: Cut,
-  tcp: number,
-): void {
-  const words = { u8, u16, u32 }
+function writeTcpHeaders(words: Words, packet: LargePacket, space: HeaderSpace, cut: Cut, tcp: number): void {
+  const { u8, u16 } = words
   const { at: ip, segmentPayload } = packet
   const { count, headerLength, payloadAt, payloadLength } = cut
   const sequence = read32(u8, tcp + 4)

@@ -200,7 +200,7 @@ for (const { name, ...step } of ladder) {
 
   test(`warmUp() of a tunnel with ${name} ends and leaves nothing open`, () => {
     const highest = libc.eventfd(0, 0)
-    warmUp({ ...step, now: () => Date.now() })
+    warmUp({ ...step, now: () => Date.now() }, new TunnelMemory())
     const next = libc.eventfd(0, 0)
     for (const fd of [highest, next]) libc.close(fd)
     expect(next).toBe(highest + 1)

@@ -52,9 +52,9 @@ function runTunnel(input: TunnelInput): void {
     answers: new AnswerBudget(),
     now: systemClock.now,
   }
-  warmUp(tunnel)
-  preferThisThread()
   const memory = new TunnelMemory()
+  warmUp(tunnel, memory)
+  preferThisThread()
   const outgoing = new Outgoing(tunnel, memory)
   const incoming = new Incoming(tunnel, memory)
   const wakeCount = Buffer.alloc(8)

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Incoming } from './incoming.ts'
 import { libc } from './libc.ts'
 import { openLoop } from './loop.ts'
-import { TunnelMemory } from './memory.ts'
+import type { TunnelMemory } from './memory.ts'
 import { Outgoing } from './outgoing.ts'
 import { samplePacket } from './sample-packet.ts'
 import { vnet, vnetHeaderBytes } from './tunnel.ts'
@@ -18,12 +18,11 @@ const maxMs = 250
  */
 const interruptBudget = 2_000
 
-/** Sends sample packets around until the code is compiled. A machine without a loopback goes without. */
-export function warmUp(like: Parameters<typeof openLoop>[0]): void {
+/** Sends sample packets through `memory` until the code is compiled for it. A machine without a loopback goes without. */
+export function warmUp(like: Parameters<typeof openLoop>[0], memory: TunnelMemory): void {
   setFlagsFromString(`--interrupt-budget=${interruptBudget}`)
   const loop = openLoop(like)
   try {
-    const memory = new TunnelMemory()
     const outgoing = new Outgoing(loop.tunnel, memory)
     const incoming = new Incoming(loop.tunnel, memory)
     const samples = samplesFor(like.headroom, like.mergesUdp)
