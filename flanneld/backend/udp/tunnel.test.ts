@@ -60,11 +60,13 @@ function openTunnel(step: Omit<(typeof ladder)[number], 'name'> = ladder[0]) {
 
 const sum16 = (bytes: Uint8Array): number => checksum(bytes, 0, bytes.length)
 
+/** Bytes as text of one character each: compared and joined much faster than lists of numbers. */
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
+
+type Payload = { readonly flow: string; readonly payload: string }
+
 /** Protocol, port and payload of what the device was given; throws for what a kernel would refuse. */
-function payloadOf(
-  bytes: Uint8Array,
-  headroom: number,
-): { readonly flow: string; readonly payload: readonly number[] } {
+function payloadOf(bytes: Uint8Array, headroom: number): Payload {
   const packet = bytes.subarray(headroom)
   const view = new DataView(packet.buffer, packet.byteOffset, packet.length)
   const protocol = packet[9] === 6 ? 6 : 17
@@ -83,13 +85,13 @@ function payloadOf(
   const isOpen = headroom > 0 && bytes[0] === vnet.needsChecksum
   // An open checksum holds the sum of the pseudo header; a finished one makes the whole come out even.
   if (isOpen) expect(view.getUint16(field)).toBe(~sum16(pseudo) & 0xffff)
-  else expect(sum16(Uint8Array.from([...pseudo, ...packet.subarray(20)]))).toBe(0)
-  return { flow: `${protocol}:${view.getUint16(20)}`, payload: [...packet.subarray(headerLength)] }
+  else expect(sum16(Buffer.concat([pseudo, packet.subarray(20)]))).toBe(0)
+  return { flow: `${protocol}:${view.getUint16(20)}`, payload: textOf(packet.subarray(headerLength)) }
 }
 
-function byFlow(found: readonly ReturnType<typeof payloadOf>[]): Readonly<Record<string, readonly number[]>> {
-  const flows: Record<string, readonly number[]> = {}
-  for (const { flow, payload } of found) flows[flow] = [...(flows[flow] ?? []), ...payload]
+function byFlow(found: readonly Payload[]): Readonly<Record<string, string>> {
+  const flows: Record<string, string> = {}
+  for (const { flow, payload } of found) flows[flow] = (flows[flow] ?? '') + payload
   return flows
 }
 
@@ -123,7 +125,7 @@ for (const { name, ...step } of ladder) {
             gso,
             segmentPayload: size,
           })
-          return { bytes, flow, payload: [...payload] }
+          return { bytes, flow, payload: textOf(payload) }
         })
         const found: Uint8Array[] = []
         for (const { bytes } of given) {
