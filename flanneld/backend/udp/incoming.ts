@@ -11,26 +11,43 @@ import { decrementTtl, icmp, ipv4Length } from './packet.ts'
 import { counterIndex } from './shared.ts'
 import { count, refuse, type Target, type Tunnel, unusable, vnet, vnetHeaderBytes } from './tunnel.ts'
 
+/** Packets that are joined into one, at most (UDP_MAX_SEGMENTS before Linux 6.9), and the length of what they make. */
+const maxRun = 64
+const maxPacket = 65_535
+
 /** The way in. */
 export class Incoming {
   readonly #tunnel: Tunnel
   readonly #memory: TunnelMemory
-  /** Where what was received ends, and the size of its datagrams. */
+  /** Where the next datagrams are received; those before it wait to be joined with them. */
+  #place: number
+  /** What was received last: where it lies and the size of its datagrams. */
+  #start = 0
   #end = 0
   #datagram = 0
+  /** Packets that make one: how many there are, where the first and the last lie, and the lengths of these two and of their headers. */
+  #run = 0
+  #first = 0
+  #last = 0
+  #length = 0
+  #lastLength = 0
+  #headerLength = 0
+  /** Whether there was more than one receive the last time. What comes alone, as in a dialogue, waits for nothing. */
+  #isBusy = false
 
   constructor(tunnel: Tunnel, memory: TunnelMemory) {
     this.#tunnel = tunnel
     this.#memory = memory
+    this.#place = memory.incoming
   }
 
   /** Carries what comes in one receive after the other until none is left or `limit` is reached; says how many. */
   pump(peers: PeerTable<Target>, limit: number): number {
     const memory = this.#memory
-    const { base, incoming, packetBytes, message, senderAddress, view } = memory
+    const { base, packetBytes, message, senderAddress, view } = memory
     let received = 0
     for (; received < limit; received += 1) {
-      memory.setVector(0, incoming, packetBytes)
+      memory.setVector(0, this.#place, packetBytes)
       memory.setMessage(base + senderAddress, 0, 1, 64)
       const size = fastCalls.recvmsg(this.#tunnel.socketFd, base + message, linux.MSG_DONTWAIT)
       // A peer that answered "port unreachable" to an earlier packet is no reason to stop.
@@ -38,10 +55,13 @@ export class Incoming {
       if (size < 0) break
       const datagram = memory.receivedSegmentSize()
       this.#datagram = datagram > 0 && datagram < size ? datagram : size
-      this.#end = incoming + size
+      this.#start = this.#place
+      this.#end = this.#start + size
       if (peers.knows(view.getUint32(senderAddress + 4))) this.#deliver()
       else count(this.#tunnel.counters, counterIndex.dropped_unknown_sender, this.#datagrams(size))
     }
+    this.#finishRun()
+    this.#isBusy = received > 1
     return received
   }
 
@@ -50,20 +70,51 @@ export class Incoming {
   }
 
   #deliver(): void {
-    const memory = this.#memory
-    const { u8, incoming } = memory
+    const { u8 } = this.#memory
+    const start = this.#start
     const end = this.#end
-    if (end === incoming) return void count(this.#tunnel.counters, counterIndex.dropped_malformed)
+    if (end === start) return void count(this.#tunnel.counters, counterIndex.dropped_malformed)
     // The usual case of little traffic: nothing to join, and the kernel sees to the checksum itself.
-    if (incoming + this.#datagram === end) return void this.#deliverOne(incoming, ipv4Length(u8, incoming, end), false)
-    for (let at = incoming; at < end; ) {
-      const length = ipv4Length(u8, at, Math.min(at + this.#datagram, end))
-      const headerLength = length === 0 || !this.#mayMerge(at) ? 0 : mergeableHeader(memory, at, length)
-      const run = headerLength === 0 ? 1 : this.#runLength(at, length, headerLength)
-      if (run > 1) this.#deliverRun(at, run, length, headerLength)
-      else this.#deliverOne(at, length, headerLength > 0)
-      at += run * this.#datagram
+    if (!this.#isBusy && start + this.#datagram === end) {
+      return void this.#deliverOne(start, ipv4Length(u8, start, end), false)
     }
+    for (let at = start; at < end; at += this.#datagram) {
+      this.#take(at, ipv4Length(u8, at, Math.min(at + this.#datagram, end)))
+    }
+    if (this.#run === 0) return
+    const place = this.#placeBehind(end)
+    if (!this.#isBusy || this.#isComplete() || place === undefined) this.#finishRun()
+    else this.#place = place
+  }
+
+  /** Where the next receive spares the run: behind this one or, at the end of the memory, at its begin; `undefined` if nowhere. */
+  #placeBehind(end: number): number | undefined {
+    const { incoming, waitingBytes, packetBytes } = this.#memory
+    const next = (end + 3) & ~3
+    const place = next - incoming > waitingBytes ? incoming : next
+    return place <= this.#first && place + packetBytes > this.#first ? undefined : place
+  }
+
+  /** Joins a packet to those before it, begins anew with it, or passes it on as it is. */
+  #take(at: number, length: number): void {
+    const memory = this.#memory
+    if (this.#run > 0) {
+      if (this.#isNext(at, length)) return void this.#join(at, length)
+      this.#finishRun()
+    }
+    const headerLength = length === 0 || !this.#mayMerge(at) ? 0 : mergeableHeader(memory, at, length)
+    if (headerLength === 0) return void this.#deliverOne(at, length, false)
+    this.#first = at
+    this.#length = length
+    this.#headerLength = headerLength
+    this.#join(at, length)
+  }
+
+  #join(at: number, length: number): void {
+    this.#memory.setVector(2 + this.#run, at + this.#headerLength, length - this.#headerLength)
+    this.#run += 1
+    this.#last = at
+    this.#lastLength = length
   }
 
   #mayMerge(at: number): boolean {
@@ -71,54 +122,58 @@ export class Incoming {
     return headroom > 0 && (mergesUdp || this.#memory.u8[at + 9] === tcpProtocol)
   }
 
-  /** How many datagrams from `first` on make one packet. */
-  #runLength(first: number, length: number, headerLength: number): number {
-    const memory = this.#memory
-    const { u8 } = memory
-    const datagram = this.#datagram
-    const end = this.#end
-    let run = 1
-    let previousLength = length
-    for (let at = first + datagram; at < end; at += datagram) {
-      // Only full segments may be followed by others, and none that asks to be delivered at once.
-      if (previousLength !== length || length !== datagram || endsRun(u8, at - datagram)) break
-      const next = ipv4Length(u8, at, Math.min(at + datagram, end))
-      const isNext =
-        next > headerLength &&
-        next <= length &&
-        isSameFlow(memory, first, at, headerLength) &&
-        follows(u8, at - datagram, at, length - headerLength) &&
-        mergeableHeader(memory, at, next) === headerLength
-      if (!isNext) break
-      run += 1
-      previousLength = next
-    }
-    return run
+  /** Whether the run takes no more: only full packets may be followed by others, and none that asks to be delivered at once. */
+  #isComplete(): boolean {
+    const isFull = this.#run === maxRun || this.#joinedLength(this.#run + 1, this.#length) > maxPacket
+    return isFull || this.#lastLength !== this.#length || endsRun(this.#memory.u8, this.#last)
   }
 
-  #deliverRun(first: number, run: number, length: number, headerLength: number): void {
+  /** The length of so many packets, joined, of which the last has `lastLength` bytes. */
+  #joinedLength(packets: number, lastLength: number): number {
+    return (packets - 1) * (this.#length - this.#headerLength) + lastLength
+  }
+
+  #isNext(at: number, length: number): boolean {
+    const memory = this.#memory
+    const headerLength = this.#headerLength
+    return (
+      length > headerLength &&
+      length <= this.#length &&
+      !this.#isComplete() &&
+      isSameFlow(memory, this.#first, at, headerLength) &&
+      follows(memory.u8, this.#last, at, this.#length - headerLength) &&
+      mergeableHeader(memory, at, length) === headerLength
+    )
+  }
+
+  /** Passes on what was joined. */
+  #finishRun(): void {
+    const run = this.#run
+    this.#run = 0
+    this.#place = this.#memory.incoming
+    if (run === 1) this.#deliverOne(this.#first, this.#length, true)
+    else if (run > 1) this.#deliverRun(run)
+  }
+
+  #deliverRun(run: number): void {
     const memory = this.#memory
     const { u8, view, headers } = memory
-    const datagram = this.#datagram
+    const first = this.#first
+    const headerLength = this.#headerLength
     if (!decrementTtl(u8, first))
       return void refuse(this.#tunnel, memory, counterIndex.dropped_ttl, icmp.timeExceeded, first)
     const isTcp = u8[first + 9] === tcpProtocol
-    const payload = length - headerLength
-    const last = first + (run - 1) * datagram
-    const lastPayload = ipv4Length(u8, last, Math.min(last + datagram, this.#end)) - headerLength
     const header = headers + 12
-    writeMergedHeader(memory, header, first, headerLength, (run - 1) * payload + lastPayload, endsRun(u8, last))
+    const payload = this.#joinedLength(run, this.#lastLength) - headerLength
+    writeMergedHeader(memory, header, first, headerLength, payload, endsRun(u8, this.#last))
     u8[headers] = vnet.needsChecksum
     u8[headers + 1] = isTcp ? vnet.gsoTcp4 : vnet.gsoUdp
     view.setUint16(headers + 2, headerLength, true)
-    view.setUint16(headers + 4, payload, true)
+    view.setUint16(headers + 4, this.#length - headerLength, true)
     view.setUint16(headers + 6, 20, true)
     view.setUint16(headers + 8, isTcp ? 16 : 6, true)
     memory.setVector(0, headers, vnetHeaderBytes)
     memory.setVector(1, header, headerLength)
-    for (let i = 0; i < run; i += 1) {
-      memory.setVector(2 + i, first + i * datagram + headerLength, i === run - 1 ? lastPayload : payload)
-    }
     this.#write(0, 2 + run, run)
   }
 

@@ -10,9 +10,14 @@ import { createSummedMemory, type Sum } from './simd-sum.ts'
 
 /** What one read or receive may bring: an IP packet has no more bytes, a `virtio_net_hdr` comes before it. */
 const packetBytes = 65_536 + 64
-/** Packets that wait to be sent together lie behind one another: as much as one send takes, and room to read the next. */
-const waitingBytes = 65_536 + 4_096
+/**
+ * Packets that wait to be sent or joined together lie behind one another, up to here; the next is read behind them. A stream's
+ * packet may be a little more than one send takes, so several share theirs.
+ */
+const waitingBytes = 4 * 65_536
 const headerBytes = 128
+/** Headers of the segments of packets that wait, at most, before those of another one are written. */
+export const waitingHeaders = 512
 /** Segments of one packet: 64 KiB in pieces of the smallest useful size are more than any kernel sends. */
 export const maxSegments = 1_024
 const vectorBytes = 16
@@ -20,8 +25,8 @@ const vectorBytes = 16
 /** Offsets of the parts. Packets begin two bytes behind a multiple of four: a `virtio_net_hdr` of ten bytes makes the IP header aligned. */
 const outgoing = 2
 const incoming = waitingBytes + packetBytes + 128
-const headers = incoming + packetBytes + 64
-const vectors = headers + headerBytes * (maxSegments + 1)
+const headers = incoming + waitingBytes + packetBytes + 128
+const vectors = headers + headerBytes * (waitingHeaders + maxSegments + 1)
 const message = vectors + vectorBytes * (2 * maxSegments + 2)
 const control = message + 64
 const senderAddress = control + 64
@@ -40,7 +45,7 @@ export class TunnelMemory {
   /** Where the block is; user-space addresses are below 2^53. */
   readonly base: number
   readonly outgoing = outgoing
-  readonly waitingBytes = waitingBytes
+  readonly waitingBytes: number
   readonly incoming = incoming
   readonly headers = headers
   readonly headerBytes = headerBytes
@@ -53,7 +58,9 @@ export class TunnelMemory {
   readonly answer = answer
   readonly polled = polled
 
-  constructor() {
+  /** With less room, packets wait less far behind one another: for tests. */
+  constructor(room = waitingBytes) {
+    this.waitingBytes = room
     const { buffer, sum } = createSummedMemory(size) ?? { buffer: new ArrayBuffer(size), sum: undefined }
     this.sum = sum
     this.u8 = new Uint8Array(buffer)

@@ -4,7 +4,7 @@
  * Source: what Linux does in inet_gro_receive, tcp_gro_receive and udp_gro_receive.
  */
 import { read16, read32, write16 } from './bytes.ts'
-import { fold, pseudoSum, sumBytes, type Words } from './sums.ts'
+import { fold, pseudoSum, sumBytes, swap16, type Words } from './sums.ts'
 
 const ack = 0x10
 const push = 0x08
@@ -43,7 +43,8 @@ function udpHeaders(u8: Uint8Array, at: number, length: number): number {
 
 function hasRightSums(words: Words, at: number, length: number, protocol: number): boolean {
   if (sumBytes(words, at, 20) !== 0xffff) return false
-  return fold(sumBytes(words, at + 20, length - 20) + pseudoSum(words, at, protocol, length - 20)) === 0xffff
+  // The addresses, which the transport's checksum covers as well, lie right before it.
+  return fold(sumBytes(words, at + 12, length - 12) + swap16(protocol) + swap16(length - 20)) === 0xffff
 }
 
 /** Whether a packet at `b` is of the flow of the one at `a`, with the same state and options. Both may be merged; their order is `follows`' to judge. */

@@ -6,7 +6,7 @@
 import { lastErrno } from '../../../component-base/libc.ts'
 import { errno, fastCalls } from './libc.ts'
 import type { PeerTable } from './lookup.ts'
-import { maxSegments, type TunnelMemory } from './memory.ts'
+import { maxSegments, type TunnelMemory, waitingHeaders } from './memory.ts'
 import { decrementTtl, destinationOf, icmp, ipv4Length } from './packet.ts'
 import { completeChecksum, cutPacket, type LargePacket } from './segments.ts'
 import { counterIndex } from './shared.ts'
@@ -15,6 +15,9 @@ import { count, refuse, type Target, type Tunnel, unusable, vnet } from './tunne
 /** Largest payload of a datagram, and datagrams of one send (UDP_MAX_SEGMENTS before Linux 6.9). */
 const maxDatagram = 65_507
 const maxDatagrams = 64
+
+/** Vectors of a datagram: a packet as it was read, or the header and the payload of a segment. */
+type Parts = 1 | 2
 
 /** Errors of a segmented send that a plain one may not have: the path's or device's limits, or a kernel that knows no such thing. */
 const segmentationErrors: ReadonlySet<number> = new Set([errno.EINVAL, errno.EIO, errno.EMSGSIZE])
@@ -25,10 +28,15 @@ export class Outgoing {
   readonly #memory: TunnelMemory
   /** Where the next packet is read to; packets before it wait to be sent together. */
   #place: number
+  /** Headers that were written for what waits, or was sent before it from the same packets. */
+  #headers = 0
   #waitingFor: Target | undefined
   #waiting = 0
-  #waitingSize = 0
-  #waitingBytes = 0
+  /** Each datagram's vectors and bytes, but for the last one's, and how many datagrams one send takes. */
+  #parts: Parts = 1
+  #size = 0
+  #atOnce = 1
+  #isClosed = false
   /** Whether there was more than one packet the last time. A lone one, as in a dialogue, leaves before anyone looks for a second. */
   #isBusy = false
 
@@ -65,7 +73,6 @@ export class Outgoing {
     if (kind === vnet.gsoNone) return void this.#forwardWhole(target, at, ip, length)
     const protocol = kind === vnet.gsoTcp4 ? 6 : kind === vnet.gsoUdp ? 17 : undefined
     if (protocol === undefined) return void count(counters, counterIndex.dropped_malformed)
-    this.#flush()
     this.#cut(target, { protocol, at: ip, length, segmentPayload: view.getUint16(at + 4, true) })
   }
 
@@ -82,75 +89,88 @@ export class Outgoing {
       if (!completeChecksum(memory, ip, length, start, offset))
         return void count(counters, counterIndex.dropped_malformed)
     }
-    this.#wait(target, ip, length)
-  }
-
-  /** Lets a packet wait for others like it. All have one size; a shorter one may be the last. */
-  #wait(target: Target, ip: number, length: number): void {
-    const isLikeOthers =
-      target === this.#waitingFor && length <= this.#waitingSize && this.#waitingBytes + length <= maxDatagram
-    if (this.#waiting > 0 && !isLikeOthers) this.#flush()
-    if (this.#waiting === 0) {
-      this.#waitingFor = target
-      this.#waitingSize = length
-      this.#waitingBytes = 0
-    }
-    this.#memory.setVector(this.#waiting, ip, length)
-    this.#waiting += 1
-    this.#waitingBytes += length
-    // Two behind a multiple of four again, so that the next packet's header is aligned.
-    this.#place = ((ip + length + 5) & ~3) + 2
-    const isLast = length < this.#waitingSize || this.#waiting === maxDatagrams
-    const isAlone = !this.#isBusy || target.isPlain || !this.#tunnel.sendsMany
-    if (isLast || isAlone || this.#place - this.#memory.outgoing > this.#memory.waitingBytes - 64) this.#flush()
-  }
-
-  #flush(): void {
-    const packets = this.#waiting
-    const target = this.#waitingFor
-    if (packets > 0 && target !== undefined) {
-      this.#waiting = 0
-      this.#send(target, 0, packets, 1, this.#waitingSize)
-    }
-    this.#place = this.#memory.outgoing
+    memory.setVector(this.#join(target, 1, length), ip, length)
+    this.#settle(target, ip + length)
   }
 
   #cut(target: Target, packet: LargePacket): void {
     const memory = this.#memory
-    const cut = cutPacket(memory, packet, { at: memory.headers, stride: memory.headerBytes, count: maxSegments })
+    const { headers, headerBytes } = memory
+    const firstHeader = headers + this.#headers * headerBytes
+    const cut = cutPacket(memory, packet, { at: firstHeader, stride: headerBytes, count: maxSegments })
     if (cut === undefined) return void count(this.#tunnel.counters, counterIndex.dropped_malformed)
     const { headerLength, payloadAt, payloadLength } = cut
     for (let i = 0; i < cut.count; i += 1) {
       const from = i * packet.segmentPayload
-      memory.setVector(2 * i, memory.headers + i * memory.headerBytes, headerLength)
-      memory.setVector(2 * i + 1, payloadAt + from, Math.min(packet.segmentPayload, payloadLength - from))
+      const payload = Math.min(packet.segmentPayload, payloadLength - from)
+      const vector = this.#join(target, 2, headerLength + payload)
+      memory.setVector(vector, firstHeader + i * headerBytes, headerLength)
+      memory.setVector(vector + 1, payloadAt + from, payload)
     }
-    const datagram = headerLength + packet.segmentPayload
-    const isMany = this.#tunnel.sendsMany && !target.isPlain
-    const atOnce = isMany ? Math.max(1, Math.min(maxDatagrams, Math.floor(maxDatagram / datagram))) : 1
-    for (let first = 0; first < cut.count; first += atOnce) {
-      this.#send(target, first, Math.min(atOnce, cut.count - first), 2, datagram)
-    }
+    this.#headers += cut.count
+    this.#settle(target, packet.at + packet.length)
   }
 
-  /**
-   * Sends some of the prepared datagrams, each of `parts` vectors, with one call; one by one when that is refused, and from then on.
-   */
-  #send(target: Target, first: number, datagrams: number, parts: 1 | 2, size: number): void {
-    const memory = this.#memory
-    if (datagrams > 1) memory.setSegmentSize(size)
-    memory.setMessage(target.place, parts * first, parts * datagrams, datagrams > 1 ? 24 : 0)
-    const sent = this.#sendMessage()
-    if (sent < 0 && datagrams > 1 && segmentationErrors.has(lastErrno())) {
-      if (!target.isPlain) count(this.#tunnel.counters, counterIndex.plain_peers)
-      target.isPlain = true
-      for (let i = first; i < first + datagrams; i += 1) this.#send(target, i, 1, parts, size)
-      return
+  /** Adds a datagram to those that wait, or sends them first if it is not like them; gives its first vector. */
+  #join(target: Target, parts: Parts, length: number): number {
+    const isLikeOthers = target === this.#waitingFor && parts === this.#parts && length <= this.#size
+    if (this.#waiting > 0 && (this.#isClosed || !isLikeOthers)) this.#send()
+    if (this.#waiting === 0) {
+      this.#waitingFor = target
+      this.#parts = parts
+      this.#size = length
+      const isMany = this.#tunnel.sendsMany && !target.isPlain
+      this.#atOnce = isMany ? Math.max(1, Math.min(maxDatagrams, Math.floor(maxDatagram / length))) : 1
     }
+    this.#waiting += 1
+    // All have one size; a shorter one may be the last.
+    this.#isClosed = length < this.#size || this.#waiting === this.#atOnce
+    return parts * (this.#waiting - 1)
+  }
+
+  /** Decides whether what is left of the packets up to `end` waits for the next one. */
+  #settle(target: Target, end: number): void {
+    const { outgoing, waitingBytes } = this.#memory
+    // Two behind a multiple of four again, so that the next packet's header is aligned.
+    const next = ((end + 5) & ~3) + 2
+    const isRoom = next - outgoing < waitingBytes && this.#headers < waitingHeaders
+    if (this.#isClosed || !this.#isBusy || target.isPlain || !isRoom) this.#flush()
+    else this.#place = next
+  }
+
+  /** Sends all that waits. */
+  #flush(): void {
+    if (this.#waiting > 0) this.#send()
+    this.#place = this.#memory.outgoing
+    this.#headers = 0
+  }
+
+  /** Sends the datagrams that wait with one call; one by one when that is refused, and from then on. */
+  #send(): void {
+    const target = this.#waitingFor
+    const datagrams = this.#waiting
+    this.#waiting = 0
+    if (target === undefined) return
+    if (this.#sendSome(target, 0, datagrams)) return
+    if (!target.isPlain) count(this.#tunnel.counters, counterIndex.plain_peers)
+    target.isPlain = true
+    for (let i = 0; i < datagrams; i += 1) this.#sendSome(target, i, 1)
+  }
+
+  /** Sends some of the prepared datagrams with one call. False when only the segmentation is at fault. */
+  #sendSome(target: Target, first: number, datagrams: number): boolean {
+    const memory = this.#memory
     const { counters } = this.#tunnel
-    if (sent < 0) return void count(counters, counterIndex.dropped_send_error, datagrams)
-    count(counters, counterIndex.sent_packets, datagrams)
-    count(counters, counterIndex.sent_bytes, sent)
+    if (datagrams > 1) memory.setSegmentSize(this.#size)
+    memory.setMessage(target.place, this.#parts * first, this.#parts * datagrams, datagrams > 1 ? 24 : 0)
+    const sent = this.#sendMessage()
+    if (sent < 0 && datagrams > 1 && segmentationErrors.has(lastErrno())) return false
+    if (sent < 0) count(counters, counterIndex.dropped_send_error, datagrams)
+    else {
+      count(counters, counterIndex.sent_packets, datagrams)
+      count(counters, counterIndex.sent_bytes, sent)
+    }
+    return true
   }
 
   #sendMessage(): number {

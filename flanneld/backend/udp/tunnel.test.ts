@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { addressOf } from '../../../component-base/libc.ts'
 import { Incoming } from './incoming.ts'
-import { libc, socketAddress } from './libc.ts'
+import { libc, linux, socketAddress } from './libc.ts'
 import { type Loop, openLoop } from './loop.ts'
 import { TunnelMemory } from './memory.ts'
 import { Outgoing } from './outgoing.ts'
@@ -26,11 +26,10 @@ afterEach(() => {
 })
 
 /** A tunnel to itself and both its ways. */
-function openTunnel(step: Omit<(typeof ladder)[number], 'name'> = ladder[0]) {
+function openTunnel(step: Omit<(typeof ladder)[number], 'name'> = ladder[0], memory = new TunnelMemory()) {
   let nowMs = 1_000_000
   const loop = openLoop({ ...step, now: () => nowMs })
   open.push(loop)
-  const memory = new TunnelMemory()
   const outgoing = new Outgoing(loop.tunnel, memory)
   const incoming = new Incoming(loop.tunnel, memory)
   const room = Buffer.alloc(70_000)
@@ -315,6 +314,62 @@ test('packets of one size to one peer leave with one call, and come with one', (
   const found = tunnel.read()
   expect(found.map((bytes) => [bytes[1], bytes.length])).toEqual([[vnet.gsoUdp, vnetHeaderBytes + 28 + 8 * 30]])
 })
+
+/** A stream's packet as the kernel hands it over: more segments than one send takes. */
+const streamPacket = (index: number, flags = 0x10): Uint8Array =>
+  withHeader(vnetHeaderBytes, samplePacket(6, bytesOfStream(index), { sequence: 1 + index * 65_320, flags }), {
+    gso: vnet.gsoTcp4,
+    segmentPayload: 1_420,
+  })
+const bytesOfStream = (index: number): Uint8Array =>
+  Uint8Array.from({ length: 46 * 1_420 }, (_, i) => (i * 7 + index) & 0xff)
+
+test('segments that one send does not take leave with those of the next packet', () => {
+  const tunnel = openTunnel()
+  makeBusy(tunnel)
+  for (const index of [0, 1]) tunnel.write(streamPacket(index))
+  tunnel.out()
+  // 44 and 44 and 4: none has room for more than 65,507 bytes.
+  expect(tunnel.in()).toBe(3)
+  expect(tunnel.counter('sent_packets')).toBe(2 + 92)
+})
+
+test('segments of one packet reach the device as that packet, in however many receives they came', () => {
+  for (const isPushed of [false, true]) {
+    const tunnel = openTunnel()
+    makeBusy(tunnel)
+    for (const index of [0, 1]) tunnel.write(streamPacket(index, isPushed ? 0x18 : 0x10))
+    tunnel.out()
+    tunnel.in()
+    const found = tunnel.read()
+    expect(found.map((bytes) => bytes.length - vnetHeaderBytes - 52)).toEqual([65_320, 65_320])
+    const payload = found.map((bytes) => payloadOf(bytes, vnetHeaderBytes).payload).join('')
+    expect(payload === textOf(bytesOfStream(0)) + textOf(bytesOfStream(1))).toBe(true)
+    expect(tunnel.dropped()).toBe(0)
+  }
+})
+
+for (const room of [1, 66_000, 130_000]) {
+  test(`packets wait for one another in a memory of ${room} bytes and come unchanged`, () => {
+    const tunnel = openTunnel(ladder[0], new TunnelMemory(room))
+    const buffer = Buffer.alloc(4)
+    buffer.writeInt32LE(212_992)
+    libc.setsockopt(tunnel.loop.tunnel.socketFd, linux.SOL_SOCKET, linux.SO_RCVBUF, buffer, 4)
+    makeBusy(tunnel)
+    let found = ''
+    let given = ''
+    for (let index = 0; index < 6; index += 1) {
+      tunnel.write(streamPacket(index))
+      given += textOf(bytesOfStream(index))
+      if (index % 3 !== 2) continue
+      tunnel.out()
+      tunnel.in()
+      for (const bytes of tunnel.read()) found += payloadOf(bytes, vnetHeaderBytes).payload
+    }
+    expect(tunnel.dropped()).toBe(0)
+    expect(found === given).toBe(true)
+  })
+}
 
 /** Hands packets to the tunnel's socket as one receive, each in as many bytes as the largest has. */
 function receiveTogether(tunnel: ReturnType<typeof openTunnel>, packets: readonly Uint8Array[]): readonly Uint8Array[] {
