@@ -12,7 +12,7 @@ const waitMs = 45_000
 
 beforeAll(async () => {
   node = await startNode(21)
-}, 90_000)
+}, 180_000)
 afterAll(async () => {
   await node.stop()
 }, 60_000)
@@ -212,6 +212,103 @@ describe('pod lifecycle', () => {
       /^Pod was rejected: Node didn't have enough resource: cpu, requested: 1000000, used: /,
     )
     await node.kubectl(['delete', 'pod', 'huge', '--now'])
+  })
+})
+
+describe('resizing in place', () => {
+  const amounts = (cpu: string, memory: string) => ({ cpu, memory })
+  const both = (cpu: string, memory: string) => ({ requests: amounts(cpu, memory), limits: amounts(cpu, memory) })
+  /** As `kubectl edit --subresource=resize`, which older kubectl lack. */
+  async function resize(name: string, resources: Spec): Promise<void> {
+    const pod = await node.getPod(name)
+    const { spec } = pod
+    // Without a version the status may change meanwhile.
+    const metadata = { ...pod.metadata, resourceVersion: undefined }
+    const containers = spec.containers.map((container) => ({ ...container, resources }))
+    const body = { ...pod, metadata, spec: { ...spec, containers } }
+    const path = `/api/v1/namespaces/default/pods/${name}/resize`
+    await node.kubectl(['replace', '--raw', path, '-f', '-'], JSON.stringify(body))
+  }
+  const hasGeneration = ({ status, metadata }: PodView) => status.observedGeneration === metadata.generation
+  const isSettled = (pod: PodView) =>
+    hasGeneration(pod) && isReady(pod) && (pod.status.conditions ?? []).every(({ type }) => !/Resize/.test(type))
+
+  test('a running container gets more and less without a restart, also over a restart of the kubelet', async () => {
+    await create('grows', { containers: [sleeper({ resources: both('20m', '40Mi') })] })
+    const before = await until('grows', 'Ready', isReady)
+    await resize('grows', both('30m', '60Mi'))
+    const grown = await until(
+      'grows',
+      'more',
+      (pod) => isSettled(pod) && first(pod)?.resources?.limits?.['cpu'] === '30m',
+    )
+    expect(first(grown)).toMatchObject({
+      restartCount: 0,
+      containerID: first(before)?.containerID,
+      allocatedResources: amounts('30m', '60Mi'),
+      resources: both('30m', '60Mi'),
+    })
+    await node.killKubelet('SIGKILL')
+    await resize('grows', both('10m', '50Mi'))
+    await node.startKubelet()
+    const shrunk = await until(
+      'grows',
+      'less',
+      (pod) => isSettled(pod) && first(pod)?.resources?.limits?.['cpu'] === '10m',
+    )
+    expect(first(shrunk)).toMatchObject({ restartCount: 0, resources: both('10m', '50Mi') })
+    expect(await events('grows')).toContain('Normal ResizeCompleted Pod resize completed: {"containers":[{"name":"c"')
+    await node.kubectl(['delete', 'pod', 'grows', '--now'])
+  })
+
+  test('a container whose policy wants it is restarted, also where it would not be otherwise', async () => {
+    const resizePolicy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }]
+    await create('again', {
+      restartPolicy: 'OnFailure',
+      containers: [sleeper({ resizePolicy, resources: both('20m', '40Mi') })],
+    })
+    await until('again', 'Ready', isReady)
+    await resize('again', both('20m', '50Mi'))
+    const pod = await until('again', 'restarted', (one) => isSettled(one) && first(one)?.restartCount === 1)
+    expect(first(pod)).toMatchObject({ resources: both('20m', '50Mi') })
+    expect(await events('again')).toContain('Container c resize requires restart')
+    await node.kubectl(['delete', 'pod', 'again', '--now'])
+  })
+
+  test('a resize that does not fit waits until there is room; one that would kill is refused', async () => {
+    const fill = 'head -c 8388608 /dev/zero > /memory/x; while :; do sleep 1; done'
+    const volumeMounts = [{ name: 'memory', mountPath: '/memory' }]
+    const cores = await node.kubectl(['get', 'node', node.name, '-o', 'jsonpath={.status.allocatable.cpu}'])
+    const almostAll = { requests: { cpu: `${Number(cores) * 1000 - 100}m` } }
+    await create('occupies', { containers: [sleeper({ resources: almostAll })] })
+    await create('waits', {
+      containers: [shell(fill, { volumeMounts, resources: both('20m', '40Mi') })],
+      volumes: [{ name: 'memory', emptyDir: { medium: 'Memory' } }],
+    })
+    await until('occupies', 'Ready', isReady)
+    await until('waits', 'Ready', isReady)
+    await resize('waits', both('200m', '40Mi'))
+    const pending = await until('waits', 'Deferred', (pod) => condition(pod, 'PodResizePending') !== undefined)
+    expect(condition(pending, 'PodResizePending')).toMatchObject({
+      status: 'True',
+      reason: 'Deferred',
+      message: expect.stringMatching(/^Node didn't have enough resource: cpu, requested: 200, used: \d+, capacity: /),
+    })
+    expect(first(pending)).toMatchObject({ resources: both('20m', '40Mi'), allocatedResources: amounts('20m', '40Mi') })
+    await node.kubectl(['delete', 'pod', 'occupies', '--now'])
+    const granted = await until(
+      'waits',
+      'room',
+      (pod) => isSettled(pod) && first(pod)?.resources?.limits?.['cpu'] === '200m',
+    )
+    expect(first(granted)).toMatchObject({ restartCount: 0, resources: both('200m', '40Mi') })
+    await eventually('8 MiB to be used', async () => (await exec('waits', 'wc -c < /memory/x')) === '8388608\n')
+    await resize('waits', both('200m', '7Mi'))
+    const refused = await until('waits', 'error', (pod) => condition(pod, 'PodResizeInProgress')?.reason === 'Error')
+    expect(condition(refused, 'PodResizeInProgress')?.message).toMatch(
+      /^cannot decrease memory limits: attempting to set/,
+    )
+    await node.kubectl(['delete', 'pod', 'waits', '--now'])
   })
 })
 

@@ -34,7 +34,7 @@ import { type HousekeepingContext, keepHouse, removeOrphans } from './pod/housek
 import { createPodSources, keepMirrors } from './pod/sources.ts'
 import { watchStaticPods } from './pod/static-pods.ts'
 import { createStatusWriter } from './pod/status-writer.ts'
-import { createPodWorkers, type PodWorkers } from './pod/workers.ts'
+import { createPodWorkers, type PodWorkers, retryResizes } from './pod/workers.ts'
 import { createProber } from './probes/prober.ts'
 import { connectRuntime, type Runtime } from './runtime/cri.ts'
 import { podUidLabel } from './runtime/labels.ts'
@@ -102,6 +102,8 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
   const logDirectoryOf = ({ metadata: { namespace = '', name, uid } }: Pod): string =>
     podLogDirectory(config.podLogsDir, { namespace, name, uid })
 
+  const refuse = (pod: Pod) =>
+    node === undefined ? undefined : admitPod(pod, { node, allocatable, others: admitted(workers, pod) })
   const workers: PodWorkers = createPodWorkers(
     {
       runtime,
@@ -127,8 +129,8 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
       resolvConf: (pod) => resolvConfOf(config, pod, { recorder, node: nodeSubject }),
       logDirectory: logDirectoryOf,
       removeLogs: async (pod) => await rm(logDirectoryOf(pod), { recursive: true, force: true }),
-      admit: (pod) =>
-        node === undefined ? undefined : admitPod(pod, { node, allocatable, others: admitted(workers, pod) }),
+      admit: refuse,
+      retryResizes: () => retryResizes(workers.list(), refuse),
       networkProblem: health.networkProblem,
       onPodStart: metrics.notePodStart,
       runtimeHandler: objects.runtimeHandler,

@@ -40,7 +40,7 @@ function outOfResources(pod: Pod, { allocatable, others }: AdmissionFacts): Reje
     if (used + requested <= capacity) continue
     return {
       reason: `OutOf${name}`,
-      message: `Pod was rejected: Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+      message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
     }
   }
   return undefined
@@ -51,7 +51,7 @@ function outOfPods({ allocatable, others }: AdmissionFacts): Rejection | undefin
   if (others.length < capacity) return undefined
   return {
     reason: 'OutOfpods',
-    message: `Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: ${others.length}, capacity: ${capacity}`,
+    message: `Node didn't have enough resource: pods, requested: 1, used: ${others.length}, capacity: ${capacity}`,
   }
 }
 
@@ -74,7 +74,7 @@ function taintedNode(pod: Pod, { node }: AdmissionFacts): Rejection | undefined 
 }
 
 function failed(predicate: string, message: string): Rejection {
-  return { reason: predicate, message: `Pod was rejected: Predicate ${predicate} failed: ${message}` }
+  return { reason: predicate, message: `Predicate ${predicate} failed: ${message}` }
 }
 
 function hostPortsOf({ spec }: Pod): readonly ContainerPort[] {

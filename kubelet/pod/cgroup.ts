@@ -2,7 +2,7 @@
  * The cgroup of each pod: `/kubepods/burstable/pod<uid>` below `--cgroup-root`, on cgroup v1 and v2. The runtime makes the
  * containers' cgroups inside; the kubelet gives the pod its share and removes what is empty.
  */
-import { mkdir, readdir, rmdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { qosClass } from '../../api/core/pod-resources.ts'
 import type { Pod } from '../../api/core/v1.ts'
@@ -20,17 +20,40 @@ export function podCgroup(cgroupRoot: string, pod: Pod): string {
 /** Makes the pod's cgroup with its weight and limits. Where cgroups cannot be written, the containers' own limits must do. */
 export async function createPodCgroup(cgroupRoot: string, pod: Pod): Promise<void> {
   const path = podCgroup(cgroupRoot, pod)
-  const { milliCpu, limits } = podCgroupResources(pod)
-  const v1: readonly (readonly [string, string, number | undefined])[] = [
-    ['cpu', 'cpu.shares', cpuShares(milliCpu)],
-    ['cpu', 'cpu.cfs_quota_us', limits.milliCpu === undefined ? undefined : cpuQuota(limits.milliCpu)],
-    ['memory', 'memory.limit_in_bytes', limits.memoryBytes],
-  ]
-  for (const [controller, file, value] of v1) {
+  for (const [controller, file, value] of cgroupFiles(pod)) {
     const directory = join(mountPoint, controller, path)
     if (!(await exists(join(mountPoint, controller)))) continue
     await mkdir(directory, { recursive: true }).catch(() => undefined)
     if (value !== undefined) await writeFile(join(directory, file), String(value)).catch(() => undefined)
+  }
+}
+
+function cgroupFiles(pod: Pod): readonly (readonly [string, string, number | undefined])[] {
+  const { milliCpu, limits } = podCgroupResources(pod)
+  return [
+    ['cpu', 'cpu.shares', cpuShares(milliCpu)],
+    ['cpu', 'cpu.cfs_quota_us', limits.milliCpu === undefined ? undefined : cpuQuota(limits.milliCpu)],
+    ['memory', 'memory.limit_in_bytes', limits.memoryBytes],
+  ]
+}
+
+/**
+ * Gives a pod's cgroup room for what its containers are about to get (`grow`), or exactly what they have (`settle`). No
+ * child may have more than its parent, so a pod grows before its containers and shrinks after them.
+ */
+export async function resizePodCgroup(cgroupRoot: string, pod: Pod, how: 'grow' | 'settle'): Promise<void> {
+  const path = podCgroup(cgroupRoot, pod)
+  for (const [controller, file, value] of cgroupFiles(pod)) {
+    const name = join(mountPoint, controller, path, file)
+    if (value === undefined) continue
+    if (how === 'grow') {
+      const current = Number(await readFile(name, 'utf8').catch(() => '-1'))
+      // A negative quota is none: there is nothing to grow.
+      if (current < 0 || value <= current) continue
+    }
+    await writeFile(name, String(value)).catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    })
   }
 }
 

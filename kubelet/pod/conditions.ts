@@ -1,6 +1,7 @@
-/** The five conditions of a pod that the kubelet owns; conditions of others (readiness gates) are kept as they are. */
+/** The conditions of a pod that the kubelet owns; conditions of others (readiness gates) are kept as they are. */
 import type { ContainerStatus, Pod, PodCondition } from '../../api/core/v1.ts'
 import { formatTime } from '../../apimachinery/time.ts'
+import { type ResizeState, resizeConditions, resizeConditionTypes } from './resize.ts'
 
 export type ConditionFacts = {
   readonly pod: Pod
@@ -8,11 +9,14 @@ export type ConditionFacts = {
   readonly init: readonly ContainerStatus[]
   readonly app: readonly ContainerStatus[]
   readonly sandboxReady: boolean
+  readonly resize: ResizeState
   readonly nowMs: number
 }
 type Verdict = { readonly status: 'True' | 'False'; readonly reason?: string; readonly message?: string }
 
 const ours = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'] as const
+/** The conditions that nobody else writes. */
+export const kubeletConditionTypes: readonly string[] = [...ours, ...resizeConditionTypes]
 
 /** All conditions in upstream's order, with the time of the last change kept where nothing changed. */
 export function podConditions(facts: ConditionFacts): readonly PodCondition[] {
@@ -27,7 +31,8 @@ export function podConditions(facts: ConditionFacts): readonly PodCondition[] {
   }
   const old = pod.status.conditions ?? []
   const made = ours.map((type) => condition(type, verdicts[type], old, pod.metadata.generation, nowMs))
-  return [...made, ...old.filter(({ type }) => !ours.some((mine) => mine === type))]
+  const others = old.filter(({ type }) => !kubeletConditionTypes.includes(type))
+  return [...resizeConditions(facts.resize, old, nowMs), ...made, ...others]
 }
 
 function condition(

@@ -5,6 +5,7 @@ import {
   containerHashAnnotation,
   containerNameLabel,
   gracePeriodAnnotation,
+  grantedResourcesAnnotation,
   podNameLabel,
   podNamespaceLabel,
   podUidLabel,
@@ -64,6 +65,7 @@ export function containerConfig(input: ContainerInput): CriDraft<'ContainerConfi
 function annotations(pod: Pod, container: Container, restartCount: number): Readonly<Record<string, string>> {
   return {
     [containerHashAnnotation]: containerHash(container),
+    [grantedResourcesAnnotation]: JSON.stringify(container.resources),
     [restartCountAnnotation]: String(restartCount),
     [terminationMessagePathAnnotation]: container.terminationMessagePath ?? '/dev/termination-log',
     [terminationMessagePolicyAnnotation]: container.terminationMessagePolicy ?? 'File',

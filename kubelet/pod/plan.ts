@@ -11,6 +11,7 @@ import type { Container, Pod } from '../../api/core/v1.ts'
 import type { RuntimeContainer, RuntimePod, RuntimeSandbox } from '../runtime/runtime-pod.ts'
 import { type BackoffEntry, backoffEndMs, formatGoSeconds } from './backoff.ts'
 import { type ContainerKind, containerHash, containersOf, type PodContainer, podDescription } from './pods.ts'
+import { needsRestart } from './resize.ts'
 
 export type ProbeVerdict = 'success' | 'failure' | 'unknown'
 /** What the probes say about one running container. */
@@ -51,7 +52,13 @@ export type PodAction =
       readonly reason: KillReason
       readonly message: string
     }
-export type KillReason = 'startupProbe' | 'livenessProbe' | 'definitionChanged' | 'completed' | 'unknownState'
+export type KillReason =
+  | 'startupProbe'
+  | 'livenessProbe'
+  | 'definitionChanged'
+  | 'resized'
+  | 'completed'
+  | 'unknownState'
 /** Why a container waits. */
 export type Waiting = { readonly reason: string; readonly message: string }
 export type PodPlan = {
@@ -161,7 +168,7 @@ class Steps {
       this.#start(step, this.#latest(step.container.name))
       return false
     }
-    if (!this.#killUnhealthy(step, status)) this.#alive += 1
+    if (!this.#restartResized(step, status) && !this.#killUnhealthy(step, status)) this.#alive += 1
     return step.container.startupProbe === undefined || this.#observed.probes.get(status.id)?.startup === 'success'
   }
 
@@ -175,7 +182,19 @@ class Steps {
       this.#kill(step.container, status, 'unknownState', '')
       return
     }
-    if (!this.#killUnhealthy(step, status)) this.#alive += 1
+    if (!this.#restartResized(step, status) && !this.#killUnhealthy(step, status)) this.#alive += 1
+  }
+
+  /** A container whose new resources want a restart is ended and begins again at once, whatever the restart policy. */
+  #restartResized({ kind, container }: PodContainer, status: RuntimeContainer): boolean {
+    if (!needsRestart(container, status)) return false
+    const message = `Container ${container.name} resize requires restart`
+    const { id } = status
+    this.#actions.push(
+      { type: 'killContainer', container, id, reason: 'resized', message },
+      { type: 'startContainer', kind, container, restartCount: status.restartCount + 1 },
+    )
+    return true
   }
 
   /** True when the container is to be killed. */

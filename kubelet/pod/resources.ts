@@ -1,14 +1,17 @@
 /** Requests and limits as the kernel counts them. Source: upstream `pkg/kubelet/cm/helpers_linux.go` and `qos/policy.go`. */
 import { qosClass } from '../../api/core/pod-resources.ts'
-import type { Container, Pod } from '../../api/core/v1.ts'
-import { milliValue, wholeValue } from '../../apimachinery/quantity.ts'
+import type { Container, Pod, ResourceRequirements } from '../../api/core/v1.ts'
+import { formatQuantity, milliValue, wholeValue } from '../../apimachinery/quantity.ts'
 import type { CriDraft } from '../runtime/cri.ts'
+import type { RuntimeResources } from '../runtime/runtime-pod.ts'
 
 const minShares = 2
 const maxShares = 262_144
 const sharesPerCpu = 1024
 const quotaPeriodUs = 100_000
 const minQuotaUs = 1000
+/** Thousandths of a core that `minQuotaUs` stands for. */
+const minMilliCpuLimit = 10
 
 /** Relative weight of a request in thousandths of a core. */
 export function cpuShares(milliCpu: number): number {
@@ -38,6 +41,37 @@ export function containerResources(
     ...(memoryLimit === 0 ? {} : { memoryLimitInBytes: memoryLimit }),
     oomScoreAdj: oomScoreAdjust(pod, memoryRequest, node.memoryBytes),
   }
+}
+
+/**
+ * Granted resources with the amounts that the kernel has in fact. Amounts below what the kernel can tell apart are taken as
+ * granted. Source: upstream `convertContainerStatusResources`.
+ */
+export function resourcesFromRuntime(granted: ResourceRequirements, actual: RuntimeResources): ResourceRequirements {
+  const { requests, limits } = granted
+  const cpuRequest = Math.ceil((actual.cpuShares * 1000) / sharesPerCpu)
+  const cpuLimit = Math.ceil((actual.cpuQuota * 1000) / quotaPeriodUs)
+  const memory = formatQuantity({ nano: BigInt(actual.memoryLimitBytes) * 1_000_000_000n, format: 'BinarySI' })
+  const isTold = (milli: number, wanted: string | undefined, least: number) =>
+    milli > 0 && (milli > least || milliValue(wanted ?? '0') > least)
+  return {
+    ...(requests === undefined
+      ? {}
+      : { requests: { ...requests, ...(isTold(cpuRequest, requests['cpu'], minShares) ? milli(cpuRequest) : {}) } }),
+    ...(limits === undefined
+      ? {}
+      : {
+          limits: {
+            ...limits,
+            ...(isTold(cpuLimit, limits['cpu'], minMilliCpuLimit) ? milli(cpuLimit) : {}),
+            ...(actual.memoryLimitBytes > 0 ? { memory } : {}),
+          },
+        }),
+  }
+}
+
+function milli(amount: number): { readonly cpu: string } {
+  return { cpu: formatQuantity({ nano: BigInt(amount) * 1_000_000n, format: 'DecimalSI' }) }
 }
 
 /** Who dies first when memory runs out: best-effort (1000) before burstable before guaranteed (-997). */

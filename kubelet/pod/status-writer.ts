@@ -7,6 +7,7 @@ import { pods } from '../../client/rest/resource-refs.ts'
 import { createWorkqueue } from '../../client/workqueue/workqueue.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
+import { kubeletConditionTypes } from './conditions.ts'
 
 export type StatusWriter = {
   /** Remembers the status to write; `whenGone`: delete the pod's object afterwards, everything of it has been cleaned. */
@@ -99,12 +100,19 @@ export function createStatusWriter(options: {
 /** The strategic merge patch from one status to another: what vanished is null; address lists are replaced, not merged. */
 export function statusPatch(before: PodStatus | undefined, after: PodStatus): Record<string, unknown> {
   const vanished = Object.keys(before ?? {}).filter((key) => !(key in after))
+  // Conditions of others may have come since; only our own are taken away.
+  const withdrawn = (before?.conditions ?? []).filter(
+    ({ type }) => kubeletConditionTypes.includes(type) && !(after.conditions ?? []).some((one) => one.type === type),
+  )
   return {
     ...after,
     ...Object.fromEntries(vanished.map((key) => [key, null])),
     ...replacedList('podIPs', before?.podIPs, after.podIPs),
     ...replacedList('hostIPs', before?.hostIPs, after.hostIPs),
-    conditions: (after.conditions ?? []).map((condition) => ({ reason: null, message: null, ...condition })),
+    conditions: [
+      ...(after.conditions ?? []).map((condition) => ({ reason: null, message: null, ...condition })),
+      ...withdrawn.map(({ type }) => ({ type, $patch: 'delete' })),
+    ],
   }
 }
 

@@ -11,6 +11,8 @@ import type { RuntimeContainer, RuntimePod } from '../runtime/runtime-pod.ts'
 import { type ConditionFacts, podConditions } from './conditions.ts'
 import { isUsable, mayStart, type ProbeState, type Waiting } from './plan.ts'
 import { type ContainerKind, containersOf, type PodContainer } from './pods.ts'
+import { hasGranted, type ResizeState } from './resize.ts'
+import { resourcesFromRuntime } from './resources.ts'
 
 export type StatusObserved = {
   readonly pod: Pod
@@ -22,6 +24,7 @@ export type StatusObserved = {
   readonly waiting: ReadonlyMap<string, Waiting>
   /** Everything of the pod has ended and will not start again. */
   readonly ended: boolean
+  readonly resize?: ResizeState
   /** The kubelet ended the pod by its own decision: evicted, deadline, not admitted. */
   readonly verdict?: { readonly reason: string; readonly message: string }
 }
@@ -37,7 +40,9 @@ export function podStatus(observed: StatusObserved): PodStatus {
   const ephemeral = statusesOf(['ephemeral'])
   const phase = verdict === undefined ? stickyPhase(observed, init, app) : 'Failed'
   const ips = podIps(observed)
-  const facts: ConditionFacts = { pod, phase, init, app, sandboxReady: hasUsableSandbox(observed), nowMs }
+  const isTerminal = phase === 'Succeeded' || phase === 'Failed'
+  const resize = isTerminal ? {} : (observed.resize ?? {})
+  const facts: ConditionFacts = { pod, phase, init, app, sandboxReady: hasUsableSandbox(observed), resize, nowMs }
   return {
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase,
@@ -120,16 +125,22 @@ function containerStatus(observed: StatusObserved, { kind, container }: PodConta
     imageID: current.imageRef,
     containerID: `containerd://${current.id}`,
     started: readiness.started,
-    ...resourcesOf(container),
+    ...resourcesOf(observed.pod, container, current),
     ...mountsOf(container),
   }
 }
 
-/** What the container was given. Source: KEP-1287. */
-function resourcesOf({ resources }: Container): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
-  const { requests, limits } = resources
+/** What the container was granted, and what it has: the same but while it is being resized. Source: KEP-1287. */
+function resourcesOf(
+  pod: Pod,
+  container: Container,
+  run: RuntimeContainer,
+): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+  const granted = container.resources
+  const isSettled = run.resources === undefined || run.phase !== 'running' || hasGranted(pod, container, run)
+  const { requests, limits } = isSettled ? granted : resourcesFromRuntime(granted, run.resources)
   return {
-    ...(requests === undefined ? {} : { allocatedResources: requests }),
+    ...(granted.requests === undefined ? {} : { allocatedResources: granted.requests }),
     resources: { ...(limits === undefined ? {} : { limits }), ...(requests === undefined ? {} : { requests }) },
   }
 }

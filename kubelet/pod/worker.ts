@@ -21,9 +21,12 @@ import { VolumeError } from '../volumes/payload.ts'
 import { MountError, type MountedVolumes, type Volumes } from '../volumes/volumes.ts'
 import { type BackoffEntry, nextBackoff } from './backoff.ts'
 import { createPodCgroup, podCgroup, removePodCgroup } from './cgroup.ts'
+import { kubeletConditionTypes } from './conditions.ts'
 import { graceSecondsOf, killContainer, killContainers } from './kill.ts'
 import { hasEnded, isAlive, isUsable, type PodAction, planPod, type Waiting } from './plan.ts'
 import { containersOf, isFinished } from './pods.ts'
+import type { ResizeCandidate } from './resize.ts'
+import { Resizer } from './resizer.ts'
 import { sandboxConfig } from './sandbox-config.ts'
 import { containerFieldPath, type StartContext, StartError, startContainer } from './start-container.ts'
 import { podStatus } from './status.ts'
@@ -40,6 +43,8 @@ export type WorkerContext = StartContext & {
   readonly removeLogs: (pod: Pod) => Promise<void>
   /** Why the node cannot take the pod; undefined: it can. */
   readonly admit: (pod: Pod) => Verdict | undefined
+  /** Asks again for every pod that waits for a resize: something has become free, or a pod asks for something new. */
+  readonly retryResizes: () => void
   /** Why containers cannot be started yet: the pod network is not ready. */
   readonly networkProblem: () => string | undefined
   /** What the pod's RuntimeClass names; empty: the runtime's default. */
@@ -58,6 +63,10 @@ const maxStepsInRow = 50
 
 export class PodWorker {
   readonly #context: WorkerContext
+  readonly #resizer: Resizer
+  /** The pod as the API has it. */
+  #wanted: Pod
+  /** The same with the resources that the node has granted: all else looks at this one. */
   #pod: Pod
   #stage: 'running' | 'terminating' | 'terminated' | 'cleaned' = 'running'
   #gone = false
@@ -80,6 +89,8 @@ export class PodWorker {
 
   constructor(context: WorkerContext, pod: Pod) {
     this.#context = context
+    this.#resizer = new Resizer(context, pod)
+    this.#wanted = pod
     this.#pod = pod
     this.#seenAtMs = context.clock.now()
     this.#hasRun = pod.status.phase !== 'Pending'
@@ -104,6 +115,21 @@ export class PodWorker {
     return this.#admitted && this.#verdict === undefined
   }
 
+  /** The pod that asks for other resources than it was granted; undefined: it does not. */
+  get resizeWanted(): { readonly pod: Pod; readonly candidate: ResizeCandidate } | undefined {
+    const pod = this.#wanted
+    if (!this.isActive || !this.isAdmitted || this.#stage !== 'running') return undefined
+    return this.#resizer.wants(pod) ? { pod, candidate: this.#resizer.candidate(pod) } : undefined
+  }
+
+  /** Grants the resize, or notes why not now. */
+  decideResize(refusal: Verdict | undefined): void {
+    const before = this.#resizer.state
+    this.#resizer.decide(this.#wanted, refusal)
+    this.#pod = this.#resizer.allocated(this.#wanted)
+    if (this.#resizer.state !== before) this.wake()
+  }
+
   wake(): void {
     this.#isDirty = true
     this.#wakeUp?.()
@@ -112,10 +138,12 @@ export class PodWorker {
   /** A new version of the pod. */
   update(pod: Pod): void {
     const before = this.#pod
-    this.#pod = pod
+    this.#wanted = pod
+    this.#pod = this.#resizer.allocated(pod)
     const isDeleted = pod.metadata.deletionTimestamp !== undefined
     const wasDeleted = before.metadata.deletionTimestamp !== undefined
     if (isDeleted && (!wasDeleted || graceSecondsOf(pod) < graceSecondsOf(before))) this.#interrupt()
+    this.#askForResize()
     this.wake()
   }
 
@@ -132,6 +160,11 @@ export class PodWorker {
     this.#verdict = verdict
     this.#interrupt()
     this.wake()
+  }
+
+  #askForResize(): void {
+    if (this.#resizer.wants(this.#wanted)) this.#context.retryResizes()
+    else this.#resizer.forgetPending()
   }
 
   #interrupt(): void {
@@ -195,11 +228,16 @@ export class PodWorker {
   #admit(): void {
     if (this.#pod.metadata.deletionTimestamp !== undefined || this.#gone) return
     this.#admitted = true
+    this.#resizer.admit(this.#wanted)
+    this.#pod = this.#resizer.allocated(this.#wanted)
     // A pod that this node has started before was admitted before; a restarted kubelet does not ask again.
-    if (this.#pod.status.startTime !== undefined) return
+    if (this.#pod.status.startTime !== undefined) {
+      this.#askForResize()
+      return
+    }
     const verdict = this.#context.admit(this.#pod)
     if (verdict === undefined) return
-    this.#verdict = verdict
+    this.#verdict = { ...verdict, message: `Pod was rejected: ${verdict.message}` }
     this.#isRejected = true
     this.#context.recorder.event(this.#pod, 'Warning', verdict.reason, verdict.message)
   }
@@ -229,7 +267,9 @@ export class PodWorker {
     })
     this.#noteWaiting(plan.waiting)
     let requeueAtMs = plan.requeueAtMs ?? Number.POSITIVE_INFINITY
-    let acted = false
+    const resize = await this.#resizer.actuate(this.#pod, runtimePod, signal)
+    let acted = resize === 'acted'
+    if (typeof resize === 'number') requeueAtMs = Math.min(requeueAtMs, resize)
     for (const action of plan.actions) {
       const blockedUntil = this.#blockedUntil(action)
       if (blockedUntil !== undefined) {
@@ -241,6 +281,7 @@ export class PodWorker {
       else requeueAtMs = Math.min(requeueAtMs, retryAtMs)
     }
     if (acted) return 0
+    if (this.#resizer.state.pending !== undefined) this.#context.retryResizes()
     this.#report(await readRuntimePod(this.#context.runtime, this.#pod.metadata.uid, signal))
     return Math.max(1, Math.min(requeueAtMs - clock.now(), this.#nextResyncMs()))
   }
@@ -483,6 +524,7 @@ export class PodWorker {
     const { volumes, cgroupRoot } = this.#context
     await volumes.tearDown(this.#pod.metadata.uid, signal)
     await removePodCgroup(cgroupRoot, this.#pod.metadata.uid)
+    this.#context.retryResizes()
   }
 
   async #removeFromRuntime(runtimePod: RuntimePod, signal: AbortSignal): Promise<void> {
@@ -534,6 +576,7 @@ export class PodWorker {
       probes: probes.results(),
       waiting: this.#startErrors,
       ended,
+      resize: this.#resizer.state,
       ...(this.#verdict === undefined ? {} : { verdict: this.#verdict }),
     })
   }
@@ -543,12 +586,11 @@ export class PodWorker {
 function mergeReported(pod: Pod, reported: Pod['status']): Pod['status'] {
   const mine = new Set((reported.conditions ?? []).map(({ type }) => type))
   const current = new Map((pod.status.conditions ?? []).map((condition) => [condition.type, condition]))
-  const owned = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'])
   const conditions = [
     ...(reported.conditions ?? []).map((condition) =>
-      owned.has(condition.type) ? condition : (current.get(condition.type) ?? condition),
+      kubeletConditionTypes.includes(condition.type) ? condition : (current.get(condition.type) ?? condition),
     ),
-    ...(pod.status.conditions ?? []).filter(({ type }) => !mine.has(type)),
+    ...(pod.status.conditions ?? []).filter(({ type }) => !mine.has(type) && !kubeletConditionTypes.includes(type)),
   ]
   return { ...reported, conditions }
 }

@@ -1,7 +1,19 @@
 /** The workers of all pods of this node, one per pod uid. */
 import type { Pod } from '../../api/core/v1.ts'
 import type { Logger } from '../../component-base/logger.ts'
-import { PodWorker, type WorkerContext } from './worker.ts'
+import { byResizeOrder } from './resize.ts'
+import { PodWorker, type Verdict, type WorkerContext } from './worker.ts'
+
+/** Asks for every pod that waits for other resources, in order of right; `refuse` says why one does not fit. */
+export function retryResizes(workers: readonly PodWorker[], refuse: (pod: Pod) => Verdict | undefined): void {
+  const waiting = workers.flatMap((worker) => {
+    const { resizeWanted: wanted } = worker
+    return wanted === undefined ? [] : [{ worker, ...wanted }]
+  })
+  for (const { worker, pod } of waiting.toSorted((a, b) => byResizeOrder(a.candidate, b.candidate))) {
+    worker.decideResize(refuse(pod))
+  }
+}
 
 export type PodWorkers = {
   /** A pod that should be on this node, new or changed. */

@@ -8,6 +8,8 @@ export const podUidLabel = 'io.kubernetes.pod.uid'
 export const containerNameLabel = 'io.kubernetes.container.name'
 
 export const containerHashAnnotation = 'io.kubernetes.container.hash'
+/** What the container was granted when it was made: our own, upstream keeps it in a file. */
+export const grantedResourcesAnnotation = 'kubets.local/granted-resources'
 export const restartCountAnnotation = 'io.kubernetes.container.restartCount'
 export const terminationMessagePathAnnotation = 'io.kubernetes.container.terminationMessagePath'
 export const terminationMessagePolicyAnnotation = 'io.kubernetes.container.terminationMessagePolicy'

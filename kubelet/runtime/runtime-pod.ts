@@ -1,16 +1,16 @@
 /** What the runtime says about one pod: its sandboxes and containers, newest first. */
-import { readFile } from 'node:fs/promises'
+import type { ResourceRequirements } from '../../api/core/v1.ts'
 import { type Cri, isNotFound, type Runtime } from './cri.ts'
 import {
   containerHashAnnotation,
   containerNameLabel,
+  grantedResourcesAnnotation,
   podNameLabel,
   podNamespaceLabel,
   podUidLabel,
   restartCountAnnotation,
-  terminationMessagePathAnnotation,
-  terminationMessagePolicyAnnotation,
 } from './labels.ts'
+import { terminationMessage } from './termination-message.ts'
 
 export type RuntimeSandbox = {
   readonly id: string
@@ -37,6 +37,16 @@ export type RuntimeContainer = {
   /** Hash of the container's spec when it was created. */
   readonly hash: string
   readonly logPath: string
+  /** What the kernel was told; undefined: the runtime does not say. */
+  readonly resources?: RuntimeResources
+  /** What the container was granted when it was created. */
+  readonly granted?: ResourceRequirements
+}
+/** Limits as the kernel counts them; 0: none. */
+export type RuntimeResources = {
+  readonly cpuShares: number
+  readonly cpuQuota: number
+  readonly memoryLimitBytes: number
 }
 export type RuntimePod = {
   readonly uid: string
@@ -112,7 +122,7 @@ export async function readContainer(
 ): Promise<RuntimeContainer | undefined> {
   try {
     const { status } = await runtime.call('ContainerStatus', { containerId: id }, signal)
-    return status === null ? undefined : await withTerminationMessage(containerOf(status), status)
+    return status === null ? undefined : await withMessage(containerOf(status), status)
   } catch (error) {
     if (isNotFound(error)) return undefined
     throw error
@@ -154,42 +164,43 @@ function containerOf(status: Cri<'ContainerStatus'>): RuntimeContainer {
     imageRef: status.imageRef,
     hash: status.annotations[containerHashAnnotation] ?? '',
     logPath: status.logPath,
+    ...resourcesOf(status),
   }
 }
 
-/** Upstream's limits for a termination message. */
-const maxMessageBytes = 4096
-const maxLogFallbackBytes = 2048
-const maxLogFallbackLines = 80
-
-async function withTerminationMessage(
-  container: RuntimeContainer,
-  status: Cri<'ContainerStatus'>,
-): Promise<RuntimeContainer> {
-  if (container.phase !== 'exited') return container
-  const path = status.annotations[terminationMessagePathAnnotation] ?? ''
-  const file = status.mounts.find(({ containerPath }) => containerPath === path)?.hostPath
-  const text = path === '' || file === undefined ? '' : await readPart(file, maxMessageBytes, false)
-  if (text !== '') return { ...container, message: text }
-  const fallback = status.annotations[terminationMessagePolicyAnnotation] === 'FallbackToLogsOnError'
-  if (!fallback || container.exitCode === 0 || container.message !== '') return container
-  return { ...container, message: lastLogText(await readPart(status.logPath, 1 << 16, true)) }
+function resourcesOf({ resources, annotations }: Cri<'ContainerStatus'>): Partial<RuntimeContainer> {
+  const linux = resources?.linux
+  const granted = parseGranted(annotations[grantedResourcesAnnotation])
+  return {
+    ...(linux === undefined || linux === null
+      ? {}
+      : {
+          resources: {
+            cpuShares: linux.cpuShares,
+            cpuQuota: Math.max(linux.cpuQuota, 0),
+            memoryLimitBytes: linux.memoryLimitInBytes,
+          },
+        }),
+    ...(granted === undefined ? {} : { granted }),
+  }
 }
 
-async function readPart(path: string, bytes: number, fromEnd: boolean): Promise<string> {
+/** An annotation that cannot be read is as good as none. */
+function parseGranted(text: string | undefined): ResourceRequirements | undefined {
+  if (text === undefined) return undefined
   try {
-    const content = await readFile(path)
-    return (fromEnd ? content.subarray(-bytes) : content.subarray(0, bytes)).toString('utf8')
+    const value: unknown = JSON.parse(text)
+    // Written by `containerConfig` and kept by the runtime as it is.
+    return typeof value === 'object' && value !== null ? (value as ResourceRequirements) : undefined
   } catch {
-    return ''
+    return undefined
   }
 }
 
-/** The texts of the last lines of a CRI log, without time, stream and tag. */
-function lastLogText(log: string): string {
-  const lines = log.split('\n').filter((line) => line !== '')
-  const texts = lines.slice(-maxLogFallbackLines).map((line) => line.split(' ').slice(3).join(' '))
-  return `${texts.join('\n')}\n`.slice(-maxLogFallbackBytes)
+async function withMessage(container: RuntimeContainer, status: Cri<'ContainerStatus'>): Promise<RuntimeContainer> {
+  if (container.phase !== 'exited') return container
+  const texts = [container.message, await terminationMessage(status)]
+  return { ...container, message: texts.filter((text) => text !== '').join(': ') }
 }
 
 function newestFirst(a: { readonly createdAtMs: number }, b: { readonly createdAtMs: number }): number {
