@@ -177,7 +177,8 @@ function method<Request extends object, Response>(
   return {
     path: `/etcdserverpb.${service}/${name}`,
     repeatable: name !== 'Txn',
-    serialize: (value) => Buffer.from(input.encode(input.fromObject(value)).finish()),
+    // In Node the writer's bytes are a Buffer.
+    serialize: (value) => input.encode(value).finish() as Buffer,
     // The table above is what was decoded; its TypeScript form is `Response`.
     deserialize: (bytes) => output.decode(bytes) as unknown as Response,
   }

@@ -26,6 +26,10 @@ async function start(storage: Storage = createMemoryStorage(), clock: Clock = sy
   }
 }
 
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve))
+}
+
 async function put(storage: Storage, key: string, labels: object = {}): Promise<number> {
   const name = key.split('/').at(-1)
   const value = Buffer.from(JSON.stringify({ kind: 'Pod', apiVersion: 'v1', metadata: { name, labels } }))
@@ -50,6 +54,31 @@ test('WatchCache fresh() is not held up by writes that are none of its own', asy
   const wanted = await storage.currentRevision(never)
   await caches.fresh()
   expect(caches.seen).toBeGreaterThanOrEqual(wanted)
+  await stop()
+})
+
+test('WatchCache fresh() asks once for all who come before the question leaves, and anew for whoever comes later', async () => {
+  const memory = createMemoryStorage()
+  const questions: (() => void)[] = []
+  const { caches, stop } = await start({
+    ...memory,
+    currentRevision: async (signal) => {
+      const revision = await memory.currentRevision(signal)
+      await new Promise<void>((resolve) => questions.push(resolve))
+      return revision
+    },
+  })
+  const early = [caches.fresh(), caches.fresh()]
+  await until(() => questions.length > 0)
+  await put(memory, '/registry/pods/default/late')
+  const late = caches.fresh()
+  expect(questions).toHaveLength(1)
+  questions[0]?.()
+  await Promise.all(early)
+  await until(() => questions.length > 1)
+  questions[1]?.()
+  await late
+  expect(caches.cache('/registry/pods').get('/registry/pods/default/late')).toBeDefined()
   await stop()
 })
 

@@ -9,6 +9,7 @@
  * brings one.
  */
 import { setMaxListeners } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../component-base/clock.ts'
 import type { Logger } from '../../component-base/logger.ts'
 import { CacheEntry } from './cache-entry.ts'
@@ -64,7 +65,8 @@ export class WatchCache {
   #loaded = false
   #connected = false
   #waiters: Waiter[] = []
-  #currentCall: Promise<number> | undefined
+  /** The last question to the store, answered or not. */
+  #currentCall: Promise<unknown> = Promise.resolve()
   #nextCall: Promise<number> | undefined
   #minding = false
   readonly #fanOut: FanOut
@@ -157,11 +159,13 @@ export class WatchCache {
     }
   }
 
-  /** Waits until the caches hold what the store held a moment after the call; returns a revision they have reached. */
+  /**
+   * Waits until the caches hold what the store held a moment after the call; returns a revision they have reached. There is
+   * one question to the store at a time, and one that has not left yet is good for everyone who comes until it does.
+   */
   async fresh(): Promise<number> {
-    const revision = await this.#currentRevision()
-    await this.reach(revision)
-    return revision
+    this.#nextCall ??= this.#askWhenAnswered(this.#currentCall)
+    return await this.#nextCall
   }
 
   /** Waits until the caches have reached `revision`; rejects with `BehindError` after three seconds. */
@@ -218,32 +222,16 @@ export class WatchCache {
     }
   }
 
-  /** One call at a time; whoever comes while it is under way waits for the next, which starts after they asked. */
-  #currentRevision(): Promise<number> {
-    if (this.#currentCall === undefined) {
-      this.#currentCall = this.#askRevision()
-      return this.#currentCall
-    }
-    this.#nextCall ??= this.#currentCall.then(
-      () => this.#startNext(),
-      () => this.#startNext(),
-    )
-    return this.#nextCall
-  }
-
-  #startNext(): Promise<number> {
+  async #askWhenAnswered(before: Promise<unknown>): Promise<number> {
+    await before
+    // Requests that arrived together are read in one turn of the event loop.
+    await nextTurn()
     this.#nextCall = undefined
-    this.#currentCall = this.#askRevision()
-    return this.#currentCall
-  }
-
-  async #askRevision(): Promise<number> {
     const call = this.#storage.currentRevision(this.#lifetime)
-    try {
-      return await call
-    } finally {
-      if (this.#nextCall === undefined) this.#currentCall = undefined
-    }
+    this.#currentCall = call.catch(() => {}) // those who wait for it hear of it
+    const revision = await call
+    await this.reach(revision)
+    return revision
   }
 
   async #load(signal: AbortSignal): Promise<void> {
