@@ -12,8 +12,9 @@ import { type AggregatorBackend, backendOf, identityHeaders, NoTarget, open } fr
 
 /** The APIService that answers this path, where that is not this server. */
 export function remoteService(reader: ObjectReader, path: string): APIService | undefined {
-  const [, prefix, group = '', version = ''] = path.split('/')
-  if (prefix !== 'apis' || version === '') return undefined
+  if (!path.startsWith('/apis/')) return undefined
+  const [, , group = '', version = ''] = path.split('/')
+  if (version === '') return undefined
   const service = read(reader, kinds.apiServices, '', `${version}.${group}`)
   return service?.spec.service === undefined ? undefined : service
 }

@@ -22,7 +22,7 @@ const maxRemembered = 10_000
 export function createImpersonation(authorizer: Authorizer): Impersonate {
   const lastModes = new Map<string, ImpersonationMode>()
   return async (caller, request, info) => {
-    if (!Object.keys(request.headers).some((header) => header.startsWith('impersonate-'))) return caller
+    if (!asksForImpersonation(request)) return caller
     const wanted = parseImpersonation(request)
     if (wanted === undefined) return caller
     const last = lastModes.get(caller.name)
@@ -41,6 +41,11 @@ export function createImpersonation(authorizer: Authorizer): Impersonate {
     }
     throw refusal
   }
+}
+
+function asksForImpersonation({ headers }: HeaderSource): boolean {
+  for (const name in headers) if (name.startsWith('impersonate-')) return true
+  return false
 }
 
 function remember(lastModes: Map<string, ImpersonationMode>, name: string, mode: ImpersonationMode): void {

@@ -23,7 +23,7 @@ export const getObject: ResourceHandler = async (context, resource, request, res
   const key = `${collectionPrefix(resource, info.namespace)}${info.name}`
   const entry = caches.cache(storagePrefix(resource)).get(key)
   if (entry === undefined) throw notFound(resource.facts, info.name)
-  await prepareViews(resource, [entry])
+  if (!entry.hasView(resource)) await prepareViews(resource, [entry])
   const { object, json } = entry.view(resource)
   if (form.transform === 'none') await sendJson(request, response, 200, json, form)
   else {

@@ -132,7 +132,8 @@ function covers({ type, subtype }: MediaRange, offered: string): boolean {
  * the one for everything, and no qualities. Source: go-restful's `Route.matchesAccept`.
  */
 export function refuseUnproducible({ accept = '' }: IncomingHttpHeaders, produced = acceptedTypes): void {
-  if (accept === '') return
+  // What nearly all requests say.
+  if (accept === '' || produced.includes(accept)) return
   const types = accept.split(',').map((part) => (part.split(';')[0] ?? '').trim())
   if (types.some((type) => type === '*/*' || produced.includes(type))) return
   const message = `406: Not Acceptable\n\nAvailable representations: ${produced.join(', ')}`

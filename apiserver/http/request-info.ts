@@ -193,6 +193,7 @@ function decodePath(path: string): string {
 
 /** Whether Go's server would answer 400 before looking at anything but the path. */
 export function isMalformedPath(url: string): boolean {
+  if (!url.includes('%')) return false
   const [path = ''] = url.split('?')
   return /%(?![0-9A-Fa-f]{2})/.test(path)
 }

@@ -38,6 +38,7 @@ function systemClientOf(userAgent: string): string {
 const knownDryRuns = new Set(['All'])
 
 function dryRunOf(values: readonly string[]): string {
+  if (values.length === 0) return ''
   return values.every((value) => knownDryRuns.has(value)) ? [...new Set(values)].join(',') : 'invalid'
 }
 

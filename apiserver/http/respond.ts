@@ -36,9 +36,16 @@ export async function sendJson(
   } else if (form.pretty) {
     const text = `${JSON.stringify(JSON.parse(json.toString('utf8')), undefined, 2)}\n`
     await send(request, response, code, 'application/json', Buffer.from(text))
-  } else if (json.length < partBytes)
-    await send(request, response, code, 'application/json', Buffer.concat([json, newline]))
+  } else if (json.length < partBytes) await send(request, response, code, 'application/json', asLine(json))
   else await send(request, response, code, 'application/json', json, {}, newline)
+}
+
+/** The bytes with a newline behind. */
+function asLine(json: Buffer): Buffer {
+  const line = Buffer.allocUnsafe(json.length + 1)
+  line.set(json)
+  line[json.length] = 0x0a
+  return line
 }
 
 /** YAML as Go writes it: keys in order, and quotes around what readers of YAML 1.1 would take for something else. */
@@ -59,7 +66,7 @@ export async function sendObject(
 
 /** Sends bytes, compressed when they are many and the client can read it. `tail` is sent behind `body`, which it spares a copy. */
 export async function send(
-  { incoming, signal }: Pick<ApiRequest, 'incoming' | 'signal'>,
+  request: Pick<ApiRequest, 'incoming' | 'signal'>,
   response: ApiResponse,
   code: number,
   contentType: string,
@@ -67,12 +74,13 @@ export async function send(
   headers: Readonly<Record<string, string>> = {},
   tail: Buffer = nothing,
 ): Promise<void> {
+  const { incoming } = request
   if (body.length < gzipFromBytes || !acceptsGzip(incoming.headers['accept-encoding'])) {
     const length = body.length + tail.length
     response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': length })
     if (incoming.method === 'HEAD') response.end()
     else if (length <= partBytes) response.end(body)
-    else await writeInParts(response, [...partsOf(body), tail], signal)
+    else await writeInParts(response, [...partsOf(body), tail], request.signal)
     return
   }
   const compressed = await compress(tail.length === 0 ? body : Buffer.concat([body, tail]), { level: 1 })
