@@ -40,7 +40,7 @@ import type { ResourceRegistry } from './registry/resource-registry.ts'
 import { createServiceCidrAllocator } from './registry/service-cidrs.ts'
 import { createServiceClaims } from './registry/service-claims.ts'
 import type { Store } from './registry/store.ts'
-import { find, type Lookup } from './registry/typed-reader.ts'
+import { find, type Lookup, read } from './registry/typed-reader.ts'
 import { subresourceHandlers } from './subresources/handlers.ts'
 import type { KubeletClientOptions } from './subresources/kubelet-client.ts'
 import type { SubresourceHandler } from './subresources/subresource.ts'
@@ -111,7 +111,8 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       issuers: config.serviceIssuers,
       keys,
       apiAudiences: config.apiAudiences,
-      readObject: async (kind, namespace, name, signal) => await find(lookup, kind, namespace, name, signal),
+      readObject: async (kind, namespace, name, lifetime) =>
+        read(reader, kind, namespace, name) ?? (await find(lookup, kind, namespace, name, lifetime.signal)),
       labelSecret: labelSecrets(store, logger),
       clock,
     }),
@@ -134,8 +135,8 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const policyMetrics = createPolicyMetrics()
   return {
     authenticate: createAuthenticator({
-      requestHeader: async (...input) => await frontProxy()?.(...input),
-      clientCert: async (...input) => await clientCert()?.(...input),
+      requestHeader: (request, lifetime) => frontProxy()?.(request, lifetime),
+      clientCert: (request, lifetime) => clientCert()?.(request, lifetime),
       verifyToken,
       anonymous: jwt.anonymous ?? { enabled: flags['anonymous-auth'] },
     }),

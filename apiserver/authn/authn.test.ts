@@ -14,7 +14,7 @@ import { keySetDocument, parseSigningKey, parseVerificationKeys } from './servic
 import { bearerToken, createStaticTokenVerifier, parseTokenFile, TokenError } from './token.ts'
 import { splitServiceAccountUser, unauthorized } from './user.ts'
 
-const never = new AbortController().signal
+const never = new AbortController()
 const nowMs = Date.UTC(2026, 0, 1)
 const clock = { now: () => nowMs, sleep: async () => {} }
 

@@ -1,6 +1,6 @@
 /** All ways to say who one is, in upstream's order: front proxy, certificate, token, anonymous. */
 import { StatusError } from '../../apimachinery/status.ts'
-import type { IncomingRequest } from '../http/api-request.ts'
+import type { IncomingRequest, Lifetime } from '../http/api-request.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import { type AnonymousOptions, anonymousFor } from './anonymous.ts'
 import type { Authenticator } from './authenticator.ts'
@@ -17,13 +17,14 @@ export type AuthenticationOptions = {
 /** Never answers `undefined`: without usable credentials the request is anonymous or refused. */
 export function createAuthenticator(
   options: AuthenticationOptions,
-): (...args: Parameters<Authenticator>) => Promise<UserInfo> {
+): (request: IncomingRequest, lifetime: Lifetime) => Promise<UserInfo> {
   const methods = [options.requestHeader, options.clientCert, tokenAuthenticator(options.verifyToken)]
-  return async (request, signal) => {
+  return async (request, lifetime) => {
     let refusal: StatusError | undefined
     for (const method of methods) {
       try {
-        const user = await method?.(request, signal)
+        const found = method?.(request, lifetime)
+        const user = found instanceof Promise ? await found : found
         if (user !== undefined) return withAuthenticatedGroup(user)
       } catch (error) {
         // A later method may still know the user; bad credentials must not become anonymous.
@@ -43,14 +44,14 @@ function pathOf({ url }: IncomingRequest): string {
 }
 
 function tokenAuthenticator(verify: TokenVerifier): Authenticator {
-  return async ({ headers, warn }, signal) => {
+  return async ({ headers, warn }, lifetime) => {
     try {
       const token = bearerToken(headers)
       if (token === undefined) {
         if (hasSpaceBeforeToken(headers)) warn?.(spaceBeforeTokenWarning)
         return undefined
       }
-      const found = await verify(token, [], signal)
+      const found = await verify(token, [], lifetime)
       if (found === undefined) throw unauthorized()
       for (const text of found.warnings ?? []) warn?.(text)
       return found.user

@@ -13,7 +13,7 @@ export function createClientCertAuthenticator(options: {
   readonly clientCas: readonly X509Certificate[]
 }): Authenticator {
   const verdicts = new WeakMap<TLSSocket, Verdict>()
-  return async ({ connection }) => {
+  return ({ connection }) => {
     const known = verdicts.get(connection) ?? judge(connection, options.clientCas)
     verdicts.set(connection, known)
     if (known.type === 'bad') throw unauthorized()

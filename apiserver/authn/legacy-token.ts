@@ -28,15 +28,15 @@ export function isLegacyIssuer(issuer: string | undefined): boolean {
 
 /** The account behind a legacy token. Throws `TokenError`. */
 export async function legacyUser(
-  { claims, token, signal }: TokenInput,
+  { claims, token, lifetime }: TokenInput,
   { readObject, labelSecret, clock }: Pick<ServiceAccountOptions, 'readObject' | 'labelSecret' | 'clock'>,
 ): Promise<Omit<TokenUser, 'audiences'>> {
   const wanted = readClaims(claims)
   const { namespace, secretName, accountName, uid } = wanted
   // Claims say what kind was asked for.
-  const secret = (await readObject(kinds.secrets, namespace, secretName, signal)) as Secret | undefined
+  const secret = (await readObject(kinds.secrets, namespace, secretName, lifetime)) as Secret | undefined
   requireSecret(secret, token)
-  const account = (await readObject(kinds.serviceAccounts, namespace, accountName, signal)) as
+  const account = (await readObject(kinds.serviceAccounts, namespace, accountName, lifetime)) as
     | ServiceAccount
     | undefined
   requireAccount(account, wanted)

@@ -17,7 +17,7 @@ export type RequestHeaderOptions = {
 
 /** Believes `X-Remote-User` and its kin from holders of a front-proxy certificate. */
 export function createRequestHeaderAuthenticator(options: RequestHeaderOptions): Authenticator {
-  return async (request) => {
+  return (request) => {
     const { connection } = request
     const user = userFromHeaders(request, options)
     if (user === undefined || !connection.authorized || !isChainedTo(connection, options.cas)) return undefined

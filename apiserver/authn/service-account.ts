@@ -7,6 +7,7 @@ import type { ApiObject } from '../../api/resource.ts'
 import { isJsonObject } from '../../apimachinery/json.ts'
 import { parseTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
+import type { Lifetime } from '../http/api-request.ts'
 import { type BuiltIn, kinds } from '../registry/typed-reader.ts'
 import { joinErrors } from './join-errors.ts'
 import { isLegacyIssuer, legacyUser, type SecretLabeller } from './legacy-token.ts'
@@ -19,7 +20,7 @@ export type BoundObjectReader = (
   kind: BuiltIn<'core.v1.Pod' | 'core.v1.Secret' | 'core.v1.Node' | 'core.v1.ServiceAccount'>,
   namespace: string,
   name: string,
-  signal: AbortSignal,
+  lifetime: Lifetime,
 ) => Promise<ApiObject | undefined>
 
 export type ServiceAccountOptions = {
@@ -41,14 +42,14 @@ const maxCachedTokens = 10_000
 /** Verifies a token; `undefined` when it is no service-account token of ours. */
 export function createServiceAccountVerifier(options: ServiceAccountOptions): TokenVerifier {
   const verified = new Map<string, JWTPayload>()
-  return async (token, audiences, signal) => {
+  return async (token, audiences, lifetime) => {
     const known = verified.get(token)
     if (known === undefined && !isOurs(token, options.issuers)) return undefined
     const claims = known ?? (await verifySignature(token, options))
     remember(verified, token, claims)
     const wanted = audiences.length === 0 ? options.apiAudiences : audiences
     const shared = audiencesOf(claims, wanted, options.apiAudiences)
-    const input = { claims, token, signal }
+    const input = { claims, token, lifetime }
     return {
       ...(await (isLegacyIssuer(claims.iss) ? legacyUser(input, options) : boundUser(input, options))),
       audiences: shared,
@@ -116,11 +117,11 @@ function requireInTime({ exp, nbf, iat }: JWTPayload, nowMs: number): void {
 }
 
 /** A token under test. */
-export type TokenInput = { readonly claims: JWTPayload; readonly token: string; readonly signal: AbortSignal }
+export type TokenInput = { readonly claims: JWTPayload; readonly token: string; readonly lifetime: Lifetime }
 type Reference = { readonly name: string; readonly uid: string }
 
 async function boundUser(
-  { claims, signal }: TokenInput,
+  { claims, lifetime }: TokenInput,
   options: ServiceAccountOptions,
 ): Promise<Omit<TokenUser, 'audiences'>> {
   requireInTime(claims, options.clock.now())
@@ -131,7 +132,7 @@ async function boundUser(
     throw new TokenError('service account token claims could not be validated due to unexpected validation error')
   }
   const [pod, secret, node] = [bound['pod'], bound['secret'], bound['node']].map(referenceOf)
-  const check = { options, namespace, account, signal }
+  const check = { options, namespace, account, lifetime }
   await requireAccount(check)
   if (secret !== undefined) await requireBound(check, kinds.secrets, secret)
   if (pod !== undefined) await requireBound(check, kinds.pods, pod)
@@ -151,11 +152,11 @@ type Check = {
   readonly options: ServiceAccountOptions
   readonly namespace: string
   readonly account: Reference
-  readonly signal: AbortSignal
+  readonly lifetime: Lifetime
 }
 
-async function requireAccount({ options, namespace, account, signal }: Check): Promise<void> {
-  const found = await options.readObject(kinds.serviceAccounts, namespace, account.name, signal)
+async function requireAccount({ options, namespace, account, lifetime }: Check): Promise<void> {
+  const found = await options.readObject(kinds.serviceAccounts, namespace, account.name, lifetime)
   if (found === undefined) throw new TokenError(`serviceaccounts ${JSON.stringify(account.name)} not found`)
   if (found.metadata.uid !== account.uid) {
     throw new TokenError(`service account UID (${found.metadata.uid}) does not match claim (${account.uid})`)
@@ -168,12 +169,12 @@ async function requireAccount({ options, namespace, account, signal }: Check): P
 type BoundKind = typeof kinds.pods | typeof kinds.secrets | typeof kinds.nodes
 
 async function requireBound(
-  { options, namespace, signal }: Check,
+  { options, namespace, lifetime }: Check,
   kind: BoundKind,
   { name, uid }: Reference,
 ): Promise<void> {
   const { namespaced, kind: kindName } = kind.facts
-  const found = await options.readObject(kind, namespaced ? namespace : '', name, signal)
+  const found = await options.readObject(kind, namespaced ? namespace : '', name, lifetime)
   if (found !== undefined && found.metadata.uid !== uid) {
     const word = kindName.toLowerCase()
     throw new TokenError(

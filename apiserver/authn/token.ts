@@ -1,6 +1,7 @@
 /** Bearer tokens: where a request carries one, and the methods that know tokens. */
 import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Lifetime } from '../http/api-request.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import { joinErrors } from './join-errors.ts'
 
@@ -24,7 +25,7 @@ export class TokenError extends Error {
 export type TokenVerifier = (
   token: string,
   audiences: readonly string[],
-  signal: AbortSignal,
+  lifetime: Lifetime,
 ) => Promise<TokenUser | undefined>
 
 /** How a token is spelled as a WebSocket protocol. */
@@ -105,11 +106,11 @@ export function goodFor(user: UserInfo, wanted: readonly string[], own: readonly
 
 /** Asks one verifier after the other; what was wrong with the token in one kind's eyes does not stop the next. */
 export function anyVerifier(verifiers: readonly TokenVerifier[]): TokenVerifier {
-  return async (token, audiences, signal) => {
+  return async (token, audiences, lifetime) => {
     const reasons: string[] = []
     for (const verify of verifiers) {
       try {
-        const found = await verify(token, audiences, signal)
+        const found = await verify(token, audiences, lifetime)
         if (found !== undefined) return found
       } catch (error) {
         if (!(error instanceof TokenError)) throw error

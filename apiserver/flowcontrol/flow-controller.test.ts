@@ -75,7 +75,7 @@ function setUp(serverSeats = 15) {
     arrivedMs: clock.now(),
     timeoutMs: 60_000,
     isLongRunning: false,
-    signal: new AbortController().signal,
+    lifetime: new AbortController(),
     ...more,
   })
   return { clock, controller, request }
@@ -141,7 +141,7 @@ test('start() lets go of a client that goes away while it waits', async () => {
   const { controller, request } = setUp()
   for (let at = 0; at < 10; at++) seat(controller.start(request()))
   const client = new AbortController()
-  const waiting = controller.start(request('alice', '/api/v1/pods/x', { signal: client.signal }))
+  const waiting = controller.start(request('alice', '/api/v1/pods/x', { lifetime: client }))
   client.abort(new Error('the client went away'))
   await expect(waiting).rejects.toThrow('the client went away')
   expect(controller.levels.get('one')?.queues.waiting).toBe(0)

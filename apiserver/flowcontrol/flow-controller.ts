@@ -208,7 +208,8 @@ export class FlowController implements FlowControl {
   }
 
   async #wait(route: Route, flight: Flight, request: SeatRequest): Promise<FlowSeat> {
-    const { arrivedMs, timeoutMs, signal } = request
+    const { arrivedMs, timeoutMs, lifetime } = request
+    const { signal } = lifetime
     const kind = requestKind(request.info.verb)
     this.waiting.add(kind)
     const untilMs = arrivedMs + Math.min(timeoutMs * waitFraction, longestWaitMs)

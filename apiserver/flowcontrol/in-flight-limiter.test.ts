@@ -12,7 +12,7 @@ function request(method: string, url: string, more: Partial<SeatRequest> = {}): 
     arrivedMs: 0,
     timeoutMs: 60_000,
     isLongRunning: false,
-    signal: new AbortController().signal,
+    lifetime: new AbortController(),
     ...more,
   }
 }

@@ -23,7 +23,7 @@ export function subresourceBodies(
     const body = await request.body()
     if (body.length === 0) return undefined
     const kind = kindOf(schemas, definition)
-    const read = { ...request, body: async () => body }
+    const read = { incoming: request.incoming, body: async () => body }
     const parsed = await readObjectBody(read, { schemas, definition, kind }, fieldValidation)
     const object = decode(schemas, definition, kind, { ...parsed, fieldValidation, warn: request.warn })
     request.audit?.requestObject(recorded(schemas, definition, object))

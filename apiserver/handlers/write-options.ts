@@ -85,7 +85,7 @@ const bodyTypes = ['application/json', 'application/yaml', protobufType]
 
 /** Reads a body in JSON, YAML or protobuf. */
 export async function readObjectBody(
-  request: ApiRequest,
+  request: Pick<ApiRequest, 'incoming' | 'body'>,
   { schemas, definition, kind }: ExpectedBody,
   fieldValidation: FieldValidation,
 ): Promise<ParsedBody> {

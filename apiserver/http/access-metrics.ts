@@ -7,10 +7,11 @@ import { bucketTallies, countTallies } from '../../component-base/tallies.ts'
 import type { Decision } from '../authz/authorizer.ts'
 import type { UserInfo } from './request-info.ts'
 
-/** Each takes the outcome on its way and hands it on. */
+/** Told what became of each step, and when it began. */
 export type AccessMetrics = {
-  readonly authentication: (outcome: Promise<UserInfo>) => Promise<UserInfo>
-  readonly authorization: (outcome: Decision | Promise<Decision>) => Decision | Promise<Decision>
+  readonly authenticated: (user: UserInfo, startedMs: number) => void
+  readonly notAuthenticated: (error: unknown, startedMs: number) => void
+  readonly authorized: (decision: Decision, startedMs: number) => void
 }
 
 /** Registers the metrics. */
@@ -42,37 +43,25 @@ export function createAccessMetrics(registry: Registry, clock: Clock): AccessMet
     )
   const authenticationSeconds = seconds('Authentication')
   const authorizationSeconds = seconds('Authorization')
-  const observeDecision = (decision: Decision, startedMs: number): Decision => {
-    const result = resultOf(decision)
+  const observeAttempt = (result: string, startedMs: number): void => {
     const labels = () => ({ result })
-    decisions.of(result, labels).add()
-    authorizationSeconds.of(result, labels).observe((clock.now() - startedMs) / 1000)
-    return decision
+    attempts.of(result, labels).add()
+    authenticationSeconds.of(result, labels).observe((clock.now() - startedMs) / 1000)
   }
   return {
-    authentication: async (outcome) => {
-      const startedMs = clock.now()
-      let result = 'error'
-      try {
-        const user = await outcome
-        result = 'success'
-        const username = compressed(user.name)
-        users.of(username, () => ({ username })).add()
-        return user
-      } catch (error) {
-        if (error instanceof StatusError && error.code === 401) result = 'failure'
-        throw error
-      } finally {
-        const labels = () => ({ result })
-        attempts.of(result, labels).add()
-        authenticationSeconds.of(result, labels).observe((clock.now() - startedMs) / 1000)
-      }
+    authenticated: ({ name }, startedMs) => {
+      const username = compressed(name)
+      users.of(username, () => ({ username })).add()
+      observeAttempt('success', startedMs)
     },
-    authorization: (outcome) => {
-      const startedMs = clock.now()
-      return outcome instanceof Promise
-        ? outcome.then((decision) => observeDecision(decision, startedMs))
-        : observeDecision(outcome, startedMs)
+    notAuthenticated: (error, startedMs) => {
+      observeAttempt(error instanceof StatusError && error.code === 401 ? 'failure' : 'error', startedMs)
+    },
+    authorized: (decision, startedMs) => {
+      const result = resultOf(decision)
+      const labels = () => ({ result })
+      decisions.of(result, labels).add()
+      authorizationSeconds.of(result, labels).observe((clock.now() - startedMs) / 1000)
     },
   }
 }

@@ -5,6 +5,9 @@ import type { TLSSocket } from 'node:tls'
 import type { ProtobufEncoder } from './protobuf-answer.ts'
 import type { RequestInfo, UserInfo } from './request-info.ts'
 
+/** How long someone waits for an answer. The signal may be made only when it is asked for: do not ask without need. */
+export type Lifetime = { readonly signal: AbortSignal }
+
 /** What is known before anyone is authenticated. */
 export type IncomingRequest = {
   readonly method: string
@@ -42,11 +45,11 @@ export type ApiRequest = {
   /** Adds a `Warning: 299` header to the answer. */
   readonly warn: (text: string) => void
   /** Absent where nothing is recorded. */
-  readonly audit?: AuditNotes
+  readonly audit?: AuditNotes | undefined
   /** Makes protobuf of answers for those who want it. */
   readonly protobuf: ProtobufEncoder
   /** For watches: says that what there was has been sent, so that from now on little work is left. */
-  readonly begun?: () => void
+  readonly begun?: (() => void) | undefined
   /** Aborts when the client goes away, the request times out, or the server stops. */
   readonly signal: AbortSignal
 }

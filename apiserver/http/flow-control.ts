@@ -1,4 +1,5 @@
 /** The seam between the pipeline and whoever decides how much the server does at once. */
+import type { Lifetime } from './api-request.ts'
 import type { RequestInfo, UserInfo } from './request-info.ts'
 
 /** What is known of a request when it asks for a seat. */
@@ -10,7 +11,7 @@ export type SeatRequest = {
   /** The time that the whole request may take; waiting may use a part of it. */
   readonly timeoutMs: number
   readonly isLongRunning: boolean
-  readonly signal: AbortSignal
+  readonly lifetime: Lifetime
 }
 
 /** A request's place among those that execute. */

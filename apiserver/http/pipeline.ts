@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Duplex, Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject } from '../../apimachinery/json.ts'
 import { hasReason, StatusError, toStatus } from '../../apimachinery/status.ts'
@@ -23,8 +23,9 @@ import { authorizationFailed, forbiddenRequest } from '../authz/forbidden.ts'
 import { UnavailableError } from '../storage/storage.ts'
 import { BehindError } from '../storage/watch-cache.ts'
 import type { AccessMetrics } from './access-metrics.ts'
-import type { ApiRequest, ApiResponse, IncomingRequest } from './api-request.ts'
-import { readBody } from './body.ts'
+import { Answer } from './answer.ts'
+import type { ApiRequest, ApiResponse, IncomingRequest, Lifetime } from './api-request.ts'
+import { Flight } from './flight.ts'
 import { type FlowControl, type FlowSeat, OverloadedError } from './flow-control.ts'
 import { http1Problem, withoutOrigin } from './http1-rules.ts'
 import { negotiateError } from './negotiation.ts'
@@ -34,10 +35,11 @@ import { isMalformedPath, parseRequestInfo, type RequestInfo, type UserInfo } fr
 import type { DoneRequest } from './request-metrics.ts'
 import { requestTimeout } from './request-timeout.ts'
 import { sendOverloaded, sendStatus } from './respond.ts'
+import { type Incoming, ServedRequest } from './served-request.ts'
 import { endConnection, hasUnreadBody, type RawRequest, type RawResponse } from './transport.ts'
 
 export type PipelineOptions = {
-  readonly authenticate: (request: IncomingRequest, signal: AbortSignal) => Promise<UserInfo>
+  readonly authenticate: (request: IncomingRequest, lifetime: Lifetime) => Promise<UserInfo>
   readonly impersonate: Impersonate
   readonly authorizer: Authorizer
   readonly accessMetrics: AccessMetrics
@@ -66,21 +68,13 @@ const maxInFlight = 5_000
 /** How often requests are looked at that take too long. */
 const timeoutsEveryMs = 250
 
-type InFlight = {
-  readonly startedMs: number
-  readonly abort: AbortController
-  readonly info: RequestInfo
-  timeoutMs: number
-  giveUp?: () => void
-}
-
 /** Runs requests; `stop` aborts those under way, watches first. */
 export class Pipeline {
   readonly #options: PipelineOptions
   /** Requests that must end within the time limit. */
-  readonly #short = new Set<InFlight>()
+  readonly #short = new Set<Flight>()
   /** Watches and upgraded connections. */
-  readonly #long = new Set<InFlight>()
+  readonly #long = new Set<Flight>()
 
   constructor(options: PipelineOptions) {
     this.#options = options
@@ -101,12 +95,12 @@ export class Pipeline {
     for (;;) {
       await clock.sleep(timeoutsEveryMs, signal)
       const nowMs = clock.now()
-      for (const { startedMs, timeoutMs, abort, giveUp } of this.#short) {
-        if (startedMs + timeoutMs > nowMs) continue
+      for (const flight of this.#short) {
+        if (flight.startedMs + flight.timeoutMs > nowMs) continue
         // A handler that does not listen to its signal is answered for.
-        if (abort.signal.aborted) giveUp?.()
+        if (flight.reason !== undefined) flight.giveUp?.()
         else
-          abort.abort(new StatusError('Timeout', 'Timeout: request did not complete within the allotted timeout', {}))
+          flight.abort(new StatusError('Timeout', 'Timeout: request did not complete within the allotted timeout', {}))
       }
     }
   }
@@ -122,12 +116,12 @@ export class Pipeline {
     for (const flight of this.#long) {
       if (left-- <= 0) return
       this.#long.delete(flight)
-      flight.abort.abort(new Error('the server is shutting down'))
+      flight.abort(new Error('the server is shutting down'))
     }
   }
 
   endRequests(): void {
-    for (const { abort } of this.#short) abort.abort(new Error('the server is shutting down'))
+    for (const flight of this.#short) flight.abort(new Error('the server is shutting down'))
   }
 
   /** Answers one request; never throws. */
@@ -148,56 +142,56 @@ export class Pipeline {
     const warnings: string[] = []
     const incoming = incomingOf(raw, warnings)
     const info = parseRequestInfo(incoming.method, incoming.url)
-    const abort = new AbortController()
-    const flight: InFlight = { startedMs, abort, info, timeoutMs: this.#options.requestTimeoutMs }
+    const flight = new Flight(info, startedMs, this.#options.requestTimeoutMs)
     const flights = isLongRunning(info) ? this.#long : this.#short
     flights.add(flight)
     const auditId = auditIdOf(incoming)
     const start = { incoming, info, auditId, receivedMs: startedMs, isLongRunning: flights === this.#long }
     const trail = this.#options.audit?.begin(start)
-    const headers: Record<string, string> = { 'audit-id': auditId }
-    const output = withCommonHeaders(response, warnings, headers, trail)
+    const answer = new Answer(response, auditId, warnings, trail)
     let seat: FlowSeat | undefined
+    let isForbidden = false
     response.once('close', () => {
       flights.delete(flight)
-      if (!response.writableEnded) abort.abort(new Error('the client went away'))
+      if (!response.writableEnded) flight.abort(new Error('the client went away'))
       onDone({
         info,
-        code: response.statusCode,
+        code: answer.code,
         startedMs,
-        bytes: output.bytes(),
+        bytes: answer.bytes,
         userAgent: incoming.headers['user-agent'] ?? '',
         dryRun: incoming.url.includes('dryRun=') ? parseQuery(incoming.url).getAll('dryRun') : [],
       })
     })
     const fail = (error: unknown): void => {
-      if (hasUnreadBody(raw)) headers['connection'] = 'close'
+      if (hasUnreadBody(raw)) answer.carry('connection', 'close')
+      if (isForbidden) answer.carry('x-content-type-options', 'nosniff')
       if (hasReason(error, 'Unauthorized')) endConnection(raw)
+      const cause = error instanceof StatusError ? error : (flight.reason ?? error)
       try {
-        this.#answerError(error, output, incoming, abort.signal, trail)
+        this.#answerError(cause, answer, incoming, trail)
       } catch (broken) {
         // Not even the error can be told; the client must not wait, and others must not go down with it.
         this.#options.logger.error('An error could not be answered', { url: incoming.url, error: broken })
-        output.destroy()
+        answer.destroy()
       }
     }
-    flight.giveUp = () => fail(abort.signal.reason)
+    flight.giveUp = () => fail(flight.reason)
     try {
       if (this.#options.random() < this.#options.goawayChance) endConnection(raw)
       if (this.#short.size > maxInFlight) throw new OverloadedError(1, {})
       if (flights === this.#short) flight.timeoutMs = requestTimeout(incoming.url, flight.timeoutMs)
-      const user = await this.#identify(incoming, info, abort.signal, trail)
+      const user = await this.#identify(incoming, flight, trail)
       // Who has no name has no claim to a connection of many requests. Source: UnauthenticatedHTTP2DOSMitigation.
       if (user.name === anonymousUser.name) endConnection(raw)
-      seat = await this.#seat(user, info, incoming, flight)
-      if (seat !== undefined) Object.assign(headers, seat.headers)
-      await this.#authorize(user, info, incoming.url, trail).catch((error: unknown) => {
-        headers['x-content-type-options'] = 'nosniff'
-        throw error
-      })
+      seat = await this.#seat(user, incoming, flight)
+      if (seat !== undefined) answer.carryAll(seat.headers)
+      isForbidden = true
+      await this.#authorize(user, info, incoming.url, trail)
+      isForbidden = false
       const begun = info.verb === 'watch' ? seat?.finish : undefined
-      const request = this.#request(raw, incoming, info, user, warnings, abort.signal, trail)
-      await this.#options.handle(begun === undefined ? request : { ...request, begun }, output)
+      const { protobuf, handle } = this.#options
+      await handle(new ServedRequest({ raw, incoming, flight, user, protobuf, trail, begun }), answer)
     } catch (error) {
       fail(error)
     } finally {
@@ -224,8 +218,7 @@ export class Pipeline {
       await this.serve(raw, plainResponse(raw, socket))
       return
     }
-    const abort = new AbortController()
-    const flight = { startedMs: this.#options.clock.now(), abort, info, timeoutMs: this.#options.requestTimeoutMs }
+    const flight = new Flight(info, this.#options.clock.now(), this.#options.requestTimeoutMs)
     this.#long.add(flight)
     let seat: FlowSeat | undefined
     let isForbidden = false
@@ -237,18 +230,19 @@ export class Pipeline {
       trail?.completed()
       seat?.finish()
       seat?.ended?.()
-      abort.abort(new Error('the client went away'))
+      flight.abort(new Error('the client went away'))
     })
     socket.on('error', () => {})
     try {
-      const user = await this.#identify(incoming, info, abort.signal, trail)
+      const user = await this.#identify(incoming, flight, trail)
       // A watch over a WebSocket begins with as much work as any other.
-      seat = await this.#seat(user, info, incoming, flight)
+      seat = await this.#seat(user, incoming, flight)
       isForbidden = true
       await this.#authorize(user, info, incoming.url, trail)
       isForbidden = false
-      const request = this.#request(raw, incoming, info, user, warnings, abort.signal, trail)
-      await this.#options.upgrade(seat === undefined ? request : { ...request, begun: seat.finish }, socket, head)
+      const { protobuf, upgrade } = this.#options
+      const request = new ServedRequest({ raw, incoming, flight, user, protobuf, trail, begun: seat?.finish })
+      await upgrade(request, socket, head)
       trail?.started(101)
     } catch (error) {
       seat?.finish()
@@ -259,39 +253,43 @@ export class Pipeline {
     }
   }
 
-  async #identify(
-    incoming: IncomingRequest,
-    info: RequestInfo,
-    signal: AbortSignal,
-    trail: AuditTrail | undefined,
-  ): Promise<UserInfo> {
-    const { authenticate, impersonate, accessMetrics } = this.#options
-    const caller = await accessMetrics.authentication(authenticate(incoming, signal)).catch((error: unknown) => {
-      trail?.unauthenticated()
-      throw error
-    })
+  async #identify(incoming: IncomingRequest, flight: Flight, trail: AuditTrail | undefined): Promise<UserInfo> {
+    const { impersonate } = this.#options
+    const caller = await this.#authenticate(incoming, flight, trail)
     if (trail !== undefined) await trail.authenticated(caller)
-    const user = await impersonate(caller, incoming, info)
+    const user = await impersonate(caller, incoming, flight.info)
     if (user !== caller) trail?.impersonated(user)
     return user
   }
 
+  async #authenticate(incoming: IncomingRequest, lifetime: Lifetime, trail: AuditTrail | undefined): Promise<UserInfo> {
+    const { authenticate, accessMetrics, clock } = this.#options
+    const startedMs = clock.now()
+    try {
+      const caller = await authenticate(incoming, lifetime)
+      accessMetrics.authenticated(caller, startedMs)
+      return caller
+    } catch (error) {
+      accessMetrics.notAuthenticated(error, startedMs)
+      trail?.unauthenticated()
+      throw error
+    }
+  }
+
   async #authorize(user: UserInfo, info: RequestInfo, url: string, trail: AuditTrail | undefined): Promise<void> {
-    const { authorizer, accessMetrics } = this.#options
-    const decision = await accessMetrics.authorization(authorizer({ user, info }))
+    const { authorizer, accessMetrics, clock } = this.#options
+    const startedMs = clock.now()
+    const asked = authorizer({ user, info })
+    const decision = asked instanceof Promise ? await asked : asked
+    accessMetrics.authorized(decision, startedMs)
     trail?.authorized(decision)
     const { type, reason, error } = decision
     if (type === 'allow') return
     throw error === undefined ? forbiddenRequest({ user, info }, reason) : authorizationFailed(url, error)
   }
 
-  #seat(
-    user: UserInfo,
-    info: RequestInfo,
-    { url }: IncomingRequest,
-    { startedMs, timeoutMs, abort }: InFlight,
-  ): ReturnType<FlowControl['start']> {
-    const { signal } = abort
+  #seat(user: UserInfo, { url }: IncomingRequest, flight: Flight): ReturnType<FlowControl['start']> {
+    const { info, startedMs, timeoutMs } = flight
     return this.#options.flowControl.start({
       user,
       info,
@@ -299,18 +297,11 @@ export class Pipeline {
       arrivedMs: startedMs,
       timeoutMs,
       isLongRunning: isLongRunning(info),
-      signal,
+      lifetime: flight,
     })
   }
 
-  #answerError(
-    error: unknown,
-    response: ApiResponse,
-    incoming: IncomingRequest,
-    signal: AbortSignal,
-    trail: AuditTrail | undefined,
-  ): void {
-    const cause = signal.aborted && !(error instanceof StatusError) ? signal.reason : error
+  #answerError(cause: unknown, response: ApiResponse, incoming: IncomingRequest, trail: AuditTrail | undefined): void {
     if (response.headersSent) {
       // Half an answer cannot be taken back: all that is left to say is that it ends here, or that it is not whole.
       if (response.writableEnded) return
@@ -327,19 +318,6 @@ export class Pipeline {
     const { statusMetadata, protobuf } = this.#options
     const form = negotiateError(incoming.headers, incoming.url)
     sendStatus(response, status, statusMetadata(status), form, protobuf)
-  }
-
-  #request(
-    raw: RawRequest,
-    incoming: IncomingRequest,
-    info: RequestInfo,
-    user: UserInfo,
-    warnings: string[],
-    signal: AbortSignal,
-    trail: AuditTrail | undefined,
-  ): ApiRequest {
-    const request = { ...apiRequest(raw, incoming, info, user, warnings, signal), protobuf: this.#options.protobuf }
-    return trail === undefined ? request : audited(request, trail)
   }
 
   #statusOf(error: unknown, { method, url }: IncomingRequest, trail: AuditTrail | undefined): StatusError {
@@ -402,7 +380,7 @@ function addWarning(warnings: string[], text: string): void {
   if (!warnings.includes(text)) warnings.push(text)
 }
 
-function incomingOf(raw: RawRequest, warnings: string[]): IncomingRequest {
+function incomingOf(raw: RawRequest, warnings: string[]): Incoming {
   return {
     method: raw.method ?? 'GET',
     url: withoutOrigin(raw.url ?? '/'),
@@ -414,98 +392,10 @@ function incomingOf(raw: RawRequest, warnings: string[]): IncomingRequest {
   }
 }
 
-function apiRequest(
-  raw: RawRequest,
-  incoming: IncomingRequest,
-  info: RequestInfo,
-  user: UserInfo,
-  warnings: string[],
-  signal: AbortSignal,
-): Omit<ApiRequest, 'protobuf'> {
-  let body: Promise<Buffer> | undefined
-  return {
-    incoming,
-    info,
-    user,
-    query: parseQuery(incoming.url),
-    // A change that lost a race is made again from the same body; the stream gives it only once.
-    body: () => {
-      body ??= readBody(raw, signal)
-      return body
-    },
-    stream: raw as Readable,
-    warn: (text) => addWarning(warnings, text),
-    signal,
-  }
-}
-
 /** What the client calls its request, or a name of our own. */
 function auditIdOf({ headers }: IncomingRequest): string {
   const given = headers['audit-id']
   return typeof given === 'string' && given !== '' ? given : randomUUID()
-}
-
-/** The request, with everything that is recorded of it. */
-function audited(request: ApiRequest, trail: AuditTrail): ApiRequest {
-  return {
-    ...request,
-    audit: {
-      annotate: (key, value, level) => trail.annotate(key, value, level),
-      requestObject: (object) => trail.requestObject(object),
-      response: (json) => trail.response(json),
-    },
-    body: async () => {
-      const bytes = await request.body()
-      trail.body(bytes, request.incoming.headers['content-type'] ?? '')
-      return bytes
-    },
-  }
-}
-
-/** Adds what every answer carries at the moment its headers are written. */
-function withCommonHeaders(
-  response: RawResponse,
-  warnings: readonly string[],
-  more: Readonly<Record<string, string>>,
-  trail: AuditTrail | undefined,
-): CountedResponse {
-  // Both of Node's classes have these methods; their overloads differ.
-  const plain = response as unknown as ApiResponse
-  const writeHead = plain.writeHead.bind(plain)
-  plain.writeHead = (code, extra) => {
-    trail?.started(code)
-    return writeHead(code, {
-      'cache-control': 'no-cache, private',
-      ...more,
-      ...(warnings.length === 0 ? {} : { warning: warnings.map(formatWarning) }),
-      ...extra,
-    })
-  }
-  return counted(plain)
-}
-
-type CountedResponse = ApiResponse & { readonly bytes: () => number }
-
-/** Counts the bytes of the answer's body. */
-function counted(response: ApiResponse): CountedResponse {
-  let bytes = 0
-  const count = <Chunk extends Buffer | string | undefined>(chunk: Chunk): Chunk => {
-    bytes += chunk === undefined ? 0 : Buffer.byteLength(chunk)
-    return chunk
-  }
-  const write = response.write.bind(response)
-  const end = response.end.bind(response)
-  return Object.assign(response, {
-    bytes: () => bytes,
-    write: (chunk: Buffer | string) => write(count(chunk)),
-    end: (chunk?: Buffer | string) => end(count(chunk)),
-  })
-}
-
-/** RFC 7234 §5.5: `299 - "text"`. */
-function formatWarning(text: string): string {
-  const quoted = text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')
-  return `299 - "${quoted}"`
 }
 
 function answerUpgradeError(error: StatusError, socket: Duplex, isForbidden: boolean): void {

@@ -101,13 +101,13 @@ export async function startTransport(options: TransportOptions): Promise<Transpo
   })
   limitHttp1(server)
   server.on('clientError' as 'tlsClientError', refuseMalformed as never)
-  const lastAnswers = trackAnswers(server)
+  const sockets = trackSockets(server)
+  const lastAnswers = trackAnswers(server, sockets)
   server.on('request', options.onRequest)
   // With HTTP/1.1 allowed the server also tells of upgrades, as `https` does; Node's types do not know.
   server.on('upgrade' as 'request', options.onUpgrade as never)
   server.on('connect' as 'request', refuseTunnel as never)
   const sessions = trackSessions(server)
-  const sockets = trackSockets(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     // As Go listens: on every address of both families, where the machine has IPv6.
@@ -219,20 +219,22 @@ export function hasUnreadBody(request: RawRequest): boolean {
 }
 
 /** Returns how to make every answer of HTTP/1.1 the last of its connection, as Go's `Shutdown` does. */
-function trackAnswers(server: Http2SecureServer): () => void {
-  const open = new Set<ServerResponse>()
+function trackAnswers(server: Http2SecureServer, sockets: ReadonlySet<TLSSocket>): () => void {
+  const latest = new WeakMap<Duplex, ServerResponse>()
   let isLast = false
   server.on('request', (request, response) => {
     if ('stream' in request) return
     // Of HTTP/1.1: the two classes are told apart by their requests.
     const answer = response as unknown as ServerResponse
     if (isLast) answer.shouldKeepAlive = false
-    open.add(answer)
-    answer.once('close', () => open.delete(answer))
+    latest.set(answer.req.socket, answer)
   })
   return () => {
     isLast = true
-    for (const answer of open) answer.shouldKeepAlive = false
+    for (const socket of sockets) {
+      const answer = latest.get(socket)
+      if (answer !== undefined) answer.shouldKeepAlive = false
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import { badRequest } from '../../apimachinery/status.ts'
 import { formatTime } from '../../apimachinery/time.ts'
 import { TokenError, type TokenVerifier } from '../authn/token.ts'
 import { withAuthenticatedGroup } from '../authn/user.ts'
+import type { Lifetime } from '../http/api-request.ts'
 import type { UserInfo } from '../http/request-info.ts'
 import { asJson } from './answers.ts'
 import { admittedBody } from './own-kind.ts'
@@ -21,7 +22,7 @@ export function identityReviewHandlers(verifyToken: TokenVerifier): readonly Sub
         const { body: review, validate } = await admittedBody(request, context, 'authentication.v1.TokenReview')
         if ((review.spec.token ?? '') === '') throw badRequest('token is required for TokenReview in authentication')
         await validate()
-        const status = await reviewToken(review, verifyToken, request.signal)
+        const status = await reviewToken(review, verifyToken, request)
         return { code: 201, object: asJson({ ...review, status }) }
       },
     },
@@ -43,8 +44,8 @@ export function identityReviewHandlers(verifyToken: TokenVerifier): readonly Sub
   ]
 }
 
-async function reviewToken({ spec }: TokenReview, verify: TokenVerifier, signal: AbortSignal): Promise<object> {
-  const found = await verify(spec.token, spec.audiences ?? [], signal).catch(reasonOf)
+async function reviewToken({ spec }: TokenReview, verify: TokenVerifier, lifetime: Lifetime): Promise<object> {
+  const found = await verify(spec.token, spec.audiences ?? [], lifetime).catch(reasonOf)
   if (found === undefined || typeof found === 'string') return { user: {}, error: found ?? 'invalid bearer token' }
   const audiences = found.audiences.length === 0 ? {} : { audiences: found.audiences }
   return { authenticated: true, user: userInfo(withAuthenticatedGroup(found.user)), ...audiences }

@@ -59,7 +59,7 @@ export async function createJwtAuthentication(options: JwtAuthenticationOptions)
   refuseCauses(initial, options)
   let current = generation(initial.jwt, options)
   return {
-    verify: async (token, audiences, signal) => await current.verify(token, audiences, signal),
+    verify: async (token, audiences, lifetime) => await current.verify(token, audiences, lifetime),
     anonymous: initial.anonymous,
     run: async (signal) => {
       let running = start(current, signal)

@@ -57,11 +57,11 @@ export function createJwtAuthenticator(config: JwtAuthenticatorConfig, options: 
         }
       }
     },
-    verify: async (token, audiences, signal) => {
+    verify: async (token, audiences, lifetime) => {
       if (issuerOf(token) !== issuer.url) return undefined
       if (keys === undefined) throw new TokenError('oidc: authenticator not initialized')
       const verified = await verifyToken(token, config, keys, options)
-      const claims = await expandGroups(verified, config, keys, options, signal)
+      const claims = await expandGroups(verified, config, keys, options, lifetime.signal)
       const user = userOfClaims(config, expressions, claims)
       return goodFor(user, audiences, options.apiAudiences)
     },
