@@ -40,8 +40,10 @@ test('packets travel over ipip and wireguard', { timeout: 560_000 }, async (cont
   expect.soft([ipv6[0], ipv6[3], ipv6[4]]).toEqual(['flannel-wg-v6', '[fd29::2]:51821', 'fd00:244:0:2::/64'])
   expect.soft(wireguard.routes).toContain('10.244.0.0/16 dev flannel-wg scope link')
   expect.soft(wireguard.routes).toContain('fd00:244::/48 dev flannel-wg-v6')
-  // A restart keeps the key, and with it the session: the last handshake is the same.
-  expect.soft(peers(wireguard.shownAgain)[0]?.[5]).toBe(ipv4[5])
+  // A restart keeps the keys; the session, too, unless it is two minutes old and so renewed by the kernel.
+  const devices = (dump: string): readonly string[] => dump.split('\n').filter((line) => line.split('\t').length === 5)
+  expect.soft(devices(wireguard.shownAgain)).toEqual(devices(wireguard.shown))
+  expect.soft(Number(peers(wireguard.shownAgain)[0]?.[5])).toBeGreaterThanOrEqual(Number(ipv4[5]))
   expect.soft(oneTunnel.left).not.toContain('flannel-wg')
 
   expect.soft(oneTunnel.isReached).toEqual([true, true])

@@ -2,9 +2,10 @@
  * The kernel for the machine: Debian's cloud kernel, which has IPVS, dummy devices, WireGuard and the rest as modules. Its package is
  * unpacked into `build/`, never installed: the host keeps booting what it boots.
  */
-import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { systemClock } from '../../component-base/clock.ts'
 import { ExecError, run } from '../../component-base/exec.ts'
 import { type KernelModule, nameOf, readModule } from './modules.ts'
 
@@ -18,6 +19,7 @@ export type Kernel = {
 
 const metaPackage = 'linux-image-cloud-amd64'
 const downloadLimitMs = 120_000
+const staleLockMs = 4 * downloadLimitMs
 /** Modules that are of use in a machine without hardware; unpacking the others would cost seconds. */
 const wantedModules =
   /^kernel\/(net\/(802|bridge|core|ipv4|ipv6|llc|netfilter|sched|sctp)|drivers\/net\/([^/]+$|vxlan\/|wireguard\/)|lib|crypto|arch\/x86\/crypto)/
@@ -27,7 +29,7 @@ const moduleFolders = ['kernel/net', 'kernel/drivers/net', 'kernel/lib', 'kernel
 export async function findKernel(cache: string, tell: (reason: string) => void): Promise<Kernel | undefined> {
   const root = join(cache, 'kernel')
   try {
-    if (!(await exists(join(root, 'boot')))) await unpack(root)
+    await unpackOnce(root)
     return await readKernel(root)
   } catch (error) {
     if (!(error instanceof ExecError)) throw error
@@ -41,6 +43,30 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   )
+}
+
+/** Test files that run at the same time share the work: one does it, the others wait. */
+async function unpackOnce(root: string): Promise<void> {
+  const lock = `${root}.lock`
+  await mkdir(dirname(root), { recursive: true })
+  while (!(await exists(join(root, 'boot')))) {
+    const isOurs = await mkdir(lock).then(
+      () => true,
+      () => false,
+    )
+    if (!isOurs) {
+      const { mtimeMs } = await stat(lock).catch(() => ({ mtimeMs: systemClock.now() }))
+      // Left behind by a run that was killed.
+      if (systemClock.now() - mtimeMs > staleLockMs) await rm(lock, { recursive: true, force: true })
+      await systemClock.sleep(200, new AbortController().signal)
+      continue
+    }
+    try {
+      if (!(await exists(join(root, 'boot')))) await unpack(root)
+    } finally {
+      await rm(lock, { recursive: true, force: true })
+    }
+  }
 }
 
 async function unpack(root: string): Promise<void> {
@@ -57,10 +83,21 @@ async function unpack(root: string): Promise<void> {
     const file = (await readdir(folder)).find((each) => each.endsWith('.deb')) ?? ''
     await run('dpkg-deb', ['-x', join(folder, file), folder], { timeoutMs: downloadLimitMs })
     await rm(join(folder, file))
+    await unpackModules(folder)
     await rename(folder, root)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Before it is put in place: nobody finds half a module. */
+async function unpackModules(root: string): Promise<void> {
+  const names = await readdir(root, { recursive: true })
+  const packed = names.filter(
+    (name) => name.endsWith('.ko.xz') && wantedModules.test(name.replace(/^.*?\/kernel\//, 'kernel/')),
+  )
+  if (packed.length > 0)
+    await run('xz', ['--decompress', '--keep', ...packed], { cwd: root, timeoutMs: downloadLimitMs })
 }
 
 /** The package that the name for the newest version stands for. */
