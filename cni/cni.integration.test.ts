@@ -126,7 +126,7 @@ describe.each(['by a process each', 'by cni serve'])(
 
     test('containers reach each other, and the host reaches them', async () => {
       const ping = async (from: string, to: string): Promise<string> =>
-        await sh('ip', 'netns', 'exec', from, 'busybox', 'ping', '-c', '1', '-W', '1', to)
+        await sh('ip', 'netns', 'exec', from, 'busybox', 'ping', '-c', '1', '-W', '10', to)
       expect(await ping(pods[0] ?? '', '10.244.7.3')).toContain('1 packets received')
       expect(await ping(host, '10.244.7.2')).toContain('1 packets received')
     })
@@ -164,7 +164,7 @@ describe.each(['by a process each', 'by cni serve'])(
             '--retry-delay',
             '1',
             '-m',
-            '20',
+            '40',
             `http://${address}/`,
           )
         }

@@ -157,7 +157,7 @@ test('50 ADDs at once get 50 addresses of each family, and two containers reach 
   const answers = added.map(({ text }): Answer => JSON.parse(text))
   expect(new Set(answers.flatMap(({ ips }) => ips.map(({ address }) => address))).size).toBe(100)
   for (const { address } of answers[1]?.ips ?? []) {
-    const ping = ['busybox', 'ping', '-c', '1', '-W', '2', address.split('/')[0] ?? '']
+    const ping = ['busybox', 'ping', '-c', '1', '-W', '10', address.split('/')[0] ?? '']
     expect(await sh('nsenter', `--net=/run/netns/${pod}`, ...ping)).toContain('1 packets received')
   }
   await Promise.all(all.map(async (one) => await call({ command: 'DEL', ...one })))

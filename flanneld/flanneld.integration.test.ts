@@ -65,13 +65,13 @@ for (const { name, type, flags } of networks) {
         "require('net').createServer((s)=>{s.end(s.remoteAddress);s.on('close',()=>process.exit())}).listen(7000,'0.0.0.0')"
       const server = bed.inPod(2, process.execPath, '-e', serve)
       await until('a listener', async () => (await bed.inPod(2, 'ss', '-ltn')).includes(':7000'))
-      const seen = await bed.inPod(1, 'busybox', 'nc', '-w', '5', address2, '7000')
+      const seen = await bed.inPod(1, 'busybox', 'nc', '-w', '20', address2, '7000')
       await server
       expect(seen).toBe(await bed.podAddress(1))
     })
 
     test('large packets are fragmented and arrive', async () => {
-      const text = await bed.inPod(1, 'busybox', 'ping', '-c', '1', '-W', '1', '-s', '4000', address2)
+      const text = await bed.inPod(1, 'busybox', 'ping', '-c', '1', '-W', '10', '-s', '4000', address2)
       expect(text).toContain(oneReply)
     })
 
@@ -86,15 +86,15 @@ for (const { name, type, flags } of networks) {
         const fetch = `const h=require('crypto').createHash('md5');require('net').connect(7001,'${target}').on('data',(d)=>h.update(d)).on('end',()=>console.log(h.digest('hex')))`
         const server = bed.inPod(from, process.execPath, '-e', serve)
         await until('a listener', async () => (await bed.inPod(from, 'ss', '-ltn')).includes(':7001'))
-        const received = await bed.inPod(to, 'timeout', '40', process.execPath, '-e', fetch)
+        const received = await bed.inPod(to, 'timeout', '100', process.execPath, '-e', fetch)
         await server
         const pattern = createHash('sha256').update('x').digest('hex').repeat(524_288)
         expect(received.trim()).toBe(createHash('md5').update(pattern).digest('hex'))
-      }, 60_000)
+      }, 150_000)
     }
 
     test('a host reaches a pod of the other host', async () => {
-      const text = await bed.onHost(1, 'busybox', 'ping', '-c', '1', '-W', '1', address2)
+      const text = await bed.onHost(1, 'busybox', 'ping', '-c', '1', '-W', '10', address2)
       expect(text).toContain(oneReply)
     })
 
@@ -125,12 +125,12 @@ for (const { name, type, flags } of networks) {
 
       test('a destination that no host leases is answered with net unreachable', async () => {
         expect(
-          await bed.inPod(1, 'busybox', 'traceroute', '-n', '-q', '1', '-w', '1', '-m', '4', '10.244.250.9'),
+          await bed.inPod(1, 'busybox', 'traceroute', '-n', '-q', '1', '-w', '10', '-m', '4', '10.244.250.9'),
         ).toMatch(/!N/)
       })
 
       test('a packet whose time to live ends in the tunnel is answered', async () => {
-        const text = await bed.inPod(1, 'busybox', 'traceroute', '-n', '-q', '1', '-w', '1', '-m', '6', address2)
+        const text = await bed.inPod(1, 'busybox', 'traceroute', '-n', '-q', '1', '-w', '10', '-m', '6', address2)
         expect(text).toMatch(new RegExp(`10\\.244\\.\\d+\\.0 [\\s\\S]*${address2.replaceAll('.', '\\.')}`))
       })
 

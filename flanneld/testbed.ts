@@ -28,7 +28,7 @@ export async function attempt(file: string, ...args: readonly string[]): Promise
 }
 
 /** Waits until `probe` is true. */
-export async function until(what: string, probe: () => Promise<boolean>, limitMs = 30_000): Promise<void> {
+export async function until(what: string, probe: () => Promise<boolean>, limitMs = 45_000): Promise<void> {
   const end = Date.now() + limitMs
   while (Date.now() < end) {
     if (await probe()) return
@@ -37,15 +37,20 @@ export async function until(what: string, probe: () => Promise<boolean>, limitMs
   throw new Error(`waited ${limitMs} ms for ${what}`)
 }
 
-/** The third part of an address that no other test on this machine uses. */
-async function freeOctet(): Promise<number> {
+/** A busy machine takes long to load the program. */
+const startLimitMs = 120_000
+
+const bridgeOf = (octet: number): string => `flbr${octet}`
+
+/** The third part of an address that no other test on this machine uses: a bridge of its name, which only one can make, reserves it. */
+async function reserveOctet(): Promise<number> {
   const used = await sh('ip', '-4', '-oneline', 'address')
-  const free = Array.from({ length: 250 }, (_, index) => index + 1).filter(
-    (octet) => !used.includes(`172.29.${octet}.`),
-  )
-  const chosen = free[randomInt(free.length)]
-  if (chosen === undefined) throw new Error('all test networks are in use')
-  return chosen
+  for (let turn = 0; turn < 250; turn++) {
+    const octet = randomInt(1, 251)
+    if (used.includes(`172.29.${octet}.`)) continue
+    if ((await attempt('ip', 'link', 'add', bridgeOf(octet), 'type', 'bridge')) === '') return octet
+  }
+  throw new Error('all test networks are in use')
 }
 
 /** Two hosts, an etcd, and the built daemon. */
@@ -63,7 +68,7 @@ export class Testbed {
 
   /** Builds everything that does not depend on a backend. */
   static async open(): Promise<Testbed> {
-    const bed = new Testbed(await mkdtemp(`${tmpdir()}/flanneld-`), await freeOctet())
+    const bed = new Testbed(await mkdtemp(`${tmpdir()}/flanneld-`), await reserveOctet())
     try {
       await bed.#bundle()
       await bed.#connect()
@@ -124,8 +129,7 @@ export class Testbed {
   }
 
   async #connect(): Promise<void> {
-    const bridge = `${this.#prefix}br`
-    await sh('ip', 'link', 'add', bridge, 'type', 'bridge')
+    const bridge = bridgeOf(this.#octet)
     await sh('ip', 'address', 'add', `${this.address(0)}/24`, 'dev', bridge)
     await sh('ip', 'address', 'add', `${this.address6(0)}/64`, 'dev', bridge, 'nodad')
     await sh('ip', 'link', 'set', bridge, 'up')
@@ -160,6 +164,8 @@ export class Testbed {
       `--initial-advertise-peer-urls=${peer}`,
       `--initial-cluster=default=${peer}`,
       '--unsafe-no-fsync',
+      // Passwords are compared slowly on purpose; here at the least cost.
+      '--bcrypt-cost=4',
     ])
     await until('etcd', async () => {
       const health = await attempt('etcdctl', '--endpoints', this.etcdUrl, 'endpoint', 'health')
@@ -172,8 +178,17 @@ export class Testbed {
 
   async etcdctl(...args: readonly string[]): Promise<string> {
     return (
-      await execute('etcdctl', ['--endpoints', this.etcdUrl, ...args], { env: { ...process.env, ETCDCTL_API: '3' } })
-    ).stdout
+      // Five seconds, its own limit for a command, are too few on a busy machine.
+      (
+        await execute(
+          'etcdctl',
+          ['--endpoints', this.etcdUrl, '--command-timeout=60s', '--dial-timeout=30s', ...args],
+          {
+            env: { ...process.env, ETCDCTL_API: '3' },
+          },
+        )
+      ).stdout
+    )
   }
 
   /** Starts flanneld on a host and waits for its subnet file. */
@@ -189,7 +204,12 @@ export class Testbed {
       ...extra,
     ]
     const child = this.spawnFlanneld(index, ...flags)
-    await until(`subnet file of host ${index}`, async () => (await readFile(file, 'utf8').catch(() => '')) !== '')
+    const isThere = async (): Promise<boolean> => (await readFile(file, 'utf8').catch(() => '')) !== ''
+    await until(`subnet file of host ${index}`, isThere, startLimitMs).catch(async (error: unknown) => {
+      throw new Error(`flanneld of host ${index} did not start:\n${(await this.log(index)).slice(-2_000)}`, {
+        cause: error,
+      })
+    })
     return child
   }
 
@@ -297,7 +317,7 @@ export class Testbed {
       await attempt('ip', 'netns', 'delete', this.pod(index))
       await attempt('ip', 'netns', 'delete', this.host(index))
     }
-    await attempt('ip', 'link', 'delete', `${this.#prefix}br`)
+    await attempt('ip', 'link', 'delete', bridgeOf(this.#octet))
     await rm(this.folder, { recursive: true, force: true })
   }
 }

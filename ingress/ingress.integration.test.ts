@@ -28,7 +28,7 @@ let ports = { http: 0, https: 0 }
 let port: number
 const stop = new AbortController()
 let running: Promise<void>
-const signal = AbortSignal.timeout(120_000)
+const signal = AbortSignal.timeout(300_000)
 const namespace = 'default'
 
 beforeAll(async () => {
@@ -65,7 +65,7 @@ beforeAll(async () => {
         '--publish-status-address=192.0.2.77',
         '--node-name=kubets-node-1',
         '--endpoint-address=192.0.2.50',
-        '--shutdown-delay=500ms',
+        '--shutdown-delay=5s',
       ],
     ])
     const onListening = (actual: typeof ports): void => {

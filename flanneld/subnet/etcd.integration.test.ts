@@ -128,7 +128,7 @@ test('watch() tells every change, also of what happens while etcd is away, and s
   })()
   const known = (): readonly string[] => (seen.at(-1) ?? []).map(({ ipv4 }) => ipv4?.publicIp ?? '')
   await acquire(2)
-  await expect.poll(known, { timeout: 10_000 }).toEqual(['192.168.0.2'])
+  await expect.poll(known, { timeout: 45_000 }).toEqual(['192.168.0.2'])
   await etcd.kill()
   await etcd.restart()
   const [second] = (await client.range(`${prefix()}/subnets/`, true, signal)).items.filter(({ value }) =>
@@ -137,7 +137,7 @@ test('watch() tells every change, also of what happens while etcd is away, and s
   if (second === undefined) throw new Error('no lease')
   await client.remove(second.key, second.modRevision, signal)
   await acquire(3)
-  await expect.poll(known, { timeout: 10_000 }).toEqual(['192.168.0.3'])
+  await expect.poll(known, { timeout: 45_000 }).toEqual(['192.168.0.3'])
   running.abort(new Error('over'))
   await watching
 })

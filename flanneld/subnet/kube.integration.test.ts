@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createInformer } from '../../client/cache/informer.ts'
 import { type Client, createClient } from '../../client/rest/client.ts'
 import { loadKubeconfig } from '../../client/rest/kubeconfig.ts'
@@ -15,6 +15,7 @@ import { describeSubnets, type Lease, type LeaseAttributes, type SubnetManager }
 let plane: TestControlPlane
 let client: Client
 const stop = new AbortController()
+vi.setConfig({ testTimeout: 120_000 })
 
 /** The role that upstream's manifest gives to flannel, and nothing more. */
 const role = `
@@ -96,22 +97,22 @@ test('two hosts lease what the controller manager has given them, and learn of e
   const waiting = managerOf('b').acquire(attributes(2), stop.signal)
   await addNode('b', '10.244.1.0/24')
   expect(describeSubnets(await waiting)).toBe('10.244.1.0/24')
-  await expect.poll(() => seen.at(-1)?.map(({ ipv4 }) => ipv4?.publicIp), { timeout: 10_000 }).toEqual(['192.168.0.2'])
+  await expect.poll(() => seen.at(-1)?.map(({ ipv4 }) => ipv4?.publicIp), { timeout: 45_000 }).toEqual(['192.168.0.2'])
   await kubectl('delete', 'node', 'b')
-  await expect.poll(() => seen.at(-1), { timeout: 10_000 }).toEqual([])
+  await expect.poll(() => seen.at(-1), { timeout: 45_000 }).toEqual([])
 
   const kept = manager.keep(own, stop.signal)
   const condition = async (): Promise<string> =>
     await kubectl('get', 'node', 'a', '-o', 'jsonpath={.status.conditions[?(@.type=="NetworkUnavailable")]}')
-  await expect.poll(condition, { timeout: 10_000 }).toContain('FlannelIsUp')
+  await expect.poll(condition, { timeout: 45_000 }).toContain('FlannelIsUp')
   expect(JSON.parse(await condition())).toMatchObject({ status: 'False', message: 'Flannel is running on this node' })
 
   await kubectl('delete', 'node', 'a')
   await addNode('a', '10.244.0.0/24')
   const address = async (): Promise<string> =>
     await kubectl('get', 'node', 'a', '-o', 'jsonpath={.metadata.annotations.flannel\\.alpha\\.coreos\\.com/public-ip}')
-  await expect.poll(address, { timeout: 10_000 }).toBe('192.168.0.1')
-  await expect.poll(condition, { timeout: 10_000 }).toContain('FlannelIsUp')
+  await expect.poll(address, { timeout: 45_000 }).toBe('192.168.0.1')
+  await expect.poll(condition, { timeout: 45_000 }).toContain('FlannelIsUp')
   stop.abort(new Error('test is over'))
   await Promise.allSettled([watching, kept])
 })
@@ -149,7 +150,7 @@ test('a node of both families publishes both, with the addresses that an operato
   const kept = manager.keep(own, signal)
   await kubectl('annotate', 'node', 'dual', 'flannel.alpha.coreos.com/backend-type-')
   await expect
-    .poll(async () => (await annotations())['flannel.alpha.coreos.com/backend-type'], { timeout: 10_000 })
+    .poll(async () => (await annotations())['flannel.alpha.coreos.com/backend-type'], { timeout: 45_000 })
     .toBe('vxlan')
   running.abort(new Error('over'))
   await kept.catch(() => undefined)
@@ -159,13 +160,13 @@ test('a pod CIDR outside of the network, or of one family too few, is refused in
   const attributes: LeaseAttributes = { backendType: 'udp', ipv4: { publicIp: '192.168.0.1' } }
   await addNode('outside', '10.9.0.0/24')
   await expect(
-    managerOf('outside', AbortSignal.timeout(20_000)).acquire(attributes, AbortSignal.timeout(20_000)),
+    managerOf('outside', AbortSignal.timeout(45_000)).acquire(attributes, AbortSignal.timeout(45_000)),
   ).rejects.toThrow(
     'subnet "10.244.0.0/16" specified in the flannel net config doesn\'t contain "10.9.0.0/24" PodCIDR of the "outside" node',
   )
   await addNode('single', '10.244.8.0/24')
   const both: LeaseAttributes = { ...attributes, ipv6: { publicIp: 'fd00::8' } }
   await expect(
-    managerOf('single', AbortSignal.timeout(20_000)).acquire(both, AbortSignal.timeout(20_000)),
+    managerOf('single', AbortSignal.timeout(45_000)).acquire(both, AbortSignal.timeout(45_000)),
   ).rejects.toThrow('ipv6 is enabled, but node "single" has no IPv6 PodCIDR')
 })

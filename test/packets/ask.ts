@@ -14,7 +14,7 @@ export type Patience = {
 }
 
 /** Half a second more than what TCP waits before it asks again; see `defaultTimeoutMs` of the testbed. */
-const defaultPatience: Patience = { answerMs: 5_000, silenceMs: 1_500, atOnce: 200 }
+const defaultPatience: Patience = { answerMs: 20_000, silenceMs: 1_500, atOnce: 200 }
 
 /** The outcomes, in the order of the questions. */
 export async function ask(

@@ -110,7 +110,16 @@ export class Flannel {
   }
 
   async #etcdctl(...args: readonly string[]): Promise<void> {
-    await this.#bed.inside(this.#etcdHost, 'env', 'ETCDCTL_API=3', 'etcdctl', '--endpoints', this.#etcdUrl, ...args)
+    await this.#bed.inside(
+      this.#etcdHost,
+      'env',
+      'ETCDCTL_API=3',
+      'etcdctl',
+      '--command-timeout=60s',
+      '--endpoints',
+      this.#etcdUrl,
+      ...args,
+    )
   }
 
   async #startDaemon({ name }: PacketNode): Promise<void> {

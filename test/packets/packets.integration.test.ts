@@ -26,18 +26,22 @@ describe.each(ways)('over %s', (way) => {
     else flannel = await Flannel.start(bed, way)
     if (way === 'udp') await bed.addPlainRoutes(['IPv6'])
     await bed.settle()
-  })
+  }, 120_000)
 
   afterAll(async () => {
     await flannel?.close()
     await bed.close()
   })
 
-  test.each(modes)('packets go where the table says in mode %s', async (mode) => {
-    const proxies = new Proxies(bed, mode)
-    await proxies.sync(objects, signal)
-    const outcomes = await ask(bed, questions, mode)
-    await proxies.cleanUp(signal)
-    expect(judge(questions, outcomes, mode, cluster)).toEqual([])
-  })
+  test.each(modes)(
+    'packets go where the table says in mode %s',
+    async (mode) => {
+      const proxies = new Proxies(bed, mode)
+      await proxies.sync(objects, signal)
+      const outcomes = await ask(bed, questions, mode)
+      await proxies.cleanUp(signal)
+      expect(judge(questions, outcomes, mode, cluster)).toEqual([])
+    },
+    180_000,
+  )
 })

@@ -132,7 +132,7 @@ export class Testbed {
   }
 
   /** Waits until every pod is reached from every node: neighbours are found, tunnels are up. */
-  async settle(limitMs = 15_000): Promise<void> {
+  async settle(limitMs = 60_000): Promise<void> {
     const pods = this.layout.nodes.flatMap((node) => node.pods)
     const all = this.layout.nodes.flatMap(({ name }) =>
       pods.flatMap(({ ips }) =>

@@ -53,7 +53,7 @@ beforeAll(async () => {
     }
   }
   await bed.settle()
-}, 60_000)
+}, 120_000)
 
 afterAll(async () => {
   await bed?.close()
