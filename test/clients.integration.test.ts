@@ -5,12 +5,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { CoreV1Api, KubeConfig, makeInformer, type V1ConfigMap } from '@kubernetes/client-node'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { conformanceCluster } from './conformance/fixture.ts'
 import { addHollowNode, nodeName } from './conformance/nodes.ts'
 import { collectionAt } from './conformance/operations.ts'
 import { certificateRequest } from './fixtures/certificates.ts'
-import { eventually, run } from './fixtures/process.ts'
+import { eventually, patienceMs, run } from './fixtures/process.ts'
 
 const cluster = conformanceCluster()
 addHollowNode(cluster)
@@ -45,27 +45,24 @@ describe('@kubernetes/client-node', () => {
       async () => await core.listNamespacedConfigMap({ namespace }),
     )
     const told: string[] = []
-    let isOver = false
+    /** Whether an error starts it again. */
+    let isWanted = true
     informer.on('add', ({ metadata }) => told.push(`add ${metadata?.name}`))
     informer.on('delete', ({ metadata }) => told.push(`delete ${metadata?.name}`))
     // As its documentation says: an error ends it, and it is started again after a while.
     informer.on('error', () => {
       setTimeout(() => {
-        if (!isOver) informer.start().catch(() => {})
+        if (isWanted) informer.start().catch(() => {})
       }, 200)
     })
     const inStep = async (): Promise<void> => {
-      await eventually(
-        'the informer to show what the server has',
-        async () => {
-          const { items } = await server.list()
-          const versions = (
-            found: readonly { readonly metadata?: { readonly name?: string; readonly resourceVersion?: string } }[],
-          ): string[] => found.map(({ metadata }) => `${metadata?.name} ${metadata?.resourceVersion}`).sort()
-          return JSON.stringify(versions(informer.list())) === JSON.stringify(versions(items))
-        },
-        30_000,
-      )
+      await eventually('the informer to show what the server has', async () => {
+        const { items } = await server.list()
+        const versions = (
+          found: readonly { readonly metadata?: { readonly name?: string; readonly resourceVersion?: string } }[],
+        ): string[] => found.map(({ metadata }) => `${metadata?.name} ${metadata?.resourceVersion}`).sort()
+        return JSON.stringify(versions(informer.list())) === JSON.stringify(versions(items))
+      })
     }
     const compact = async (): Promise<void> => {
       const { resourceVersion } = (await server.list()).metadata
@@ -84,19 +81,21 @@ describe('@kubernetes/client-node', () => {
       await server.remove('c')
       await inStep()
       // Away while things change, and what changed is forgotten by the store: it must list anew.
+      isWanted = false
       await informer.stop()
       await server.remove('a')
       await server.patch('b', { data: { a: '3' } })
       await server.create(configMap('e'))
       await compact()
       await cluster.plane().restart()
+      isWanted = true
       await informer.start()
       await inStep()
       expect(informer.get('b', namespace)?.data).toEqual({ a: '3' })
       await server.create(configMap('f'))
       await inStep()
     } finally {
-      isOver = true
+      isWanted = false
       await informer.stop()
     }
     expect(told.filter((line) => line.startsWith('delete')).sort()).toEqual(['delete a', 'delete c'])
@@ -141,17 +140,17 @@ const steps: readonly Step[] = [
   ['get configmap conf -o json', /"color": "blue"/],
   ['get configmap conf -o custom-columns=N:.metadata.name,C:.data.color', /^N +C\nconf +blue$/],
   ['get configmaps -l tier=front -o name', 'configmap/conf'],
-  ['get configmap conf -o name -w --request-timeout=2s', /^configmap\/conf/],
-  ['rollout status deployment/web --timeout=30s', /deployment "web" successfully rolled out/],
+  ['get configmap conf -o name -w --request-timeout=5s', /^configmap\/conf/],
+  ['rollout status deployment/web --timeout=45s', /deployment "web" successfully rolled out/],
   [
     'get deployment web -o wide',
     /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE +CONTAINERS +IMAGES +SELECTOR\nweb +2\/2 +2 +2 +\S+ +web +example\.com\/web:1 +app=web$/,
   ],
   ['scale deployment web --replicas=3', 'deployment.apps/web scaled'],
-  ['wait deployment/web --for=jsonpath={.status.readyReplicas}=3 --timeout=30s', 'deployment.apps/web condition met'],
-  ['wait deployment/web --for=condition=Available --timeout=30s', 'deployment.apps/web condition met'],
+  ['wait deployment/web --for=jsonpath={.status.readyReplicas}=3 --timeout=45s', 'deployment.apps/web condition met'],
+  ['wait deployment/web --for=condition=Available --timeout=45s', 'deployment.apps/web condition met'],
   ['set image deployment/web web=example.com/web:2', 'deployment.apps/web image updated'],
-  ['rollout status deployment/web --timeout=30s', /deployment "web" successfully rolled out/],
+  ['rollout status deployment/web --timeout=45s', /deployment "web" successfully rolled out/],
   ['rollout history deployment/web', /REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>/],
   ['rollout undo deployment/web', 'deployment.apps/web rolled back'],
   ['rollout restart deployment/web', 'deployment.apps/web restarted'],
@@ -172,7 +171,7 @@ const steps: readonly Step[] = [
   ['create token default', /^[\w-]+\.[\w-]+\.[\w-]+$/],
   ['create -f FOLDER/request.json', /certificatesigningrequest\.certificates\.k8s\.io\/\S+ created/],
   ['certificate approve REQUEST', 'certificatesigningrequest.certificates.k8s.io/REQUEST approved'],
-  ['wait csr/REQUEST --for=jsonpath={.status.conditions[0].type}=Approved --timeout=30s', /condition met/],
+  ['wait csr/REQUEST --for=jsonpath={.status.conditions[0].type}=Approved --timeout=45s', /condition met/],
   ['taint nodes NODE role=db:NoSchedule', 'node/NODE tainted'],
   ['taint nodes NODE role-', 'node/NODE untainted'],
   ['cordon NODE', 'node/NODE cordoned'],
@@ -235,8 +234,13 @@ describe.each(['1.27', '1.33'])('kubectl %s', (version) => {
   }
 
   test.each(steps)('%s', async (args, answer) => {
-    const text = await kubectl(args)
-    if (typeof answer === 'string') expect(text).toBe(filled(answer))
-    else expect(text).toMatch(new RegExp(filled(answer.source), answer.flags))
+    const check = async (): Promise<void> => {
+      const text = await kubectl(args)
+      if (typeof answer === 'string') expect(text).toBe(filled(answer))
+      else expect(text).toMatch(new RegExp(filled(answer.source), answer.flags))
+    }
+    // What only looks may have to wait for a controller that an earlier step has called.
+    if (/^(get|describe|events) /.test(args)) await vi.waitFor(check, { timeout: patienceMs, interval: 500 })
+    else await check()
   })
 })
