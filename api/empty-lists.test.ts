@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { definitions } from '../../api/facts/table.ts'
-import { emptyListsAsNull } from './empty-lists.ts'
-import { compileSchema, structOf } from './schema.ts'
+import { emptyListsAsNull } from '../apimachinery/schema/empty-lists.ts'
+import { compileSchema, structOf } from '../apimachinery/schema/schema.ts'
+import { definitions } from './facts/table.ts'
 
 const schemas = compileSchema(definitions)
 
