@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { type RawClient, rawClient } from '../test/fixtures/api-client.ts'
 import { startControlPlane, type TestControlPlane } from '../test/fixtures/control-plane.ts'
 import { type FakeKubelet, startFakeKubelet } from '../test/fixtures/fake-kubelet.ts'
@@ -281,6 +282,27 @@ describe('streams through the kubelet', () => {
     )
     const { json } = await api.send(`${inDefault}/pods/web/log`)
     expect(json.message).toBe('a container name must be specified for pod web, choose one of: [a b]')
+  })
+
+  it('send a log over a WebSocket: an empty message, the bytes, and the end', async () => {
+    const { cert, key } = await plane.authority.issue('test-admin', ['system:masters'])
+    const path = `${inDefault}/pods/web/log?container=a&follow=true`
+    const read = async (protocol: string): Promise<readonly string[]> => {
+      const tls = { ca: plane.authority.cert, cert, key, origin: 'https://console' }
+      const socket = new WebSocket(`wss://127.0.0.1:${plane.port}${path}`, [protocol], tls)
+      const messages: string[] = []
+      socket.on('message', (data) => messages.push(String(data)))
+      await new Promise((resolve, reject) => {
+        socket.on('error', reject)
+        socket.on('close', resolve)
+      })
+      expect(socket.protocol).toBe(protocol)
+      return messages
+    }
+    const [first, ...rest] = await read('binary.k8s.io')
+    expect([first, rest.join('')]).toEqual(['', 'first\nsecond\n'])
+    const encoded = await read('base64.binary.k8s.io')
+    expect(encoded.map((piece) => Buffer.from(piece, 'base64').toString()).join('')).toBe('first\nsecond\n')
   })
 
   it.each(['SPDY/3.1', 'websocket'])('are joined byte for byte after an upgrade to %s', async (protocol) => {

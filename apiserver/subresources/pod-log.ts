@@ -1,9 +1,12 @@
 /** `pods/log`: the kubelet's answer, streamed on. */
 import type { IncomingMessage } from 'node:http'
+import { type Duplex, pipeline, Readable, Writable } from 'node:stream'
+import { WebSocketServer } from 'ws'
 import type { Pod } from '../../api/core/v1.ts'
 import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts'
 import { canonicalTime, timeProblem } from '../../apimachinery/schema/scalars.ts'
 import { badRequest, invalid, type StatusCause, StatusError } from '../../apimachinery/status.ts'
+import { handshakeProblem } from '../handlers/watch.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { served } from './answers.ts'
 import { explained, type KubeletClientOptions, openRequest } from './kubelet-client.ts'
@@ -26,6 +29,15 @@ export function podLogHandler(kubelet: () => KubeletClientOptions): SubresourceH
       await streamLog(request, response, context, kubelet())
       return undefined
     },
+    upgrade: async (request, socket, head, context) => {
+      const refusal = handshakeProblem(request.incoming.headers)
+      if (refusal !== undefined) {
+        socket.end(refusal)
+        return
+      }
+      const log = await openLog(request, context, kubelet())
+      sendOverSocket(log ?? Readable.from([]), request, socket, head)
+    },
   }
 }
 
@@ -35,19 +47,29 @@ async function streamLog(
   context: SubresourceContext,
   kubelet: KubeletClientOptions,
 ): Promise<void> {
+  const answer = await openLog(request, context, kubelet)
+  if (answer === undefined) {
+    response.writeHead(204, {})
+    response.end()
+    return
+  }
+  response.writeHead(200, { 'content-type': 'text/plain' })
+  await relay(answer, response, request.signal)
+}
+
+/** The log as the kubelet sends it; undefined: the pod is not scheduled and has none yet, which is not an error. */
+async function openLog(
+  request: ApiRequest,
+  context: SubresourceContext,
+  kubelet: KubeletClientOptions,
+): Promise<IncomingMessage | undefined> {
   const { namespace, name } = request.info
   const causes = logOptionCauses(request.query)
   if (causes.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, name, causes)
   const key = { namespace, name }
   const pod = (await context.store.get(served(context.store, '', 'pods'), key, request.signal)) as unknown as Pod
   const container = chooseContainer(pod, request.query.get('container') ?? '')
-  const headers = { 'content-type': 'text/plain' }
-  if ((pod.spec.nodeName ?? '') === '') {
-    // Not scheduled: there is no log yet, which is not an error.
-    response.writeHead(204, {})
-    response.end()
-    return
-  }
+  if ((pod.spec.nodeName ?? '') === '') return undefined
   const query = kubeletLogQuery(request.query)
   const path = `/containerLogs/${namespace}/${name}/${container}${query === '' ? '' : `?${query}`}`
   const verifies = !isTrue(request.query.get('insecureSkipTLSVerifyBackend'))
@@ -58,8 +80,35 @@ async function streamLog(
     throw explained(error, `Get "https://${backend.host}:${backend.port}${path}"`)
   })
   if (answer.statusCode !== 200) throw await refusal(answer)
-  response.writeHead(200, headers)
-  await relay(answer, response, request.signal)
+  return answer
+}
+
+/** How the bytes of a log are sent; without a protocol as they are. Source: upstream `wsstream`. */
+const logProtocols = ['binary.k8s.io', 'base64.binary.k8s.io']
+/** Clients of a log have nothing to say; what they say all the same is dropped. */
+const maxMessageBytes = 64 * 1024
+
+/** One message for each piece of the log, after an empty one that says that it begins; closed at its end. */
+function sendOverSocket(log: Readable, request: ApiRequest, socket: Duplex, head: Buffer): void {
+  const handleProtocols = (offered: Set<string>) => logProtocols.find((name) => offered.has(name)) ?? false
+  const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols })
+  // `ws` reads method, URL and headers of it.
+  const raw = request.stream as IncomingMessage
+  server.handleUpgrade(raw, socket, head, (webSocket) => {
+    const isText = webSocket.protocol === 'base64.binary.k8s.io'
+    const stop = (): void => webSocket.terminate()
+    request.signal.addEventListener('abort', stop, { once: true })
+    webSocket.on('error', stop)
+    webSocket.on('close', () => {
+      request.signal.removeEventListener('abort', stop)
+      log.destroy()
+    })
+    const messages = new Writable({
+      write: (piece: Buffer, _, done) => webSocket.send(isText ? piece.toString('base64') : piece, done),
+    })
+    webSocket.send(isText ? '' : Buffer.alloc(0))
+    pipeline(log, messages, () => webSocket.close(1000))
+  })
 }
 
 function withoutAuthority({ ca: _ca, ...rest }: KubeletClientOptions): KubeletClientOptions {
