@@ -254,8 +254,8 @@ const rows: readonly (readonly [string, string, readonly string[], readonly unkn
   [
     'IPAddress.networking.k8s.io',
     '{ spec: { parentRef: { resource: services, namespace: n, name: s } } }',
-    ['Name', 'ParentRef', 'Age'],
-    ['a', 'services/n/s', '5m'],
+    ['Name', 'ParentRef'],
+    ['a', 'services/n/s'],
   ],
 ]
 for (const [kind, yaml, columns, want] of rows) {

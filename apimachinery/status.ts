@@ -2,6 +2,7 @@
  * The API's answer when it is not the object asked for: `Status` on the wire, `StatusError` in the program.
  * Source: API conventions, "Response Status Kind".
  */
+import { goQuote } from './field-errors.ts'
 import type { JsonObject } from './json.ts'
 
 /** Every reason the API can answer with, and the HTTP code it goes out as. */
@@ -118,11 +119,15 @@ export function fromStatus(status: JsonObject, fallbackCode: number): StatusErro
 
 /** `pods "x" not found`; `resource` is the plural, qualified by its group: `deployments.apps`. */
 export function notFound(resource: GroupResource, name: string): StatusError {
-  return new StatusError('NotFound', `${qualified(resource)} "${name}" not found`, detailsOf(resource, name))
+  return new StatusError('NotFound', `${qualified(resource)} ${goQuote(name)} not found`, detailsOf(resource, name))
 }
 
 export function alreadyExists(resource: GroupResource, name: string): StatusError {
-  return new StatusError('AlreadyExists', `${qualified(resource)} "${name}" already exists`, detailsOf(resource, name))
+  return new StatusError(
+    'AlreadyExists',
+    `${qualified(resource)} ${goQuote(name)} already exists`,
+    detailsOf(resource, name),
+  )
 }
 
 export function conflict(resource: GroupResource, name: string, message: string): StatusError {

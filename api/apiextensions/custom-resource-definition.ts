@@ -5,9 +5,9 @@ import { goQuote } from '../../apimachinery/field-errors.ts'
 import { formatOf } from '../../apimachinery/schema/formats.ts'
 import { factsOf } from '../facts/resources.ts'
 import { sameJson } from '../meta/causes.ts'
-import { ageColumn, nameColumn } from '../meta/columns.ts'
+import { createdAtColumn, nameColumn } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
-import { type Column, defineResource } from '../resource.ts'
+import { defineResource } from '../resource.ts'
 import { rootSchemas } from './internal-form.ts'
 import { someLevel } from './open-api-schema.ts'
 import type { CustomResourceDefinition, CustomResourceDefinitionNames } from './v1.ts'
@@ -15,13 +15,6 @@ import { validateDefinition, validateDefinitionStatus, validateDefinitionUpdate 
 
 type Crd = CustomResourceDefinition
 const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io'
-
-const createdAt: Column<Crd> = {
-  name: 'Created At',
-  type: 'date',
-  ...(ageColumn.description === undefined ? {} : { description: ageColumn.description }),
-  cell: ({ metadata }) => metadata.creationTimestamp,
-}
 
 export const customResourceDefinitions = defineResource<Crd>({
   facts: factsOf('apiextensions.k8s.io', 'customresourcedefinitions'),
@@ -58,7 +51,7 @@ export const customResourceDefinitions = defineResource<Crd>({
       }),
     },
   }),
-  columns: [nameColumn, createdAt],
+  columns: [nameColumn, createdAtColumn],
 })
 
 /** Of several storage versions, which validation will refuse, the first counts. */

@@ -1,6 +1,6 @@
 /** HorizontalPodAutoscaler: how many pods a workload gets. Source: pkg/apis/autoscaling/validation, `printHorizontalPodAutoscaler`. */
 import { factsOf } from '../facts/resources.ts'
-import { ageColumn, integer, nameColumn, text } from '../meta/columns.ts'
+import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { type Column, defineResource } from '../resource.ts'
 import { validateHpaSpec, validateHpaStatus } from './hpa-validation.ts'
@@ -28,8 +28,8 @@ export function hpaColumns(): readonly Column<Hpa>[] {
     text('Reference', ({ spec }) => `${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}`),
     text('Targets', ({ spec, status }) => formatTargets(spec.metrics ?? [], status.currentMetrics ?? [])),
     text('MinPods', ({ spec }) => String(spec.minReplicas ?? '<unset>')),
-    integer('MaxPods', ({ spec }) => spec.maxReplicas),
-    integer('Replicas', ({ status }) => status.currentReplicas ?? 0),
+    text('MaxPods', ({ spec }) => spec.maxReplicas),
+    text('Replicas', ({ status }) => status.currentReplicas ?? 0),
     ageColumn,
   ]
 }

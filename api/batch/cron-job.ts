@@ -41,7 +41,11 @@ export const cronJobs = defineResource<CronJob>({
     nameColumn,
     text('Schedule', ({ spec }) => spec.schedule),
     text('Timezone', ({ spec }) => spec.timeZone ?? '<none>'),
-    text('Suspend', ({ spec }) => (spec.suspend === undefined ? '<unset>' : spec.suspend ? 'True' : 'False')),
+    {
+      name: 'Suspend',
+      type: 'boolean',
+      cell: ({ spec }) => (spec.suspend === undefined ? '<unset>' : spec.suspend ? 'True' : 'False'),
+    },
     integer('Active', ({ status }) => status.active?.length ?? 0),
     text('Last Schedule', ({ status }, nowMs) =>
       status.lastScheduleTime === undefined ? '<none>' : ago(status.lastScheduleTime, nowMs),

@@ -4,7 +4,7 @@ import { isQualifiedName } from '../../apimachinery/names.ts'
 import { compareQuantities } from '../../apimachinery/quantity.ts'
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, each, eachEntry, invalidValues, repeats, when } from '../meta/causes.ts'
-import { nameColumn, text } from '../meta/columns.ts'
+import { createdAtColumn, nameColumn } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import { quantityOf } from './pod-resources.ts'
@@ -20,7 +20,7 @@ export const limitRanges = defineResource<LimitRange>({
   defaults: (range) => ({ ...range, spec: { ...range.spec, limits: range.spec.limits?.map(defaultItem) ?? null } }),
   validate: validateRange,
   validateUpdate: validateRange,
-  columns: [nameColumn, text('Created At', ({ metadata }) => metadata.creationTimestamp)],
+  columns: [nameColumn, createdAtColumn],
 })
 
 function defaultItem(item: LimitRangeItem): LimitRangeItem {

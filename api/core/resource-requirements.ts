@@ -21,6 +21,20 @@ const wholeNumbers = new Set([
   'services.loadbalancers',
 ])
 
+const measured = ['cpu', 'memory', 'ephemeral-storage']
+const standardResources = new Set([
+  ...wholeNumbers,
+  ...measured,
+  ...measured.flatMap((name) => [`requests.${name}`, `limits.${name}`]),
+  'storage',
+  'requests.storage',
+])
+
+/** Known to quotas at least. Source: `IsStandardResourceName`. */
+function isStandardResource(name: string): boolean {
+  return standardResources.has(name) || isHugePage(name.replace(/^requests\./, ''))
+}
+
 /** `example.com/gpu`: neither Kubernetes' own nor a quota name. */
 export function isExtendedResource(name: string): boolean {
   if (!name.includes('/') || name.includes('kubernetes.io/') || name.startsWith('requests.')) return false
@@ -53,8 +67,13 @@ export function validateContainerResourceName(name: string, field: string): Caus
   const messages = isQualifiedName(name)
   if (messages.length > 0) return invalidValues(field, name, messages)
   if (!name.includes('/')) {
-    const standard = ['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-')
-    return when(!standard, () => invalidValue(field, name, 'must be a standard resource for containers'))
+    if (measured.includes(name) || isHugePage(name)) return []
+    return [
+      ...when(!isStandardResource(name), () =>
+        invalidValue(field, name, 'must be a standard resource type or fully qualified'),
+      ),
+      invalidValue(field, name, 'must be a standard resource for containers'),
+    ]
   }
   return when(!name.includes('kubernetes.io/') && !isExtendedResource(name), () =>
     invalidValue(field, name, "doesn't follow extended resource name standard"),

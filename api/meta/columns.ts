@@ -24,6 +24,14 @@ export const ageColumn: Column<ApiObject> = {
   cell: (object, nowMs) => ago(object.metadata.creationTimestamp, nowMs),
 }
 
+/** When the object was created: what kinds have that nobody has made columns for. */
+export const createdAtColumn: Column<ApiObject> = {
+  name: 'Created At',
+  type: 'date',
+  ...(ageColumn.description === undefined ? {} : { description: ageColumn.description }),
+  cell: (object) => object.metadata.creationTimestamp,
+}
+
 /** A text column. */
 export function text<T>(name: string, cell: Column<T>['cell'], wide = false): Column<T> {
   return { name, type: 'string', ...(wide ? { wide: true as const } : {}), cell }

@@ -3,7 +3,7 @@ import { invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { isDns1123Subdomain, isPathSegmentName } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
 import { asInternal, type Causes, invalidValues, sameJson, when } from '../meta/causes.ts'
-import { ageColumn, nameColumn, text } from '../meta/columns.ts'
+import { nameColumn, text } from '../meta/columns.ts'
 import { isCanonicalIp } from '../meta/ip-validation.ts'
 import { defineResource } from '../resource.ts'
 import { validateSegment } from './ingress-paths.ts'
@@ -19,7 +19,7 @@ export const ipAddresses = defineResource<IPAddress>({
     ...validateParent(address),
     ...validateSameParent(address.spec.parentRef, old.spec.parentRef),
   ],
-  columns: [nameColumn, text('ParentRef', ({ spec }) => parent(spec.parentRef)), ageColumn],
+  columns: [nameColumn, text('ParentRef', ({ spec }) => parent(spec.parentRef))],
 })
 
 type Parent = IPAddress['spec']['parentRef']

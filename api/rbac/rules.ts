@@ -2,7 +2,7 @@
 import { invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { isDns1123Subdomain, isPathSegmentName } from '../../apimachinery/names.ts'
 import { asInternal, type Causes, each, invalidValues, sameJson, when } from '../meta/causes.ts'
-import { ageColumn, nameColumn, text } from '../meta/columns.ts'
+import { ageColumn, createdAtColumn, nameColumn, text } from '../meta/columns.ts'
 import type { ApiObject, Column } from '../resource.ts'
 import type { PolicyRule, RoleRef, Subject } from './v1.ts'
 
@@ -103,10 +103,7 @@ export function validateRoleRefChange({ roleRef }: Binding, old: Binding): Cause
 }
 
 /** Columns of both roles. */
-export const roleColumns: readonly Column<ApiObject>[] = [
-  nameColumn,
-  text('Created At', ({ metadata }) => metadata.creationTimestamp),
-]
+export const roleColumns: readonly Column<ApiObject>[] = [nameColumn, createdAtColumn]
 
 /** Columns of both bindings. */
 export const bindingColumns: readonly Column<Binding>[] = [

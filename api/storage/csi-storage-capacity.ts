@@ -3,7 +3,7 @@ import { isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { validateQuantity } from '../core/resource-requirements.ts'
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, immutable, invalidValues } from '../meta/causes.ts'
-import { nameColumn, text } from '../meta/columns.ts'
+import { createdAtColumn, nameColumn } from '../meta/columns.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -21,11 +21,7 @@ export const csiStorageCapacities = defineResource<CSIStorageCapacity>({
     ...immutable('nodeTopology', capacity.nodeTopology, old.nodeTopology),
     ...immutable('storageClassName', capacity.storageClassName, old.storageClassName),
   ],
-  columns: [
-    nameColumn,
-    text('StorageClassName', ({ storageClassName }) => storageClassName),
-    text('Capacity', ({ capacity }) => capacity ?? '<unset>'),
-  ],
+  columns: [nameColumn, createdAtColumn],
 })
 
 function validateCapacity({ nodeTopology, storageClassName, capacity }: CSIStorageCapacity): Causes {

@@ -3,7 +3,7 @@ import { duplicate, invalidValue, required, tooLong } from '../../apimachinery/f
 import { isQualifiedName } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, each, immutable, invalidValues, oneOf, oneOfOrEmpty, repeats, when } from '../meta/causes.ts'
-import { ageColumn, text } from '../meta/columns.ts'
+import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { byteLength, subdomainName, validateLabelKey } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import type { StorageClass } from './v1.ts'
@@ -29,9 +29,7 @@ export const storageClasses = defineResource<StorageClass>({
   validateUpdate: (storageClass, old) => [...validateClass(storageClass), ...validateChange(storageClass, old)],
   columns: [
     {
-      name: 'Name',
-      type: 'string',
-      format: 'name',
+      ...nameColumn,
       cell: ({ metadata }) => {
         const isDefault = defaultAnnotations.some((key) => metadata.annotations?.[key] === 'true')
         return isDefault ? `${metadata.name} (default)` : metadata.name

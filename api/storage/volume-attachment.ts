@@ -31,7 +31,7 @@ export const volumeAttachments = defineResource<VolumeAttachment>({
   prepareForStatusUpdate: keepSpec,
   columns: [
     nameColumn,
-    text('Attacher', ({ spec }) => spec.attacher),
+    { ...text<VolumeAttachment>('Attacher', ({ spec }) => spec.attacher), format: 'name' },
     text('PV', ({ spec }) => spec.source.persistentVolumeName ?? ''),
     text('Node', ({ spec }) => spec.nodeName),
     yesNo('Attached', ({ status }) => status?.attached),

@@ -111,6 +111,7 @@ class Reader {
       }
       seen.add(element)
       if (item === null && field !== undefined && field.listType !== 'atomic') return null
+      if (field?.listType === 'map' && !isJsonObject(item)) return item
       return this.#value(undefined, items, item, `${path}${element}`)
     })
   }
@@ -126,6 +127,10 @@ class Reader {
       return `[${index}]`
     }
     if (field.listType === 'set') return elementText(valueElement(item))
+    if (!isJsonObject(item)) {
+      this.problems.push(`${path}: element ${index}: associative list with keys may not have non-map elements`)
+      return `[${index}]`
+    }
     const missing = missingKey(field, item)
     if (missing === undefined) return elementText(itemElement(field, item))
     this.problems.push(

@@ -212,6 +212,8 @@ describe('applyStrategicMerge()', () => {
     [{ strategy: { $retainKeys: ['type'], rolling: {} } }, 400, 'invalid patch format of retainKeys'],
     [{ '$setElementOrder/list': 'x' }, 500, 'expected a []interface {}, but received a string'],
     [{ '$setElementOrder/item': [] }, 500, 'expected a []interface {}, but received a map[string]interface {}'],
+    [{ '$setElementOrder/list': [1] }, 500, 'value for key 0 is not a map'],
+    [{ '$setElementOrder/list': [{ value: 'x' }] }, 500, 'map: map[value:x] does not contain declared merge key: name'],
     [{ '$setElementOrder/other': [] }, 500, 'unable to find api field in struct Root for the json field "other"'],
     [
       { '$setElementOrder/list': [{ name: 'b' }], list: [{ name: 'a', value: 'x' }] },

@@ -164,10 +164,16 @@ function orderField(
   if (field === undefined) throw unknownField(type, name)
   if (old === undefined && change === undefined) return
   const { mergeKey } = field
+  if (mergeKey !== undefined) for (const [index, item] of order.entries()) checkOrdered(item, index, mergeKey)
   if (isJsonList(change)) checkOrder(change, order, mergeKey)
   const contents = contentsOf(field, old, change)
   const { named, unnamed } = partition(contents, order, mergeKey)
   setOwn(merged, name, orderLike(named, unnamed, order, old ?? [], mergeKey))
+}
+
+function checkOrdered(item: Json, index: number, mergeKey: string): void {
+  if (!isJsonObject(item)) throw internal(`value for key ${index} is not a map`)
+  keyed(item, mergeKey)
 }
 
 function listOrNone(value: Json | undefined): readonly Json[] | undefined {

@@ -160,6 +160,13 @@ describe('decodeObject()', () => {
 })
 
 describe('parseJson()', () => {
+  test.each([
+    ['{"a":"\\ud800"}', '\ufffd'],
+    ['{"a":"x\\udc00\\ud83d\\ude00"}', 'x\ufffd\u{1f600}'],
+    ['{"a":"\\\\ud800"}', '\\ud800'],
+  ])('puts the replacement character for half a pair: %s', (text, a) => {
+    expect(parseJson(text).value).toEqual({ a })
+  })
   test('finds doubled fields by path', () => {
     const text = '{"a":1,"b":[{"c":1,"c":2},{"c":1}],"a":{"d":[],"d":0}, "\\u0061":3}'
     expect(parseJson(text, { duplicates: true }).duplicates).toEqual([

@@ -410,6 +410,7 @@ function zeroOf(type: FieldType): Json {
 }
 const zeroScalars: Partial<Record<ScalarName, Json>> = {
   string: '',
+  bytes: '',
   bool: false,
   int32: 0,
   int64: 0,

@@ -31,11 +31,19 @@ export class JsonSyntaxError extends Error {
 export function parseJson(text: string, options: { readonly duplicates: boolean } = { duplicates: false }): ParsedJson {
   let value: Json
   try {
-    value = JSON.parse(text) as Json
+    value = JSON.parse(hasSurrogates.test(text) ? wellFormed(text) : text) as Json
   } catch {
     throw new JsonSyntaxError(syntaxProblem(text))
   }
   return { value, duplicates: options.duplicates ? new Scanner(text).duplicates() : [] }
+}
+
+const hasSurrogates = /\\u[dD][89a-fA-F]/
+
+/** Half of a pair alone is no character: Go puts the replacement character in its place. */
+function wellFormed(text: string): string {
+  const escapes = /\\\\|\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|\\u[dD][89a-fA-F][\da-fA-F]{2}/g
+  return text.replace(escapes, (found) => (found.length === 6 ? '\\ufffd' : found))
 }
 
 /** What Go's scanner says about a text that is no JSON. */

@@ -7,6 +7,9 @@ import type { UserInfo } from '../http/request-info.ts'
 import type { Store } from '../registry/store.ts'
 import type { BootstrapObject } from './objects.ts'
 
+/** How the server writes: it owns what it has set. */
+export const apiserverWrite = { fieldManager: 'kube-apiserver' } as const
+
 /** The server's own identity. */
 export const apiserverUser: UserInfo = {
   name: 'system:apiserver',
@@ -32,11 +35,12 @@ export async function ensure(
   const key = { namespace, name: draft.metadata.name }
   const found = await store.get(resource, key, signal).catch(absent)
   if (found !== undefined) {
-    if (change(found) !== found) await store.update(resource, key, change, { user: apiserverUser }, signal)
+    if (change(found) !== found)
+      await store.update(resource, key, change, { user: apiserverUser, ...apiserverWrite }, signal)
     return
   }
   try {
-    await store.create(resource, namespace, draft, { user: apiserverUser }, signal)
+    await store.create(resource, namespace, draft, { user: apiserverUser, ...apiserverWrite }, signal)
   } catch (error) {
     // Another API server was faster.
     if (!hasReason(error, 'AlreadyExists')) throw error

@@ -12,7 +12,7 @@ import type { Store } from '../registry/store.ts'
 import type { WatchCache } from '../storage/watch-cache.ts'
 import { apiServices } from './api-services.ts'
 import { mergeAuthenticationData } from './authentication-info.ts'
-import { apiserverUser, ensure, ensureAll } from './ensure.ts'
+import { apiserverUser, apiserverWrite, ensure, ensureAll } from './ensure.ts'
 import {
   authenticationConfigMap,
   kubernetesService,
@@ -113,7 +113,7 @@ async function writeServiceCidr(
     const isOurs = current.metadata.deletionTimestamp === undefined && sameJson(cidrsOf(current), cidrs)
     return hasConditions(current) || !isOurs ? current : next
   }
-  const options = { user: apiserverUser, subresource: 'status' }
+  const options = { user: apiserverUser, subresource: 'status', ...apiserverWrite }
   await store.update(resource, { namespace: '', name: 'kubernetes' }, withStatus, options, signal)
 }
 
@@ -140,7 +140,13 @@ async function writeApiServices({ resources, store, clock }: BootstrapOptions, s
       const next: ApiObject & { readonly status: object } = { ...current, status: object.status }
       return hasConditions(current) ? current : next
     }
-    await store.update(resource, key, withStatus, { user: apiserverUser, subresource: 'status' }, signal)
+    await store.update(
+      resource,
+      key,
+      withStatus,
+      { user: apiserverUser, subresource: 'status', ...apiserverWrite },
+      signal,
+    )
   }
 }
 

@@ -48,16 +48,22 @@ export function componentStatusHandler(resource: Resource, components: readonly 
       const asked = info.verb === 'get' ? components.filter(({ name }) => name === info.name) : components
       const [first] = asked
       if (first === undefined) throw notFound(resource.facts, info.name)
-      const items = await Promise.all(asked.map(async ({ name, probe }) => statusOf(name, await probe(signal))))
+      const found = await Promise.all(asked.map(async ({ name, probe }) => statusOf(name, await probe(signal))))
       const metadata = { resourceVersion: '' }
+      const items = info.verb === 'get' ? found : found.map(withoutType)
       if (form.transform === 'Table') {
-        const table = tableOf(resource, items, metadata, parseTableOptions(query, clock.now(), form))
+        const table = tableOf(resource, found, metadata, parseTableOptions(query, clock.now(), form))
         await sendObject(request, response, 200, table, form)
       } else if (info.verb === 'get') await sendObject(request, response, 200, items[0] ?? {}, form)
       else await sendObject(request, response, 200, { ...listType(resource), metadata: {}, items }, form)
       return undefined
     },
   }
+}
+
+/** Lists of built-in kinds say once what their items are. */
+function withoutType({ kind: _kind, apiVersion: _version, ...item }: ApiObject): object {
+  return item
 }
 
 /** One component's object. */

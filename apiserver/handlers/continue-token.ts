@@ -57,5 +57,5 @@ function wrongBase64(text: string): number | undefined {
   const wrong = /[^A-Za-z0-9_\-\r\n]/.exec(text)
   if (wrong !== null) return wrong.index
   const digits = text.replace(/[\r\n]/g, '').length
-  return digits % 4 === 1 ? text.length : undefined
+  return digits % 4 === 1 ? text.length - 1 : undefined
 }

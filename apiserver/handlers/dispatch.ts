@@ -124,6 +124,8 @@ function checkScope({ facts, isCustom }: Resource, { info }: ApiRequest): void {
   if (info.verbInPath === true && facts.storagePrefix === undefined) throw resourceNotServed()
   const isNamespacesOwn = facts.group === '' && facts.plural === 'namespaces' && info.parts[1] === info.namespace
   if (!facts.namespaced && info.namespace !== '' && !isNamespacesOwn) throw resourceNotServed()
+  // What is only created (bindings) cannot be listed either.
+  if (facts.namespaced && info.namespace === '' && facts.storagePrefix === undefined) throw resourceNotServed()
   if (facts.namespaced && info.namespace === '' && !['list', 'watch'].includes(info.verb)) {
     throw info.name === '' && isCustom !== true ? methodNotAllowed() : resourceNotServed()
   }
@@ -135,8 +137,10 @@ async function answerSpecial(
   request: ApiRequest,
   response: ApiResponse,
 ): Promise<void> {
-  if (!handler.verbs.includes(request.info.verb)) throw methodNotAllowed()
   const { incoming, query, info } = request
+  if (!handler.verbs.includes(info.verb)) throw methodNotAllowed()
+  // Only connections may begin with any method; upstream's router knows GET but not HEAD.
+  if (incoming.method === 'HEAD' && info.subresource !== 'proxy') throw methodNotAllowed()
   // What is only created (reviews, bindings, evictions) has no table form; the client learns that before anything happens.
   const form =
     info.verb === 'create' ? negotiateWithoutTable(incoming.headers, query) : negotiateOutput(incoming.headers, query)

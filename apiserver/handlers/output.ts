@@ -44,7 +44,9 @@ export function encodeList(
 ): Buffer {
   switch (transform) {
     case 'PartialObjectMetadata':
-      throw notTransformed(`you requested PartialObjectMetadata, but the requested object is a list`)
+      throw notTransformed(
+        `you requested PartialObjectMetadata, but the requested object is a list (${listTypeName(resource)})`,
+      )
     case 'none':
       return joinItems(
         // Lists of custom kinds show an empty field, because upstream has no type for them that would leave it out.
@@ -53,8 +55,9 @@ export function encodeList(
         itemHead(resource),
       )
     case 'PartialObjectMetadataList':
+      if (entries.length === 0) return Buffer.from(JSON.stringify({ ...partialListHead(table, meta), items: null }))
       return joinItems(
-        { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${table.metaVersion}`, metadata: meta },
+        partialListHead(table, meta),
         entries.map((entry) =>
           Buffer.from(JSON.stringify(partialObject(entry.view(resource).object, table.metaVersion))),
         ),
@@ -64,6 +67,17 @@ export function encodeList(
       return Buffer.from(JSON.stringify(tableOf(resource, objects, meta, table)))
     }
   }
+}
+
+function partialListHead({ metaVersion }: TableOptions, metadata: ListMeta) {
+  return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${metaVersion}`, metadata }
+}
+
+/** Go's name for the list's type. */
+function listTypeName({ facts, isCustom }: Resource): string {
+  if (isCustom === true) return '*unstructured.UnstructuredList'
+  const inner = facts.group === '' || facts.group === 'events.k8s.io' ? 'core' : facts.group.split('.')[0]
+  return `*${inner}.${facts.kind}List`
 }
 
 /** 406 for a form that the answer does not have. */

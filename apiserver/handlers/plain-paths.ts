@@ -43,8 +43,9 @@ export async function answerPlainPath(
     sendText(response, 500, `Internal Server Error: ${htmlText(request.info.unreadable)}\n`)
     return
   }
+  // Only what goes through upstream's router is found with a slash at its end.
   const path = request.info.path.replace(/(?<=.)\/+$/, '')
-  if (await answerHealth(context, request, response, path)) return
+  if (await answerHealth(context, request, response, request.info.path)) return
   if (answerDebug(context, request, response)) return
   const document = documentAt(context, path)
   if (document !== undefined) {
@@ -154,18 +155,19 @@ function documentAt(context: PlainContext, path: string): Document | undefined {
   if (path === '/version') return { object: versionInfo, form: 'version' }
   const object = objectAt(context, path)
   if (object === undefined) return undefined
-  const isListOfGroups = path === '' || path === '/' || /^\/apis(?:\/[^/]*)?$/.test(path)
+  const isListOfGroups = path === '/' || path === '/index.html' || /^\/apis(?:\/[^/]*)?$/.test(path)
   return { object, form: isListOfGroups ? 'any' : 'routed' }
 }
 
 function objectAt(context: PlainContext, path: string): object | undefined {
   const { resources } = context
   const [, first = '', second = '', third = '', fourth] = path.split('/')
-  if (path === '' || path === '/') return { paths: allPaths(context) }
+  if (path === '' || path === '/' || path === '/index.html') return { paths: allPaths(context) }
   if (first === 'api' && third === '') {
     return second === '' ? apiVersions(context.serverAddress) : apiResourceList(resources, '', second)
   }
   if (first !== 'apis' || fourth !== undefined) return undefined
+  if (second === '' && third !== '') return undefined
   if (second === '') return apiGroupList(resources, context.remote)
   return third === '' ? apiGroup(resources, second, context.remote) : apiResourceList(resources, second, third)
 }

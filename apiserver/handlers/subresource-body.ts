@@ -18,13 +18,10 @@ export function subresourceBodies(
   schemas: Schemas,
   clock: Clock,
 ): Pick<SubresourceContext, 'decodeBody' | 'changedObject' | 'withManagers'> {
-  const decodeBody = async (request: ApiRequest, definition: string): Promise<JsonObject | undefined> => {
+  const decodeBody = async (request: ApiRequest, definition: string): Promise<JsonObject> => {
     const { fieldValidation } = parseWriteOptions(request, 'CreateOptions')
-    const body = await request.body()
-    if (body.length === 0) return undefined
     const kind = kindOf(schemas, definition)
-    const read = { incoming: request.incoming, body: async () => body }
-    const parsed = await readObjectBody(read, { schemas, definition, kind }, fieldValidation)
+    const parsed = await readObjectBody(request, { schemas, definition, kind }, fieldValidation)
     const object = decode(schemas, definition, kind, { ...parsed, fieldValidation, warn: request.warn })
     request.audit?.requestObject(recorded(schemas, definition, object))
     return object
@@ -32,7 +29,7 @@ export function subresourceBodies(
   return {
     decodeBody,
     changedObject: async (request, definition, current) => {
-      if (request.info.verb !== 'patch') return (await decodeBody(request, definition)) ?? current
+      if (request.info.verb !== 'patch') return await decodeBody(request, definition)
       if (isApply(request)) return await applied(schemas, clock, request, definition, current)
       const { fieldValidation } = parseWriteOptions(request, 'PatchOptions')
       const patch = patchFunction(schemas, definition, mediaTypeOf(request.incoming.headers), await request.body())

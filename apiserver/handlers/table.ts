@@ -1,6 +1,6 @@
 /** `Table` and `PartialObjectMetadata`: what `kubectl get` and metadata informers ask for. Pure. */
 
-import { ageColumn, nameColumn } from '../../api/meta/columns.ts'
+import { ageColumn, createdAtColumn, nameColumn } from '../../api/meta/columns.ts'
 import type { ApiObject, Column, Resource } from '../../api/resource.ts'
 import { goQuote } from '../../apimachinery/field-errors.ts'
 import { badRequest } from '../../apimachinery/status.ts'
@@ -50,12 +50,19 @@ export function tableOf(
     apiVersion: `meta.k8s.io/${metaVersion}`,
     metadata: meta,
     columnDefinitions: withoutColumns === true ? [] : columnDefinitions(resource),
-    rows: ordered.map((object) => ({
-      cells: columns.map(({ cell }) => cell(object, nowMs)),
-      object:
-        includeObject === 'None' ? null : includeObject === 'Object' ? object : partialObject(object, metaVersion),
-    })),
+    rows: isUnsized(resource, ordered)
+      ? null
+      : ordered.map((object) => ({
+          cells: columns.map(({ cell }) => cell(object, nowMs)),
+          object:
+            includeObject === 'None' ? null : includeObject === 'Object' ? object : partialObject(object, metaVersion),
+        })),
   }
+}
+
+/** What upstream converts without a printer of the kind has no rows rather than an empty list of them. */
+function isUnsized({ columns }: Resource, objects: readonly ApiObject[]): boolean {
+  return objects.length === 0 && columns?.[1] === createdAtColumn
 }
 
 /** What a table says of the kind's columns. */

@@ -1,4 +1,5 @@
 /** `CreateOptions`, `UpdateOptions`, `PatchOptions` and `DeleteOptions` from query and body. */
+import { goQuote } from '../../apimachinery/field-errors.ts'
 import { goType, isJsonObject, type JsonObject } from '../../apimachinery/json.ts'
 import type { FieldValidation } from '../../apimachinery/schema/decode.ts'
 import { JsonSyntaxError, parseJson, type StrictProblem } from '../../apimachinery/schema/parse-json.ts'
@@ -55,8 +56,11 @@ function checkFieldManager(kind: string, manager: string): void {
   if (Buffer.byteLength(manager) > 128) {
     throw invalidOptions(kind, 'fieldManager', 'FieldValueTooLong', 'Too long: may not be more than 128 bytes')
   }
-  if (/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(manager)) {
-    const message = `Invalid value: ${JSON.stringify(manager)}: should only contain printable characters`
+  const hidden = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.exec(manager)
+  if (hidden !== null) {
+    const code = (hidden[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+    const at = Buffer.byteLength(manager.slice(0, hidden.index))
+    const message = `Invalid value: ${goQuote(manager)}: invalid character U+${code} (at position ${at})`
     throw invalidOptions(kind, 'fieldManager', 'FieldValueInvalid', message)
   }
 }

@@ -21,7 +21,7 @@ export type DecodeInput = {
 
 /** Decodes and fills in all defaults: those of the table and those of the kind. Throws BadRequest. */
 export function decodeResource(schemas: Schemas, resource: Resource, input: DecodeInput): ApiObject {
-  checkType(resource, input.value)
+  checkType(schemas, resource, input.value)
   const object = decode(schemas, resource.definition, resource.facts.kind, input)
   // The decoder has made it an object of this definition, whose root has kind, apiVersion and metadata.
   const decoded = withMetadata(object) as unknown as ApiObject
@@ -62,19 +62,43 @@ export function unregisteredKind(kind: string, apiVersion: string): string {
 }
 
 /** A body may leave out its type; it may not claim another one. */
-function checkType({ facts, isCustom }: Resource, value: unknown): void {
+function checkType(schemas: Schemas, { facts, isCustom }: Resource, value: unknown): void {
   if (!isJsonObject(value)) return
   if (isCustom === true) checkCustomType(facts, value)
   const expected = facts.group === '' ? facts.version : `${facts.group}/${facts.version}`
-  const { kind = '', apiVersion = '' } = value
-  if (kind !== '' && kind !== facts.kind) {
-    throw decodeError(sentType(value, facts.kind), facts.kind, unregisteredKind(String(kind), String(apiVersion)))
-  }
-  if (apiVersion !== '' && apiVersion !== expected) {
+  const kind = String(value['kind'] || facts.kind)
+  const apiVersion = String(value['apiVersion'] || expected)
+  if (kind === facts.kind && apiVersion === expected) return
+  // Custom kinds are no part of the scheme.
+  const isKnown = isCustom !== true && definedKinds(schemas).has(`${apiVersion} ${kind}`)
+  if (kind === facts.kind && (isKnown || isCustom === true)) {
     throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
     )
   }
+  const problem = isKnown ? unconvertible(kind, apiVersion, facts) : unregisteredKind(kind, apiVersion)
+  throw decodeError({ kind, version: apiVersion.slice(apiVersion.indexOf('/') + 1) }, facts.kind, problem)
+}
+
+/** What Go says of a kind that is not the one that is due: the types of the version and of the server's inner form. */
+function unconvertible(kind: string, apiVersion: string, { group, kind: due }: ResourceFacts): string {
+  const inner = group === '' || group === 'events.k8s.io' ? 'core' : (group.split('.')[0] ?? group)
+  const sent = `${apiVersion.slice(apiVersion.indexOf('/') + 1)}.${kind}`
+  return `converting (${sent}) to (${inner}.${due}): unknown conversion`
+}
+
+const kindsOf = new WeakMap<Schemas['structs'], ReadonlySet<string>>()
+
+/** All kinds of the table as `apps/v1 Deployment`. */
+function definedKinds({ structs }: Schemas): ReadonlySet<string> {
+  const known = kindsOf.get(structs)
+  if (known !== undefined) return known
+  const kinds = new Set<string>()
+  for (const { gvk } of structs.values()) {
+    if (gvk !== undefined) kinds.add(`${gvk.group === '' ? '' : `${gvk.group}/`}${gvk.version} ${gvk.kind}`)
+  }
+  kindsOf.set(structs, kinds)
+  return kinds
 }
 
 /** Objects of custom kinds are known by their type alone. Source: `unstructured.UnstructuredJSONScheme`, `ValidateTypeMeta`. */

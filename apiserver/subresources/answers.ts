@@ -4,7 +4,7 @@ import type { DefinitionName, Definitions } from '../../api/facts/table.ts'
 import type { ApiObject, Resource } from '../../api/resource.ts'
 import type { JsonObject } from '../../apimachinery/json.ts'
 import type { ApiType } from '../../apimachinery/schema/facts.ts'
-import { badRequest, notFound } from '../../apimachinery/status.ts'
+import { notFound } from '../../apimachinery/status.ts'
 import { writeOptionsObject } from '../admission/options.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import type { Store, WriteOptions } from '../registry/store.ts'
@@ -46,14 +46,13 @@ function fieldManager({ query, incoming }: ApiRequest): string {
   return named !== '' ? named : ((incoming.headers['user-agent'] ?? '').split('/')[0] ?? '').slice(0, 128)
 }
 
-/** The body as an object of this definition; an empty body is refused. */
+/** The body as an object of this definition. */
 export async function requiredBody<Name extends DefinitionName>(
   context: SubresourceContext,
   request: ApiRequest,
   definition: Name,
 ): Promise<ApiType<Definitions, Name>> {
   const body = await context.decodeBody(request, definition)
-  if (body === undefined) throw badRequest('the request body is empty')
   // The decoder guarantees that what it returns for a definition has its type.
   return body as unknown as ApiType<Definitions, Name>
 }

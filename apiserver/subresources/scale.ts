@@ -40,6 +40,8 @@ async function getScale(request: ApiRequest, { store }: SubresourceContext): Pro
 async function changeScale(request: ApiRequest, context: SubresourceContext): Promise<SubresourceAnswer> {
   const { store } = context
   const { group, resource, namespace, name } = request.info
+  // What is no scale is refused before anybody looks for the object.
+  if (request.info.verb === 'update') await context.decodeBody(request, definition)
   const change = async (current: ApiObject): Promise<ApiObject> => {
     const wanted = await managedScale(request, context, current, scaleOf(current), replicasPath)
     const scaled = withScale(current, wanted.scale, { group, plural: resource })

@@ -20,9 +20,9 @@ export type SubresourceContext = {
   readonly clock: Clock
   /**
    * Reads the body (JSON or YAML) as an object of this definition, such as `autoscaling.v1.Scale`: unknown fields handled
-   * as `fieldValidation` asks, defaults of the table filled in. An empty body gives `undefined`.
+   * as `fieldValidation` asks, defaults of the table filled in. Throws BadRequest for what is none, an empty body too.
    */
-  readonly decodeBody: (request: ApiRequest, definition: string) => Promise<JsonObject | undefined>
+  readonly decodeBody: (request: ApiRequest, definition: string) => Promise<JsonObject>
   /**
    * For subresources that answer get, update and patch with another object (scale): applies the request's body (PUT: the
    * body itself; PATCH: of any content type) to `current` and returns the decoded result.
