@@ -6,7 +6,7 @@ import { formatTime } from '../../apimachinery/time.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { mediaTypeOf } from '../http/negotiation.ts'
-import { decode } from '../registry/decode.ts'
+import { checkKind, decode } from '../registry/decode.ts'
 import type { SubresourceContext } from '../subresources/subresource.ts'
 import { applyType, checkDoubledKeys, readConfiguration, requireManager } from './apply.ts'
 import { patchFunction } from './patch.ts'
@@ -22,6 +22,7 @@ export function subresourceBodies(
     const { fieldValidation } = parseWriteOptions(request, 'CreateOptions')
     const kind = kindOf(schemas, definition)
     const parsed = await readObjectBody(request, { schemas, definition, kind }, fieldValidation)
+    checkKind(schemas, definition, parsed.value)
     const object = decode(schemas, definition, kind, { ...parsed, fieldValidation, warn: request.warn })
     request.audit?.requestObject(recorded(schemas, definition, object))
     return object

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { definitions } from '../../api/facts/table.ts'
 import { builtinResources } from '../../api/resources.ts'
 import { compileSchema } from '../../apimachinery/schema/schema.ts'
-import { decodeResource } from './decode.ts'
+import { checkKind, decodeResource } from './decode.ts'
 
 const schemas = compileSchema(definitions)
 const named = (kind: string, version = 'v1') => {
@@ -13,6 +13,13 @@ const named = (kind: string, version = 'v1') => {
 const decode = (kind: string, value: unknown) =>
   decodeResource(schemas, named(kind), { value, fieldValidation: 'Strict' })
 const scheme = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+
+test('checkKind refuses a body of another kind, whatever its version', () => {
+  const check = (value: unknown) => checkKind(schemas, 'policy.v1.Eviction', value)
+  expect(() => check({ kind: 'Eviction', apiVersion: 'policy/v1beta1' })).not.toThrow()
+  expect(() => check({})).not.toThrow()
+  expect(() => check({ kind: 'Foo' })).toThrow(`no kind "Foo" is registered for version "policy/v1" ${scheme}`)
+})
 
 describe('decodeResource', () => {
   test.each([

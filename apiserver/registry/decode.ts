@@ -35,6 +35,15 @@ export function decodeView(schemas: Schemas, definition: string | undefined, val
   return decode(schemas, definition, kind, { value, fieldValidation: 'Ignore' })
 }
 
+/** Refuses a body that says to be of another kind than the definition's. */
+export function checkKind({ structs }: Schemas, definition: string, value: unknown): void {
+  const { gvk } = structs.get(definition) ?? {}
+  const kind = isJsonObject(value) ? String(value['kind'] || '') : ''
+  if (gvk === undefined || !isJsonObject(value) || kind === '' || kind === gvk.kind) return
+  const apiVersion = String(value['apiVersion'] || (gvk.group === '' ? gvk.version : `${gvk.group}/${gvk.version}`))
+  throw decodeError(sentType(value, gvk.kind), gvk.kind, unregisteredKind(kind, apiVersion))
+}
+
 /** Decodes an object of any definition. */
 export function decode(schemas: Schemas, definition: string, kind: string, input: DecodeInput): JsonObject {
   const { value, duplicates = [], fieldValidation, warn, refusal } = input
