@@ -232,9 +232,16 @@ describe('etcd of others', () => {
 describe('nftables', () => {
   test('rules move to upstream’s tables, and come back when somebody flushes them', async () => {
     await change({ ...networks, EnableNFTables: true, Backend: { Type: 'vxlan' } })
-    const table = async (): Promise<string> => await bed.onHost(1, 'nft', 'list', 'table', 'ip', 'flannel-ipv4')
+    // Its chains are written one after the other, in whatever order.
+    const table = async (): Promise<string> => {
+      const lines = (await bed.onHost(1, 'nft', 'list', 'table', 'ip', 'flannel-ipv4')).split('\n')
+      return lines.toSorted().join('\n')
+    }
     const rule = 'ip saddr 10.244.0.0/16 ip daddr != 224.0.0.0/4 masquerade fully-random'
-    await until('the rules', async () => (await table()).includes(rule))
+    await until('the rules', async () => {
+      const text = await table()
+      return text.includes(rule) && text.includes('ip saddr 10.244.0.0/16 accept')
+    })
     await until('the rules of IPv6', async () => {
       return (await bed.onHost(1, 'nft', 'list', 'table', 'ip6', 'flannel-ipv6')).includes('chain postrtg')
     })
