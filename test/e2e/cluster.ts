@@ -101,11 +101,16 @@ export async function eventually<T>(check: () => Promise<T | undefined | false>,
   }
 }
 
-/** A namespace of one test file, and kubectl in it; call `remove` at the end. */
+/** A namespace of one test file, and kubectl in it; call `remove` at the end. Starts a cluster where a file before has ended it. */
 export async function testNamespace(
   name: string,
 ): Promise<{ readonly kubectl: Kubectl; readonly remove: () => Promise<void> }> {
   const path = (await kubectls()).at(-1)?.path ?? 'kubectl'
+  const isThere = await access(kubeconfig).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere) await startCluster()
   const cluster = kubectl(path)
   await cluster.run(['delete', 'namespace', name, '--ignore-not-found', '--wait=true'])
   await cluster.run(['create', 'namespace', name])
