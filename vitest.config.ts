@@ -10,6 +10,8 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: ['**/node_modules/**', 'build/**', 'dist/**', '**/*.integration.test.ts', 'test/e2e/**'],
+          // Far more than any test takes: limits are there to end what hangs, also on a machine that is busy.
+          testTimeout: 30_000,
         },
       },
       {
@@ -17,8 +19,8 @@ export default defineConfig({
           name: 'integration',
           include: ['**/*.integration.test.ts'],
           exclude: ['**/node_modules/**', 'build/**', 'dist/**', 'test/e2e/**'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
         },
       },
       {
