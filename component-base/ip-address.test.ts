@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
+  addressBytes,
+  addressFromBytes,
   contains,
   covers,
   formatAddress,
@@ -95,3 +97,14 @@ test.each([
 for (const text of ['10.0.0.0', '10.0.0.0/33', '10.0.0.0/8/8', 'x/8', 'fd00::/129', '10.0.0.0/']) {
   test(`parseSubnet() refuses "${text}"`, () => expect(parseSubnet(text)).toBeUndefined())
 }
+
+test('addressFromBytes() reads what addressBytes() writes, and nothing else', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
+      const address = parseAddress(text)
+      expect(address === undefined ? undefined : addressFromBytes(addressBytes(address))).toEqual(address)
+    }),
+  )
+  expect(addressBytes({ value: 0x0a60_0001n, bits: 32 })).toEqual(Buffer.from([10, 96, 0, 1]))
+  expect(addressFromBytes(Buffer.alloc(5))).toBeUndefined()
+})

@@ -57,6 +57,24 @@ function compressZeros(parts: readonly string[]): string {
   return `${parts.slice(0, best.start).join(':')}::${parts.slice(best.start + best.length).join(':')}`
 }
 
+/** The 4 or 16 bytes of an address, as on the wire. */
+export function addressBytes({ value, bits }: Address): Buffer {
+  const bytes = Buffer.alloc(bits / 8)
+  if (bits === 32) bytes.writeUInt32BE(Number(value))
+  else {
+    bytes.writeBigUInt64BE(value >> 64n)
+    bytes.writeBigUInt64BE(value & 0xffff_ffff_ffff_ffffn, 8)
+  }
+  return bytes
+}
+
+/** The address of 4 or 16 bytes; `undefined` for any other number of them. */
+export function addressFromBytes(bytes: Buffer): Address | undefined {
+  if (bytes.length === 4) return { value: BigInt(bytes.readUInt32BE(0)), bits: 32 }
+  if (bytes.length !== 16) return undefined
+  return { value: (bytes.readBigUInt64BE(0) << 64n) | bytes.readBigUInt64BE(8), bits: 128 }
+}
+
 /** Reads `address/prefix`; the base is masked unless `keepHost` is set. `undefined` when it is no CIDR. */
 export function parseSubnet(text: string): (Subnet & { readonly address: Address }) | undefined {
   const [addressText = '', prefixText = '', extra] = text.split('/')
