@@ -146,9 +146,11 @@ await runMain({
           nodeName,
           modes,
           cleanUpOthers: async (whileRunning) => {
+            let isGone = true
             for (const { family } of modes) {
-              await cleanUpOtherModes(config.mode, { ...modeOptions, family }, whileRunning)
+              if (!(await cleanUpOtherModes(config.mode, { ...modeOptions, family }, whileRunning))) isGone = false
             }
+            return isGone
           },
           healthChecks: new HealthCheckServers({ address: anyAddress(modes), isProxyHealthy, logger }),
           metrics: proxyMetrics,

@@ -25,6 +25,8 @@ export type SyncResult = {
   readonly lines: number
   /** Rules written, by table of iptables. */
   readonly rules?: Readonly<Record<string, number>>
+  /** The kernel refused a part, which is to be tried again after this long. */
+  readonly retryAfterMs?: number
 }
 
 export type ProxyMode = {
@@ -42,9 +44,9 @@ export type ProxyMode = {
   readonly ruleCounts?: () => Readonly<Record<string, number>>
   /**
    * Removes what this mode, ours or upstream's, left behind, except what `next` shares with it and has already written.
-   * Nothing there, or no tool to look with: nothing to do.
+   * Nothing there, or no tool to look with: nothing to do. `false`: something stays for connections that need it; ask again later.
    */
-  readonly cleanUp: (next: ModeName | undefined, signal: AbortSignal) => Promise<void>
+  readonly cleanUp: (next: ModeName | undefined, signal: AbortSignal) => Promise<boolean>
 }
 
 /** What configuration and kernel say, the same for both families and for as long as the process lives. */

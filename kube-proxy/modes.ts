@@ -48,11 +48,18 @@ export async function createModes(
 
 const ipNames = { ip: 'IPv4', ip6: 'IPv6' } as const
 
-/** Removes what every mode but `kept` has left in the kernel; everything when none is kept. */
+/**
+ * Removes what every mode but `kept` has left in the kernel; everything when none is kept. `false`: something stays for connections that
+ * need it; ask again later.
+ */
 export async function cleanUpOtherModes(
   kept: ModeName | undefined,
   options: ModeOptions,
   signal: AbortSignal,
-): Promise<void> {
-  for (const [name, create] of Object.entries(modes)) if (name !== kept) await create(options).cleanUp(kept, signal)
+): Promise<boolean> {
+  let isGone = true
+  for (const [name, create] of Object.entries(modes)) {
+    if (name !== kept && !(await create(options).cleanUp(kept, signal))) isGone = false
+  }
+  return isGone
 }

@@ -24,8 +24,8 @@ export type ProxyOptions = {
   readonly nodeName: string
   /** One for each address family that this node can serve. */
   readonly modes: readonly ProxyMode[]
-  /** Removes what other modes have left, once the rules of this one are in place. */
-  readonly cleanUpOthers: (signal: AbortSignal) => Promise<void>
+  /** Removes what other modes have left, once the rules of this one are in place; `false` when connections still need some of it. */
+  readonly cleanUpOthers: (signal: AbortSignal) => Promise<boolean>
   /** All addresses of the interfaces in this network namespace. */
   readonly hostIps: () => readonly string[]
   readonly health: ProxyHealth
@@ -36,6 +36,8 @@ export type ProxyOptions = {
 }
 
 const byService = 'service'
+/** How often connections that need what another mode has left are looked for: that reads all rules. */
+const connectionsPeriodMs = 60_000
 /** Services and slices that are not ours by label: headless ones, and those of another proxy. */
 const notOurs = '!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name'
 
@@ -110,8 +112,9 @@ function snapshotOf({ nodeName, config, hostIps }: ProxyOptions, informers: Info
 function createSync(options: ProxyOptions, snapshot: () => ClusterSnapshot, latency: ProgrammingLatency) {
   const { modes, cleanUpOthers, clock, health, healthChecks, metrics, logger } = options
   const families = modes.map((mode) => createFamilySync({ mode, metrics, clock, logger }))
-  let isAlone = false
-  const once = async (signal: AbortSignal): Promise<void> => {
+  // From then on the others' rules are looked for; never again once they are gone.
+  let othersDueMs = clock.now()
+  const once = async (signal: AbortSignal): Promise<number | undefined> => {
     const startMs = clock.now()
     const cluster = snapshot()
     const changes = latency.take()
@@ -121,20 +124,21 @@ function createSync(options: ProxyOptions, snapshot: () => ClusterSnapshot, late
     if (failed !== undefined) throw failed.reason
     metrics.settleChanges()
     for (const { family, changedMs } of changes) metrics.observeProgramming(family, (clock.now() - changedMs) / 1_000)
-    const ports = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-    healthChecks.update(serviceHealthOf(ports), signal)
+    const synced = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    healthChecks.update(serviceHealthOf(synced.flatMap(({ ports }) => ports)), signal)
     health.updated(startMs)
-    if (!isAlone) isAlone = await removeOthers(signal)
+    if (clock.now() >= othersDueMs) othersDueMs = clock.now() + (await removeOthers(signal))
+    const retries = synced.flatMap(({ retryAfterMs }) => retryAfterMs ?? [])
+    return retries.length === 0 ? undefined : Math.min(...retries)
   }
-  /** The rules of this mode stand; what others left is in nobody's way for long, and tried again with the next sync. */
-  const removeOthers = async (signal: AbortSignal): Promise<boolean> => {
+  /** The rules of this mode stand; what others left is in nobody's way for long. In how many milliseconds to try again. */
+  const removeOthers = async (signal: AbortSignal): Promise<number> => {
     try {
-      await cleanUpOthers(signal)
-      return true
+      return (await cleanUpOthers(signal)) ? Number.POSITIVE_INFINITY : connectionsPeriodMs
     } catch (error) {
       if (signal.aborted) throw error
       logger.error('Rules of other modes not removed', { error })
-      return false
+      return 0
     }
   }
   const check = async (signal: AbortSignal): Promise<void> => {

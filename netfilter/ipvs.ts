@@ -1,9 +1,9 @@
 /**
- * The kernel's load balancer (IPVS): virtual servers with their real servers, as data and as the lines that `ipvsadm --restore` takes and
- * `ipvsadm --save --numeric` gives.
+ * The kernel's load balancer (IPVS): virtual servers with their real servers, as data, and what leads from one state to another. Pure;
+ * `ipvs-message.ts` has the bytes for it.
  *
- *   -A -t 10.96.0.1:80 -s rr -p 10800            a virtual server, persistent for three hours
- *   -a -t 10.96.0.1:80 -r 10.244.1.5:8080 -m -w 1    a real server of it, masqueraded, of weight 1
+ *   tcp 10.96.0.1:80 (rr persistent 10800)             a virtual server, persistent for three hours
+ *   tcp 10.96.0.1:80 -> 10.244.1.5:8080 weight 1       a real server of it
  */
 import { isIPv6 } from 'node:net'
 import type { Family } from './iptables.ts'
@@ -28,19 +28,42 @@ export type VirtualServers = ReadonlyMap<string, VirtualServer>
  * SCTP cannot be seen to end, so their real servers go at once, as upstream has it.
  */
 export type Draining = ReadonlyMap<string, ReadonlySet<string>>
+/** What a connection is counted as: `active` is established, the others are on their way in or out. */
+export type ConnectionCount = { readonly active: number; readonly inactive: number }
+/** By key of the virtual server and address of the real one. */
+export type Connections = ReadonlyMap<string, ReadonlyMap<string, ConnectionCount>>
+
+/** One thing that the kernel is told to do; `key` names the virtual server. */
+export type IpvsOperation =
+  | { readonly type: 'addServer' | 'setServer'; readonly key: string; readonly server: VirtualServer }
+  | { readonly type: 'deleteServer'; readonly key: string }
+  | {
+      readonly type: 'addRealServer' | 'setRealServer'
+      readonly key: string
+      readonly address: string
+      readonly weight: number
+    }
+  | { readonly type: 'deleteRealServer'; readonly key: string; readonly address: string }
+
+/** What the kernel would not do, and why: `EEXIST`. */
+export type IpvsRefusal = { readonly operation: IpvsOperation; readonly code: string }
 
 export type IpvsChange = {
-  readonly additions: string
-  readonly removals: string
+  readonly additions: readonly IpvsOperation[]
+  readonly removals: readonly IpvsOperation[]
   readonly draining: Draining
 }
 
-const serviceOptions = { tcp: '-t', udp: '-u', sctp: '--sctp-service' } as const
-const protocols: Readonly<Record<string, IpvsProtocol>> = { '-t': 'tcp', '-u': 'udp', '--sctp-service': 'sctp' }
-
-/** Tells virtual servers apart. */
+/** Tells virtual servers apart: `tcp 10.96.0.1:80`. */
 export function keyOf({ protocol, address }: Pick<VirtualServer, 'protocol' | 'address'>): string {
-  return `${serviceOptions[protocol]} ${address}`
+  return `${protocol} ${address}`
+}
+
+/** The protocol and address that a key was made of. */
+export function parseKey(key: string): { readonly protocol: IpvsProtocol; readonly address: string } {
+  const at = key.indexOf(' ')
+  // Keys come from `keyOf` alone.
+  return { protocol: key.slice(0, at) as IpvsProtocol, address: key.slice(at + 1) }
 }
 
 /** The family of an address with port. */
@@ -58,30 +81,57 @@ export function ipOfAddress(address: string): string {
   return address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '')
 }
 
+/** The port of an address with port. */
+export function portOfAddress(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1))
+}
+
+/** An operation in words, for people: `add tcp 10.96.0.1:80 (rr)`. */
+export function describeOperation(operation: IpvsOperation): string {
+  switch (operation.type) {
+    case 'addServer':
+    case 'setServer':
+      return `${operation.type === 'addServer' ? 'add' : 'set'} ${operation.key} (${definitionOf(operation.server)})`
+    case 'deleteServer':
+      return `delete ${operation.key}`
+    case 'addRealServer':
+    case 'setRealServer': {
+      const verb = operation.type === 'addRealServer' ? 'add' : 'set'
+      return `${verb} ${operation.key} -> ${operation.address} weight ${operation.weight}`
+    }
+    case 'deleteRealServer':
+      return `delete ${operation.key} -> ${operation.address}`
+  }
+}
+
+/** A refusal in words, for people. */
+export function describeRefusal({ operation, code }: IpvsRefusal): string {
+  return `${describeOperation(operation)}: ${code}`
+}
+
 /** What leads from `applied`, of which `draining` are on their way out, to `wanted`. */
 export function diffVirtualServers(applied: VirtualServers, draining: Draining, wanted: VirtualServers): IpvsChange {
-  const additions: string[] = []
-  const removals: string[] = []
+  const additions: IpvsOperation[] = []
+  const removals: IpvsOperation[] = []
   const left = new Map(draining)
   for (const [key, server] of wanted) {
     const before = applied.get(key)
     if (before === server) continue
-    const definition = definitionOf(server)
-    if (before === undefined) additions.push(`-A ${key} ${definition}`)
-    else if (definitionOf(before) !== definition) additions.push(`-E ${key} ${definition}`)
+    if (before === undefined) additions.push({ type: 'addServer', key, server })
+    else if (definitionOf(before) !== definitionOf(server)) additions.push({ type: 'setServer', key, server })
     diffRealServers(key, before, server, { additions, removals, left })
   }
   for (const key of applied.keys()) {
     if (wanted.has(key)) continue
-    removals.push(`-D ${key}`)
+    removals.push({ type: 'deleteServer', key })
     left.delete(key)
   }
-  return { additions: script(additions), removals: script(removals), draining: left }
+  return { additions, removals, draining: left }
 }
 
 type Collected = {
-  readonly additions: string[]
-  readonly removals: string[]
+  readonly additions: IpvsOperation[]
+  readonly removals: IpvsOperation[]
   readonly left: Map<string, ReadonlySet<string>>
 }
 
@@ -94,14 +144,14 @@ function diffRealServers(
   const leaving = new Set(left.get(key))
   for (const [address, weight] of realServers) {
     const known = leaving.delete(address) ? 0 : before?.realServers.get(address)
-    if (known === undefined) additions.push(`-a ${key} -r ${address} -m -w ${weight}`)
-    else if (known !== weight) additions.push(`-e ${key} -r ${address} -m -w ${weight}`)
+    if (known === undefined) additions.push({ type: 'addRealServer', key, address, weight })
+    else if (known !== weight) additions.push({ type: 'setRealServer', key, address, weight })
   }
   for (const [address, weight] of before?.realServers ?? []) {
     if (realServers.has(address)) continue
-    if (protocol !== 'tcp') removals.push(`-d ${key} -r ${address}`)
+    if (protocol !== 'tcp') removals.push({ type: 'deleteRealServer', key, address })
     else {
-      if (weight !== 0) additions.push(`-e ${key} -r ${address} -m -w 0`)
+      if (weight !== 0) additions.push({ type: 'setRealServer', key, address, weight: 0 })
       leaving.add(address)
     }
   }
@@ -110,71 +160,26 @@ function diffRealServers(
 }
 
 function definitionOf({ scheduler, schedulerFlags, persistentSeconds }: VirtualServer): string {
-  const persistence = persistentSeconds === 0 ? '' : ` -p ${persistentSeconds}`
-  return `-s ${scheduler}${persistence}${schedulerFlags === '' ? '' : ` -b ${schedulerFlags}`}`
-}
-
-function script(lines: readonly string[]): string {
-  return lines.length === 0 ? '' : `${lines.join('\n')}\n`
-}
-
-/** Reads what `ipvsadm --save --numeric` printed. */
-export function parseVirtualServers(text: string): VirtualServers {
-  const servers = new Map<string, VirtualServer & { readonly realServers: Map<string, number> }>()
-  for (const line of text.split('\n')) {
-    const [verb, option = '', address = '', ...rest] = line.split(' ')
-    const protocol = protocols[option]
-    // Servers by firewall mark are nobody's business here.
-    if (protocol === undefined) continue
-    const key = `${option} ${address}`
-    const value = (name: string) => rest[rest.indexOf(name) + 1] ?? ''
-    if (verb === '-A') {
-      servers.set(key, {
-        ...{ protocol, address, scheduler: value('-s') },
-        schedulerFlags: rest.includes('-b') ? value('-b') : '',
-        persistentSeconds: rest.includes('-p') ? Number(value('-p')) : 0,
-        realServers: new Map(),
-      })
-    } else if (verb === '-a') servers.get(key)?.realServers.set(value('-r'), Number(value('-w')))
-  }
-  return servers
-}
-
-/** Connections, active and not, by key of the virtual server and address of the real one. */
-export type Connections = ReadonlyMap<string, ReadonlyMap<string, number>>
-
-/** Reads what `ipvsadm --list --numeric` printed. */
-export function parseConnections(text: string): Connections {
-  const result = new Map<string, Map<string, number>>()
-  let current: Map<string, number> | undefined
-  for (const line of text.split('\n')) {
-    const [first = '', second = '', , , active, inactive] = line.trim().split(/\s+/)
-    if (first === '->') {
-      if (active !== undefined) current?.set(second, Number(active) + Number(inactive))
-    } else if (first === 'TCP' || first === 'UDP' || first === 'SCTP') {
-      const protocol = first.toLowerCase() as IpvsProtocol
-      current = new Map()
-      result.set(keyOf({ protocol, address: second }), current)
-    }
-  }
-  return result
+  const persistence = persistentSeconds === 0 ? '' : ` persistent ${persistentSeconds}`
+  return `${scheduler}${persistence}${schedulerFlags === '' ? '' : ` ${schedulerFlags}`}`
 }
 
 /** Removes the draining real servers whose last connection has ended. */
 export function planDrain(
   draining: Draining,
   connections: Connections,
-): { readonly removals: string; readonly draining: Draining } {
-  const removals: string[] = []
+): { readonly removals: readonly IpvsOperation[]; readonly draining: Draining } {
+  const removals: IpvsOperation[] = []
   const left = new Map<string, ReadonlySet<string>>()
   for (const [key, addresses] of draining) {
     const busy = new Set<string>()
     for (const address of addresses) {
       const count = connections.get(key)?.get(address)
-      if (count === 0) removals.push(`-d ${key} -r ${address}`)
-      else if (count !== undefined) busy.add(address)
+      if (count === undefined) continue
+      if (count.active + count.inactive > 0) busy.add(address)
+      else removals.push({ type: 'deleteRealServer', key, address })
     }
     if (busy.size > 0) left.set(key, busy)
   }
-  return { removals: script(removals), draining: left }
+  return { removals, draining: left }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseVirtualServers } from './ipvs.ts'
+import { parseVirtualServers } from '../test/fixtures/ipvsadm.ts'
 import { iptablesChains, type Packet } from './trace.ts'
 import { ipvsChains } from './trace-ipvs.ts'
 import { followPath } from './trace-path.ts'

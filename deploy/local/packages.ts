@@ -16,7 +16,6 @@ export const nodeRequirements: readonly Requirement[] = [
   { program: 'nsenter', debianPackage: 'util-linux' },
   { program: 'nft', debianPackage: 'nftables' },
   { program: 'ipset', debianPackage: 'ipset' },
-  { program: 'ipvsadm', debianPackage: 'ipvsadm' },
   { program: 'socat', debianPackage: 'socat' },
 ]
 export const controlPlaneRequirements: readonly Requirement[] = [
@@ -28,6 +27,7 @@ export const wireguardRequirements: readonly Requirement[] = [{ program: 'wg', d
 /** What only the tests use. */
 export const testRequirements: readonly Requirement[] = [
   { program: 'kubectl', debianPackage: 'kubernetes-client' },
+  { program: 'ipvsadm', debianPackage: 'ipvsadm' },
   { program: 'dig', debianPackage: 'bind9-dnsutils' },
 ]
 

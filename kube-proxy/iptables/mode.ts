@@ -26,6 +26,7 @@ export function createIptablesMode({ family, settings, namespace }: ModeOptions)
     ruleCounts: () => applier.counts(),
     cleanUp: async (next, signal) => {
       if ((await obstacleOf(iptables, signal)) === undefined) await cleanUp(iptables, next, signal)
+      return true
     },
   }
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Clock } from '../../component-base/clock.ts'
-import type { Logger } from '../../component-base/logger.ts'
-import { keyOf, parseVirtualServers, type VirtualServer } from '../../netfilter/ipvs.ts'
+import type { LogFields, Logger } from '../../component-base/logger.ts'
+import { keyOf, type VirtualServer } from '../../netfilter/ipvs.ts'
+import { parseVirtualServers } from '../../test/fixtures/ipvsadm.ts'
 import type { SyncResult } from '../mode.ts'
 import { Planner } from '../plan/planner.ts'
 import { defaultNode, defaultSettings, makeService, nodeIp, type ServiceOptions } from '../testing.ts'
@@ -22,7 +23,10 @@ class NodeProxy {
   readonly applier: IpvsApplier
   rules: IpvsPlan['rules'] = {}
 
-  constructor(kernel: FakeKernel, more: { readonly clock?: Clock; readonly excludeCidrs?: readonly string[] } = {}) {
+  constructor(
+    kernel: FakeKernel,
+    more: { readonly clock?: Clock; readonly excludeCidrs?: readonly string[]; readonly logger?: Logger } = {},
+  ) {
     this.applier = new IpvsApplier({
       family: 'ip',
       tools: kernel.tools,
@@ -34,7 +38,7 @@ class NodeProxy {
       },
       excludeCidrs: more.excludeCidrs ?? [],
       clock: more.clock ?? clockAt(0),
-      logger,
+      logger: more.logger ?? logger,
     })
   }
 
@@ -90,7 +94,8 @@ function stateOf(kernel: FakeKernel): unknown {
 
 const a = { ip: '10.244.0.5' }
 const b = { ip: '10.244.1.6', node: 'node-2' }
-const vip = '-t 10.96.0.1:80'
+const vip = 'tcp 10.96.0.1:80'
+const sctpKey = 'sctp 10.96.0.2:80'
 const weightsOf = (kernel: FakeKernel, key = vip) => Object.fromEntries(kernel.servers.get(key)?.realServers ?? [])
 
 const endpoint = fc.record({
@@ -182,7 +187,7 @@ test('apply() of a restarted process finds everything there and changes nothing'
   expect(kernel.scripts).toEqual([])
 })
 
-test('apply() starts no tool for a change of one endpoint but ipvsadm', async () => {
+test('apply() does one thing for one new endpoint', async () => {
   const kernel = new FakeKernel()
   const cache = createCache()
   const proxy = new NodeProxy(kernel)
@@ -190,7 +195,7 @@ test('apply() starts no tool for a change of one endpoint but ipvsadm', async ()
   kernel.scripts.length = 0
   const more = { ip: '10.244.1.7', node: 'node-2' }
   expect(await proxy.sync(cache({ web: { endpoints: [b, more] } }))).toEqual({ type: 'partial', lines: 1 })
-  expect(kernel.scripts).toEqual([`ipvsadm\n-a ${vip} -r 10.244.1.7:8080 -m -w 1\n`])
+  expect(kernel.scripts).toEqual([`ipvs\nadd ${vip} -> 10.244.1.7:8080 weight 1\n`])
   expect(await proxy.sync(cache({ web: { endpoints: [b, more] } }))).toEqual({ type: 'none', lines: 0 })
 })
 
@@ -204,7 +209,7 @@ test('plan() leaves sets, addresses and rules the objects that they were when on
   expect(second.addresses).toBe(first.addresses)
   expect(second.rules).toBe(first.rules)
   expect(second.servers.get(vip)).not.toEqual(first.servers.get(vip))
-  expect(second.servers.get('-t 10.96.0.9:80')).toBe(first.servers.get('-t 10.96.0.9:80'))
+  expect(second.servers.get('tcp 10.96.0.9:80')).toBe(first.servers.get('tcp 10.96.0.9:80'))
 })
 
 test('apply() brings sets before servers and addresses, and takes them back in the other order', async () => {
@@ -213,27 +218,72 @@ test('apply() brings sets before servers and addresses, and takes them back in t
   const proxy = new NodeProxy(kernel)
   const toolsOf = (scripts: readonly string[]) => scripts.map((script) => script.split('\n')[0])
   await proxy.sync(cache({ web: { endpoints: [a] } }))
-  expect(toolsOf(kernel.scripts)).toEqual(['ipset', 'ipvsadm', 'ip'])
+  expect(toolsOf(kernel.scripts)).toEqual(['ipset', 'ipvs', 'device'])
   kernel.scripts.length = 0
   await proxy.sync(cache({}))
-  expect(toolsOf(kernel.scripts)).toEqual(['ip', 'ipvsadm', 'ipset'])
+  expect(toolsOf(kernel.scripts)).toEqual(['device', 'ipvs', 'ipset'])
 })
 
 test('what the kernel refuses for one Service does not keep others waiting, and is tried again', async () => {
   const kernel = new FakeKernel()
-  kernel.refusedOption = '--sctp-service'
+  kernel.refusedProtocol = 'sctp'
   const cache = createCache()
-  const proxy = new NodeProxy(kernel)
+  const told: LogFields[] = []
+  const proxy = new NodeProxy(kernel, { logger: { ...logger, error: (_, fields = {}) => void told.push(fields) } })
   const sctp = {
     protocol: 'SCTP' as const,
     endpoints: [b],
     spec: { clusterIP: '10.96.0.2', clusterIPs: ['10.96.0.2'] },
   }
-  await proxy.sync(cache({ sctp, web: { endpoints: [b] } }))
+  const cluster = cache({ sctp, web: { endpoints: [b] } })
+  const waits: unknown[] = []
+  for (let pass = 0; pass < 7; pass += 1) waits.push((await proxy.sync(cluster)).retryAfterMs)
+  expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
+  // Said once.
+  expect(told).toEqual([
+    {
+      count: 2,
+      first: [
+        'add sctp 10.96.0.2:80 (rr): EPROTONOSUPPORT',
+        `add ${sctpKey} -> 10.244.1.6:8080 weight 1: EPROTONOSUPPORT`,
+      ],
+      retryAfterMs: 1_000,
+    },
+  ])
   expect(weightsOf(kernel)).toEqual({ '10.244.1.6:8080': 1 })
-  kernel.refusedOption = ''
-  await proxy.sync(cache({ sctp, web: { endpoints: [b] } }))
-  expect(weightsOf(kernel, '--sctp-service 10.96.0.2:80')).toEqual({ '10.244.1.6:8080': 1 })
+  expect(await proxy.applier.isDisturbed(signal)).toBe(false)
+  kernel.refusedProtocol = 'none'
+  kernel.scripts.length = 0
+  expect((await proxy.sync(cluster)).retryAfterMs).toBeUndefined()
+  expect(weightsOf(kernel, sctpKey)).toEqual({ '10.244.1.6:8080': 1 })
+  // Nothing else was touched.
+  expect(kernel.scripts).toEqual([`ipvs\nadd ${sctpKey} (rr)\nadd ${sctpKey} -> 10.244.1.6:8080 weight 1\n`])
+  expect(await proxy.sync(cluster)).toEqual({ type: 'none', lines: 0 })
+})
+
+test('an address that the kernel refuses is tried again, and what somebody put there meanwhile is no obstacle', async () => {
+  const kernel = new FakeKernel()
+  kernel.refusedAddresses.add('10.96.0.1')
+  const cache = createCache()
+  const proxy = new NodeProxy(kernel)
+  const cluster = cache({ web: { endpoints: [b] } })
+  expect((await proxy.sync(cluster)).retryAfterMs).toBe(1_000)
+  kernel.refusedAddresses.clear()
+  kernel.addresses?.add('192.0.2.9')
+  expect(await proxy.sync(cluster)).toEqual({ type: 'partial', lines: 2 })
+  expect([...(kernel.addresses ?? [])]).toEqual(['10.96.0.1'])
+})
+
+test('a virtual server that the kernel would not delete is deleted when it can be', async () => {
+  const kernel = new FakeKernel()
+  const cache = createCache()
+  const proxy = new NodeProxy(kernel)
+  await proxy.sync(cache({ web: { endpoints: [b] } }))
+  kernel.refusedProtocol = 'tcp'
+  expect((await proxy.sync(cache({}))).retryAfterMs).toBe(1_000)
+  kernel.refusedProtocol = 'none'
+  await proxy.sync(cache({}))
+  expect(kernel.servers.size).toBe(0)
 })
 
 test('a real server that leaves keeps its connections until the last has ended', async () => {
@@ -242,7 +292,7 @@ test('a real server that leaves keeps its connections until the last has ended',
   const cache = createCache()
   const proxy = new NodeProxy(kernel, { clock })
   await proxy.sync(cache({ web: { endpoints: [a, b] } }))
-  kernel.connections.set(vip, new Map([['10.244.0.5:8080', 2]]))
+  kernel.connections.set(vip, new Map([['10.244.0.5:8080', { active: 1, inactive: 1 }]]))
   await proxy.sync(cache({ web: { endpoints: [b] } }))
   expect(weightsOf(kernel)).toEqual({ '10.244.0.5:8080': 0, '10.244.1.6:8080': 1 })
   expect(await proxy.applier.isDisturbed(signal)).toBe(false)
@@ -259,7 +309,7 @@ test('a real server that comes back while it drains serves on', async () => {
   const cache = createCache()
   const proxy = new NodeProxy(kernel)
   await proxy.sync(cache({ web: { endpoints: [a, b] } }))
-  kernel.connections.set(vip, new Map([['10.244.0.5:8080', 2]]))
+  kernel.connections.set(vip, new Map([['10.244.0.5:8080', { active: 1, inactive: 1 }]]))
   await proxy.sync(cache({ web: { endpoints: [b] } }))
   await proxy.sync(cache({ web: { endpoints: [a, b] } }))
   expect(weightsOf(kernel)).toEqual({ '10.244.0.5:8080': 1, '10.244.1.6:8080': 1 })
@@ -269,7 +319,7 @@ test('a restarted process goes on draining', async () => {
   const kernel = new FakeKernel()
   const proxy = new NodeProxy(kernel)
   await proxy.sync(createCache()({ web: { endpoints: [a, b] } }))
-  kernel.connections.set(vip, new Map([['10.244.0.5:8080', 2]]))
+  kernel.connections.set(vip, new Map([['10.244.0.5:8080', { active: 1, inactive: 1 }]]))
   const cache = createCache()
   const clock = clockAt(0)
   const reborn = new NodeProxy(kernel, { clock })
@@ -291,7 +341,7 @@ test('virtual servers of others go, but those in excluded ranges', async () => {
   const kernel = new FakeKernel()
   kernel.servers = new Map([foreign('192.0.2.7:80'), foreign('203.0.113.7:80'), foreign('[fd00::7]:80')])
   await new NodeProxy(kernel, { excludeCidrs: ['192.0.2.0/24'] }).sync(createCache()({ web: { endpoints: [a] } }))
-  expect([...kernel.servers.keys()]).toEqual(['-t 192.0.2.7:80', '-t [fd00::7]:80', vip])
+  expect([...kernel.servers.keys()]).toEqual(['tcp 192.0.2.7:80', 'tcp [fd00::7]:80', vip])
 })
 
 test.each<[what: string, change: (kernel: FakeKernel) => void]>([

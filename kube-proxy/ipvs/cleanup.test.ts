@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ExecError } from '../../component-base/exec.ts'
 import { parseIpsets } from '../../netfilter/ipset.ts'
 import type { Iptables } from '../../netfilter/iptables.ts'
-import { parseVirtualServers } from '../../netfilter/ipvs.ts'
+import { parseVirtualServers } from '../../test/fixtures/ipvsadm.ts'
 import { cleanUpIpvs, renderIpvsRemoval } from './cleanup.ts'
 import { FakeKernel } from './fake-kernel.ts'
 
@@ -37,13 +37,50 @@ test('cleanUpIpvs() takes one family away and leaves the other and strangers alo
   const kernel = usedKernel()
   const options = { tools: kernel.tools, iptables: fakeIptables(''), excludeCidrs: ['192.0.2.0/24'], next: undefined }
   await cleanUpIpvs({ ...options, family: 'ip' }, signal)
-  expect([...kernel.servers.keys()]).toEqual(['-t 192.0.2.7:80', '-t [fd00:10:96::1]:80'])
+  expect([...kernel.servers.keys()]).toEqual(['tcp 192.0.2.7:80', 'tcp [fd00:10:96::1]:80'])
   expect([...kernel.sets.keys()]).toEqual(['KUBE-6-CLUSTER-IP', 'other'])
   expect([...(kernel.addresses ?? [])]).toEqual(['fd00:10:96::1'])
   await cleanUpIpvs({ ...options, family: 'ip6' }, signal)
-  expect([...kernel.servers.keys()]).toEqual(['-t 192.0.2.7:80'])
+  expect([...kernel.servers.keys()]).toEqual(['tcp 192.0.2.7:80'])
   expect([...kernel.sets.keys()]).toEqual(['other'])
   expect(kernel.addresses).toBeUndefined()
+})
+
+test('cleanUpIpvs() leaves what established connections need to the mode that took over, until they have ended', async () => {
+  const kernel = new FakeKernel()
+  kernel.servers = new Map(
+    parseVirtualServers(`-A -t 10.96.0.1:80 -s rr
+-a -t 10.96.0.1:80 -r 10.244.0.5:8080 -m -w 1
+-a -t 10.96.0.1:80 -r 10.244.0.6:8080 -m -w 1
+-A -t 10.96.0.2:80 -s rr
+-a -t 10.96.0.2:80 -r 10.244.0.5:8080 -m -w 1
+-A -u 10.96.0.3:53 -s rr
+-a -u 10.96.0.3:53 -r 10.244.0.5:53 -m -w 1`),
+  )
+  kernel.addresses = new Set(['10.96.0.1', '10.96.0.2', '10.96.0.3'])
+  const count = (active: number, inactive: number) => new Map([['10.244.0.5:8080', { active, inactive }]])
+  kernel.connections.set('tcp 10.96.0.1:80', count(1, 0))
+  kernel.connections.set('tcp 10.96.0.2:80', count(0, 3))
+  const options = { tools: kernel.tools, iptables: fakeIptables(''), excludeCidrs: [], family: 'ip' } as const
+  expect(await cleanUpIpvs({ ...options, next: 'nftables' }, signal)).toBe(false)
+  expect([...kernel.servers.keys()]).toEqual(['tcp 10.96.0.1:80'])
+  expect([...(kernel.servers.get('tcp 10.96.0.1:80')?.realServers ?? [])]).toEqual([
+    ['10.244.0.5:8080', 0],
+    ['10.244.0.6:8080', 0],
+  ])
+  expect([...kernel.addresses]).toEqual(['10.96.0.1'])
+  kernel.connections.set('tcp 10.96.0.1:80', count(0, 1))
+  expect(await cleanUpIpvs({ ...options, next: 'nftables' }, signal)).toBe(true)
+  expect(kernel.servers.size).toBe(0)
+  expect(kernel.addresses).toBeUndefined()
+})
+
+test('cleanUpIpvs() waits for no connection where no mode takes over', async () => {
+  const kernel = usedKernel()
+  kernel.connections.set('tcp 10.96.0.1:80', new Map([['10.244.0.5:8080', { active: 1, inactive: 0 }]]))
+  const options = { tools: kernel.tools, iptables: fakeIptables(''), excludeCidrs: [], family: 'ip' } as const
+  expect(await cleanUpIpvs({ ...options, next: undefined }, signal)).toBe(true)
+  expect([...kernel.servers.keys()]).toEqual(['tcp [fd00:10:96::1]:80'])
 })
 
 test('cleanUpIpvs() leaves the virtual servers of others alone where kube-proxy never was', async () => {

@@ -2,84 +2,109 @@
  * The dummy device `kube-ipvs0`, which has the address of every Service: the kernel takes packets for them as its own, and at INPUT they
  * meet IPVS. The device stays down: its addresses are local all the same.
  */
-import { isIPv4 } from 'node:net'
-import { ExecError, run } from '../../component-base/exec.ts'
+import { isRefusal } from '../../component-base/netlink/message.ts'
+import { type NetlinkOptions, withNetlink } from '../../component-base/netlink/open.ts'
+import {
+  addressIn,
+  linkIndexIn,
+  writeAddress,
+  writeAddressQuestion,
+  writeDeleteLink,
+  writeLinkQuestion,
+  writeNewLink,
+} from '../../component-base/netlink/route.ts'
+import type { NetlinkSocket } from '../../component-base/netlink/socket.ts'
 import type { Family } from '../../netfilter/iptables.ts'
 
 export const deviceName = 'kube-ipvs0'
-/** Tens of thousands of addresses take their time. */
-const limitMs = 120_000
 
+export type AddressChange = { readonly type: 'add' | 'delete'; readonly ip: string }
+/** What the kernel would not do, and why: `EEXIST`. */
+export type AddressRefusal = { readonly change: AddressChange; readonly code: string }
 export type ServiceDevice = {
-  /** Makes the device where it is not there. */
-  readonly ensure: (signal: AbortSignal) => Promise<void>
+  /** Makes the device where it is not there; `false` where the kernel has no such devices. */
+  readonly ensure: () => Promise<boolean>
   /** The addresses of one family; `undefined` when there is no such device. */
-  readonly addresses: (family: Family, signal: AbortSignal) => Promise<ReadonlySet<string> | undefined>
-  /** Runs lines for `ip -batch`; one that is refused does not stop the others. Returns what was said about such. */
-  readonly change: (script: string, signal: AbortSignal) => Promise<readonly string[]>
-  readonly remove: (signal: AbortSignal) => Promise<void>
+  readonly addresses: (family: Family) => Promise<ReadonlySet<string> | undefined>
+  /** Does one after the other; one that is refused does not stop the others. */
+  readonly change: (changes: readonly AddressChange[], signal: AbortSignal) => Promise<readonly AddressRefusal[]>
+  readonly remove: () => Promise<void>
 }
 
 /** The device in the network namespace of this process, or in the one that `namespace` names. */
-export function createServiceDevice(options: { readonly namespace?: string } = {}): ServiceDevice {
-  const before = options.namespace === undefined ? [] : ['-n', options.namespace]
-  const ip = async (args: readonly string[], signal: AbortSignal, input?: string): Promise<string> =>
-    (await run('ip', [...before, ...args], { signal, timeoutMs: limitMs, ...(input === undefined ? {} : { input }) }))
-      .stdout
-  const addresses = async (family: Family, signal: AbortSignal): Promise<ReadonlySet<string> | undefined> => {
-    try {
-      return parseAddresses(await ip(['-oneline', 'address', 'show', 'dev', deviceName], signal), family)
-    } catch (error) {
-      if (error instanceof ExecError && error.stderr.includes('does not exist')) return undefined
-      throw error
-    }
-  }
+export function createServiceDevice(options: NetlinkOptions = {}): ServiceDevice {
+  const withSocket = async <T>(work: (socket: NetlinkSocket) => T | Promise<T>) =>
+    await withNetlink('route', options, work)
   return {
-    addresses,
-    ensure: async (signal) => {
-      if ((await addresses('ip', signal)) !== undefined) return
-      await ip(['link', 'add', deviceName, 'type', 'dummy'], signal).catch((error: unknown) => {
-        // The other family's turn came in between.
-        if (!(error instanceof ExecError && error.stderr.includes('File exists'))) throw error
+    ensure: async () => await withSocket((socket) => indexOf(socket) !== undefined || make(socket)),
+    addresses: async (family) =>
+      await withSocket((socket) => {
+        const index = indexOf(socket)
+        return index === undefined ? undefined : addressesOf(socket, index, family)
+      }),
+    change: async (changes, signal) => {
+      if (changes.length === 0) return []
+      return await withSocket(async (socket) => {
+        const index = indexOf(socket)
+        if (index === undefined) throw new Error(`device ${deviceName} is gone`)
+        const refusals = await socket.sendAll(
+          changes,
+          (writer, each) => writeAddress(writer, { ...each, index }),
+          signal,
+        )
+        return refusals.map(({ item, code }) => ({ change: item, code }))
       })
     },
-    change: async (script, signal) => {
-      if (script === '') return []
-      try {
-        await ip(['-force', '-batch', '-'], signal, script)
-        return []
-      } catch (error) {
-        if (!(error instanceof ExecError) || error.exitCode !== 1) throw error
-        return error.stderr.split('\n').filter((line) => line !== '')
-      }
-    },
-    remove: async (signal) => {
-      await ip(['link', 'delete', deviceName], signal)
-    },
+    remove: async () =>
+      await withSocket((socket) => {
+        const index = indexOf(socket)
+        if (index !== undefined) socket.ask((writer) => writeDeleteLink(writer, index))
+      }),
   }
 }
 
-/** Reads `ip -oneline address`: `7: kube-ipvs0    inet 10.96.0.1/32 scope global kube-ipvs0…`. Link-local addresses are the kernel's own. */
-export function parseAddresses(text: string, family: Family): ReadonlySet<string> {
-  const pattern = family === 'ip' ? / inet ([\d.]+)/g : / inet6 ([\da-f:.]+)\/\d+ scope (?!link)/g
-  return new Set([...text.matchAll(pattern)].map(([, address = '']) => address))
+/** A refusal in words, for people. */
+export function describeAddressRefusal({ change: { type, ip }, code }: AddressRefusal): string {
+  return `${type} ${ip} on ${deviceName}: ${code}`
 }
 
-/** Lines that add and remove addresses. */
+function indexOf(socket: NetlinkSocket): number | undefined {
+  try {
+    const [answer] = socket.ask((writer) => writeLinkQuestion(writer, deviceName))
+    return answer === undefined ? undefined : linkIndexIn(answer)
+  } catch (error) {
+    if (isRefusal(error, 'ENODEV')) return undefined
+    throw error
+  }
+}
+
+function make(socket: NetlinkSocket): boolean {
+  try {
+    socket.ask((writer) => writeNewLink(writer, deviceName, 'dummy'))
+    return true
+  } catch (error) {
+    // The other family's turn came in between.
+    if (isRefusal(error, 'EEXIST')) return true
+    if (isRefusal(error, 'EOPNOTSUPP')) return false
+    throw error
+  }
+}
+
+/** Link-local addresses are the kernel's own. */
+function addressesOf(socket: NetlinkSocket, index: number, family: Family): ReadonlySet<string> {
+  const all = socket.ask((writer) => writeAddressQuestion(writer, family)).map(addressIn)
+  const own = all.filter((each) => each.index === index && !(family === 'ip6' && each.isLinkLocal))
+  return new Set(own.map(({ ip }) => ip))
+}
+
+/** What leads from the addresses that are there to those that are wanted. */
 export function diffAddresses(
   applied: ReadonlySet<string>,
   wanted: ReadonlySet<string>,
-): { readonly additions: string; readonly removals: string } {
-  if (applied === wanted) return { additions: '', removals: '' }
-  const line = (verb: string, address: string) =>
-    isIPv4(address)
-      ? `address ${verb} ${address}/32 dev ${deviceName}\n`
-      : // Nobody else can have it: no need to look for duplicates.
-        `address ${verb} ${address}/128 dev ${deviceName}${verb === 'replace' ? ' nodad' : ''}\n`
-  const added = [...wanted].filter((address) => !applied.has(address))
-  const removed = [...applied].filter((address) => !wanted.has(address))
+): { readonly additions: readonly AddressChange[]; readonly removals: readonly AddressChange[] } {
+  if (applied === wanted) return { additions: [], removals: [] }
   return {
-    additions: added.map((address) => line('replace', address)).join(''),
-    removals: removed.map((address) => line('delete', address)).join(''),
+    additions: [...wanted].filter((ip) => !applied.has(ip)).map((ip) => ({ type: 'add', ip })),
+    removals: [...applied].filter((ip) => !wanted.has(ip)).map((ip) => ({ type: 'delete', ip })),
   }
 }

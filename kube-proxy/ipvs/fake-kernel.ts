@@ -3,10 +3,17 @@
 import { type Ipset, type IpsetType, parseIpsets } from '../../netfilter/ipset.ts'
 import type { IpsetCommand } from '../../netfilter/ipset-command.ts'
 import type { Family } from '../../netfilter/iptables.ts'
-import { parseVirtualServers, type VirtualServer } from '../../netfilter/ipvs.ts'
-import type { IpvsCommand } from '../../netfilter/ipvs-command.ts'
+import {
+  type ConnectionCount,
+  describeOperation,
+  describeRefusal,
+  type IpvsOperation,
+  type IpvsRefusal,
+  type VirtualServer,
+} from '../../netfilter/ipvs.ts'
+import type { Ipvs } from '../../netfilter/ipvs-kernel.ts'
 import type { IpvsTools } from './applier.ts'
-import type { ServiceDevice } from './device.ts'
+import { type AddressChange, type AddressRefusal, describeAddressRefusal, type ServiceDevice } from './device.ts'
 
 /** The state, and the tools that change it. */
 export class FakeKernel {
@@ -15,45 +22,82 @@ export class FakeKernel {
   /** `undefined`: no device. */
   addresses: Set<string> | undefined
   /** Connections by key of the virtual server and address of the real one; none when not named. */
-  readonly connections = new Map<string, Map<string, number>>()
-  /** Every script that was run, by tool. */
+  readonly connections = new Map<string, Map<string, ConnectionCount>>()
+  /** Everything that was done, in words, by what did it. */
   readonly scripts: string[] = []
-  /** What the tools that go on after a refused line have said. */
+  /** What was refused while others were done. */
   readonly complaints: string[] = []
-  /** Virtual servers whose protocol the kernel has not. */
-  refusedOption = ''
-  /** Throws after so many lines. */
+  /** A protocol that the kernel has not. */
+  refusedProtocol = 'none'
+  readonly refusedAddresses = new Set<string>()
+  /** Throws after so many steps. */
   failAfterLines = Number.POSITIVE_INFINITY
 
   readonly ipset: IpsetCommand = {
     restore: async (script) => {
-      const [complaint] = this.#run('ipset', script, (line) => this.#changeSet(line))
-      if (complaint !== undefined) throw new Error(complaint)
+      const lines = script.split('\n').filter(Boolean)
+      this.#record('ipset', lines)
+      for (const line of lines) {
+        this.#step('ipset')
+        this.#changeSet(line)
+      }
     },
     save: async () => parseIpsets([...this.sets.values()].flatMap(savedSet).join('\n')),
     version: async () => 'ipset v7.17, protocol version: 7',
   }
-  readonly ipvs: IpvsCommand = {
-    restore: async (script) => this.#run('ipvsadm', script, (line) => this.#changeServer(line)),
-    save: async () => new Map(this.servers),
-    connections: async (key) =>
-      new Map(
-        [...this.servers]
-          .filter(([each]) => key === undefined || each === key)
-          .map(([each, { realServers }]) => [
-            each,
-            new Map([...realServers.keys()].map((address) => [address, this.connections.get(each)?.get(address) ?? 0])),
+  readonly ipvs: Ipvs = {
+    load: async () => true,
+    apply: async (operations) => {
+      const refused: IpvsRefusal[] = []
+      const lines = operations.map(describeOperation)
+      this.#record('ipvs', lines)
+      for (const operation of operations) {
+        this.#step('ipvs')
+        const code = this.#changeServer(operation)
+        if (code !== undefined) refused.push({ operation, code })
+      }
+      this.complaints.push(...refused.map(describeRefusal))
+      return refused
+    },
+    list: async (keys) => {
+      const wanted = keys === 'all' ? [...this.servers.keys()] : [...keys]
+      const found = wanted.flatMap((key) => {
+        const server = this.servers.get(key)
+        return server === undefined ? [] : [[key, server] as const]
+      })
+      return {
+        servers: new Map(found),
+        connections: new Map(
+          found.map(([key, { realServers }]) => [
+            key,
+            new Map([...realServers.keys()].map((address) => [address, this.#connectionsOf(key, address)])),
           ]),
-      ),
+        ),
+      }
+    },
     setTimeouts: async () => {},
   }
   readonly device: ServiceDevice = {
     ensure: async () => {
       this.addresses ??= new Set()
+      return true
     },
     addresses: async (family: Family) =>
       this.addresses && new Set([...this.addresses].filter((ip) => ip.includes(':') === (family === 'ip6'))),
-    change: async (script) => this.#run('ip', script, (line) => this.#changeAddress(line)),
+    change: async (changes) => {
+      const refused: AddressRefusal[] = []
+      this.#record(
+        'device',
+        changes.map(({ type, ip }) => `${type} ${ip}`),
+      )
+      for (const change of changes) {
+        this.#step('device')
+        const code = this.#changeAddress(change)
+        if (code !== undefined) refused.push({ change, code })
+      }
+      this.complaints.push(...refused.map(describeAddressRefusal))
+      return refused
+    },
     remove: async () => {
       this.addresses = undefined
     },
@@ -63,44 +107,41 @@ export class FakeKernel {
     return { ipset: this.ipset, ipvs: this.ipvs, device: this.device }
   }
 
-  #run(tool: string, script: string, change: (line: string) => void): readonly string[] {
-    if (script === '') return []
-    this.scripts.push(`${tool}\n${script}`)
-    const complaints = script
-      .trimEnd()
-      .split('\n')
-      .flatMap((line) => {
-        if (--this.failAfterLines < 0) throw new Error(`${tool}: out of luck`)
-        try {
-          change(line)
-          return []
-        } catch (error) {
-          return [String(error)]
-        }
-      })
-    this.complaints.push(...complaints)
-    return complaints
+  #connectionsOf(key: string, address: string): ConnectionCount {
+    return this.connections.get(key)?.get(address) ?? { active: 0, inactive: 0 }
   }
 
-  #changeServer(line: string): void {
-    const [verb, option, address, ...rest] = line.split(' ')
-    const key = `${option} ${address}`
+  #record(tool: string, lines: readonly string[]): void {
+    if (lines.length > 0) this.scripts.push(`${tool}\n${lines.join('\n')}\n`)
+  }
+
+  #step(tool: string): void {
+    if (--this.failAfterLines < 0) throw new Error(`${tool}: out of luck`)
+  }
+
+  /** The errors are the kernel's. */
+  #changeServer(operation: IpvsOperation): string | undefined {
+    const { key } = operation
     const known = this.servers.get(key)
-    if (option === this.refusedOption) throw new Error('Protocol not supported')
-    if ((verb === '-A') === (known !== undefined)) throw new Error(`ipvsadm: ${line}`)
-    if (verb === '-D') return void this.servers.delete(key)
-    if (verb === '-A' || verb === '-E') {
-      const [made] = parseVirtualServers(line.replace('-E', '-A')).values()
-      if (made !== undefined) this.servers.set(key, { ...made, realServers: known?.realServers ?? new Map() })
-      return
+    if (key.startsWith(this.refusedProtocol)) return 'EPROTONOSUPPORT'
+    if ('server' in operation) {
+      const isNew = operation.type === 'addServer'
+      if (isNew === (known !== undefined)) return isNew ? 'EEXIST' : 'ESRCH'
+      this.servers.set(key, { ...operation.server, realServers: known?.realServers ?? new Map() })
+      return undefined
     }
-    if (known === undefined) throw new Error(`ipvsadm: ${line}: Service not defined`)
-    const real = rest[1] ?? ''
-    if ((verb === '-a') === known.realServers.has(real)) throw new Error(`ipvsadm: ${line}`)
+    if (known === undefined) return 'ESRCH'
+    if (operation.type === 'deleteServer') {
+      this.servers.delete(key)
+      return undefined
+    }
+    const has = known.realServers.has(operation.address)
+    if ((operation.type === 'addRealServer') === has) return has ? 'EEXIST' : 'ENOENT'
     const realServers = new Map(known.realServers)
-    if (verb === '-d') realServers.delete(real)
-    else realServers.set(real, Number(rest.at(-1)))
+    if (operation.type === 'deleteRealServer') realServers.delete(operation.address)
+    else realServers.set(operation.address, operation.weight)
     this.servers.set(key, { ...known, realServers })
+    return undefined
   }
 
   #changeSet(line: string): void {
@@ -119,11 +160,11 @@ export class FakeKernel {
     else if (verb === 'del' && entries.delete(third)) this.sets.set(name, { ...known, entries })
   }
 
-  #changeAddress(line: string): void {
-    const [, verb, address = ''] = line.split(' ')
-    const ip = address.split('/')[0] ?? ''
-    if (verb === 'replace') this.addresses?.add(ip)
-    else if (this.addresses?.delete(ip) !== true) throw new Error(`ip: ${line}`)
+  #changeAddress({ type, ip }: AddressChange): string | undefined {
+    if (this.refusedAddresses.has(ip)) return 'ENOBUFS'
+    if (type === 'add') this.addresses?.add(ip)
+    else if (this.addresses?.delete(ip) !== true) return 'EADDRNOTAVAIL'
+    return undefined
   }
 }
 

@@ -3,43 +3,61 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { release } from 'node:os'
 import { ExecError, run } from '../../component-base/exec.ts'
 import type { Logger } from '../../component-base/logger.ts'
+import { NetlinkError, NetlinkUnavailableError } from '../../component-base/netlink/message.ts'
 import { type IpsetCommand, isMissingTool } from '../../netfilter/ipset-command.ts'
-import type { IpvsCommand } from '../../netfilter/ipvs-command.ts'
+import { keyOf, type VirtualServer } from '../../netfilter/ipvs.ts'
+import type { Ipvs } from '../../netfilter/ipvs-kernel.ts'
+import type { ServiceDevice } from './device.ts'
 import type { IpvsSettings } from './settings.ts'
 
 /** Of TEST-NET-2, which nobody uses: as upstream probes. */
-const probeServer = '-t 198.51.100.0:20000'
+const probeServer = { protocol: 'tcp', address: '198.51.100.0:20000' } as const
 /** From here on the kernel's own default is right. Source: kubernetes#93297, upstream's IPVSConnReuseModeFixedKernelVersion. */
 const connReuseFixed = [5, 9] as const
 
 /** Why the mode cannot work here, in one sentence; `undefined` when it can. */
 export async function obstacleTo(
   { scheduler }: IpvsSettings,
-  tools: { readonly ipset: IpsetCommand; readonly ipvs: IpvsCommand },
+  tools: { readonly ipset: IpsetCommand; readonly ipvs: Ipvs; readonly device: ServiceDevice },
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
     await tools.ipset.version(signal)
   } catch (error) {
-    return obstacleOf(error, 'ipset', 'the kernel has no ipset (module ip_set)', signal)
+    signal.throwIfAborted()
+    if (!(error instanceof ExecError)) throw error
+    return isMissingTool(error) ? 'ipset is not installed' : 'the kernel has no ipset (module ip_set)'
   }
   try {
-    const servers = await tools.ipvs.save(signal)
-    // After a restart the scheduler is in use: nothing to try.
-    if ([...servers.values()].some((server) => server.scheduler === scheduler)) return undefined
+    if (!(await tools.ipvs.load(signal))) return 'the kernel has no IPVS (module ip_vs)'
+    const refusal = await tryScheduler(scheduler, tools.ipvs, signal)
+    if (refusal !== undefined) return refusal
+    // Last, because it stays.
+    return (await tools.device.ensure()) ? undefined : 'the kernel has no dummy devices (module dummy)'
   } catch (error) {
-    return obstacleOf(error, 'ipvsadm', 'the kernel has no IPVS (module ip_vs)', signal)
+    if (error instanceof NetlinkUnavailableError) return error.message
+    if (error instanceof NetlinkError) return `the kernel does not let this process use IPVS (${error.code})`
+    throw error
   }
-  const complaints = await tools.ipvs.restore(`-A ${probeServer} -s ${scheduler}\n`, signal)
-  if (complaints.length > 0) return `the kernel has no IPVS scheduler "${scheduler}" (module ip_vs_${scheduler})`
-  await tools.ipvs.restore(`-D ${probeServer}\n`, signal)
-  return undefined
 }
 
-function obstacleOf(error: unknown, tool: string, missing: string, signal: AbortSignal): string {
-  signal.throwIfAborted()
-  if (!(error instanceof ExecError)) throw error
-  return isMissingTool(error) ? `${tool} is not installed` : missing
+/** Where it can be used, leaves nothing behind. */
+async function tryScheduler(scheduler: string, ipvs: Ipvs, signal: AbortSignal): Promise<string | undefined> {
+  const key = keyOf(probeServer)
+  const more = { scheduler, schedulerFlags: '', persistentSeconds: 0, realServers: new Map() }
+  const server: VirtualServer = { ...probeServer, ...more }
+  const [refusal] = await ipvs.apply([{ type: 'addServer', key, server }], signal)
+  // A probe that was killed has left it.
+  if (refusal === undefined || refusal.code === 'EEXIST') await ipvs.apply([{ type: 'deleteServer', key }], signal)
+  switch (refusal?.code) {
+    case undefined:
+    case 'EEXIST':
+      return undefined
+    case 'ENOENT':
+      return `the kernel has no IPVS scheduler "${scheduler}" (module ip_vs_${scheduler})`
+    default:
+      return `the kernel does not let this process use IPVS (${refusal?.code})`
+  }
 }
 
 type Setting = readonly [name: string, value: string]

@@ -1,8 +1,8 @@
-/** Mode ipvs: ports → virtual servers, sets, addresses and a fixed set of rules → what differs → one batch for each tool. */
+/** Mode ipvs: ports → virtual servers, sets, addresses and a fixed set of rules → what differs → few batches. */
 
 import { createIpset } from '../../netfilter/ipset-command.ts'
 import { createIptables } from '../../netfilter/iptables.ts'
-import { createIpvs } from '../../netfilter/ipvs-command.ts'
+import { createIpvs } from '../../netfilter/ipvs-kernel.ts'
 import { Applier } from '../iptables/applier.ts'
 import type { ModeOptions, ProxyMode } from '../mode.ts'
 import { IpvsApplier, type IpvsTools } from './applier.ts'
@@ -28,7 +28,7 @@ export function createIpvsMode({ family, settings, hostIps, namespace, clock, lo
     prepare: async (signal) => {
       await applySettings(ipvs, { ...where, logger }, signal)
       const { tcp, tcpFin, udp } = ipvs.timeouts
-      if (tcp + tcpFin + udp > 0) await tools.ipvs.setTimeouts(ipvs.timeouts, signal)
+      if (tcp + tcpFin + udp > 0) await tools.ipvs.setTimeouts(ipvs.timeouts)
       rules.forget()
     },
     applyRules: async (plan: IpvsPlan, signal) => {

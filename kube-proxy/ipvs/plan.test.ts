@@ -54,29 +54,29 @@ const rows: readonly Row[] = [
   [
     'gives a cluster IP a server with all endpoints',
     { endpoints: [here, there] },
-    { '-t 10.96.0.1:80': both },
+    { 'tcp 10.96.0.1:80': both },
     { ...loop, ...cluster },
   ],
-  ['keeps a server without endpoints, which refuses', {}, { '-t 10.96.0.1:80': [] }, cluster],
+  ['keeps a server without endpoints, which refuses', {}, { 'tcp 10.96.0.1:80': [] }, cluster],
   [
     'keeps internal policy Local on this node',
     { endpoints: [here, there], spec: { internalTrafficPolicy: 'Local' } },
-    { '-t 10.96.0.1:80': ['10.244.0.5:8080'] },
+    { 'tcp 10.96.0.1:80': ['10.244.0.5:8080'] },
     { ...loop, ...cluster },
   ],
   [
     'gives internal policy Local nothing without an endpoint here',
     { endpoints: [there], spec: { internalTrafficPolicy: 'Local' } },
-    { '-t 10.96.0.1:80': [] },
+    { 'tcp 10.96.0.1:80': [] },
     cluster,
   ],
   [
     'serves a node port on every address of the node but loopback',
     { endpoints: [there], nodePort: 30_080, spec: nodePort },
     {
-      '-t 10.96.0.1:80': ['10.244.1.6:8080'],
-      '-t 10.244.0.1:30080': ['10.244.1.6:8080'],
-      '-t 172.16.0.11:30080': ['10.244.1.6:8080'],
+      'tcp 10.96.0.1:80': ['10.244.1.6:8080'],
+      'tcp 10.244.0.1:30080': ['10.244.1.6:8080'],
+      'tcp 172.16.0.11:30080': ['10.244.1.6:8080'],
     },
     { ...cluster, 'KUBE-NODE-PORT-TCP': ['30080'] },
   ],
@@ -84,9 +84,9 @@ const rows: readonly Row[] = [
     'serves a local node port from endpoints here',
     { endpoints: [here, there], nodePort: 30_080, spec: { ...nodePort, ...local } },
     {
-      '-t 10.96.0.1:80': both,
-      '-t 10.244.0.1:30080': ['10.244.0.5:8080'],
-      '-t 172.16.0.11:30080': ['10.244.0.5:8080'],
+      'tcp 10.96.0.1:80': both,
+      'tcp 10.244.0.1:30080': ['10.244.0.5:8080'],
+      'tcp 172.16.0.11:30080': ['10.244.0.5:8080'],
     },
     { ...loop, ...cluster, 'KUBE-NODE-PORT-TCP': ['30080'], 'KUBE-NODE-PORT-LOCAL-TCP': ['30080'] },
   ],
@@ -94,9 +94,9 @@ const rows: readonly Row[] = [
     'serves a local node port from elsewhere when there is no endpoint here, unmasqueraded',
     { endpoints: [there], nodePort: 30_080, spec: { ...nodePort, ...local } },
     {
-      '-t 10.96.0.1:80': ['10.244.1.6:8080'],
-      '-t 10.244.0.1:30080': ['10.244.1.6:8080'],
-      '-t 172.16.0.11:30080': ['10.244.1.6:8080'],
+      'tcp 10.96.0.1:80': ['10.244.1.6:8080'],
+      'tcp 10.244.0.1:30080': ['10.244.1.6:8080'],
+      'tcp 172.16.0.11:30080': ['10.244.1.6:8080'],
     },
     { ...cluster, 'KUBE-NODE-PORT-TCP': ['30080'], 'KUBE-NODE-PORT-LOCAL-TCP': ['30080'] },
   ],
@@ -104,9 +104,9 @@ const rows: readonly Row[] = [
     'names addresses with SCTP node ports',
     { protocol: 'SCTP', endpoints: [there], nodePort: 30_080, spec: nodePort },
     {
-      '--sctp-service 10.96.0.1:80': ['10.244.1.6:8080'],
-      '--sctp-service 10.244.0.1:30080': ['10.244.1.6:8080'],
-      '--sctp-service 172.16.0.11:30080': ['10.244.1.6:8080'],
+      'sctp 10.96.0.1:80': ['10.244.1.6:8080'],
+      'sctp 10.244.0.1:30080': ['10.244.1.6:8080'],
+      'sctp 172.16.0.11:30080': ['10.244.1.6:8080'],
     },
     {
       'KUBE-CLUSTER-IP': ['10.96.0.1,sctp:80'],
@@ -118,9 +118,9 @@ const rows: readonly Row[] = [
     'binds external IPs, but not those that the node has',
     { endpoints: [there], spec: { externalIPs: ['192.0.2.5', nodeIp] } },
     {
-      '-t 10.96.0.1:80': ['10.244.1.6:8080'],
-      '-t 192.0.2.5:80': ['10.244.1.6:8080'],
-      '-t 172.16.0.11:80': ['10.244.1.6:8080'],
+      'tcp 10.96.0.1:80': ['10.244.1.6:8080'],
+      'tcp 192.0.2.5:80': ['10.244.1.6:8080'],
+      'tcp 172.16.0.11:80': ['10.244.1.6:8080'],
     },
     {
       'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80'],
@@ -131,7 +131,7 @@ const rows: readonly Row[] = [
   [
     'tells local external IPs apart',
     { endpoints: [there], spec: { ...local, externalIPs: ['192.0.2.5'] } },
-    { '-t 10.96.0.1:80': ['10.244.1.6:8080'], '-t 192.0.2.5:80': ['10.244.1.6:8080'] },
+    { 'tcp 10.96.0.1:80': ['10.244.1.6:8080'], 'tcp 192.0.2.5:80': ['10.244.1.6:8080'] },
     {
       'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80'],
       'KUBE-EXTERNAL-IP-LOCAL': ['192.0.2.5,tcp:80'],
@@ -145,7 +145,7 @@ const rows: readonly Row[] = [
       loadBalancerIps: ['198.51.100.1'],
       spec: { ...loadBalancer, ...local, loadBalancerSourceRanges: ['203.0.113.0/24', '172.16.0.11/32'] },
     },
-    { '-t 10.96.0.1:80': ['10.244.1.6:8080'], '-t 198.51.100.1:80': ['10.244.1.6:8080'] },
+    { 'tcp 10.96.0.1:80': ['10.244.1.6:8080'], 'tcp 198.51.100.1:80': ['10.244.1.6:8080'] },
     {
       'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80'],
       'KUBE-LOAD-BALANCER': ['198.51.100.1,tcp:80'],
@@ -160,7 +160,7 @@ const rows: readonly Row[] = [
   [
     'lets load balancers ask for health',
     { loadBalancerIps: ['198.51.100.1'], spec: { ...loadBalancer, ...local, healthCheckNodePort: 31_000 } },
-    { '-t 10.96.0.1:80': [], '-t 198.51.100.1:80': [] },
+    { 'tcp 10.96.0.1:80': [], 'tcp 198.51.100.1:80': [] },
     {
       'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80'],
       'KUBE-LOAD-BALANCER': ['198.51.100.1,tcp:80'],
@@ -193,7 +193,7 @@ test('planIpvs() serves node ports on chosen addresses only', () => {
   const planned = plan([{ name: 'web', nodePort: 30_080, spec: nodePort }], {
     node: { nodePortAddresses: [nodeIp, '127.0.0.1'] },
   })
-  expect(Object.keys(serversOf(planned))).toEqual(['-t 10.96.0.1:80', '-t 172.16.0.11:30080'])
+  expect(Object.keys(serversOf(planned))).toEqual(['tcp 10.96.0.1:80', 'tcp 172.16.0.11:30080'])
 })
 
 test('planIpvs() has names of its own for IPv6, cut at what the kernel takes', () => {
@@ -265,5 +265,5 @@ test('planIpvs() gives an address that two Services claim to the first', () => {
     spec: { clusterIP: `10.96.0.${ip.length}`, clusterIPs: [`10.96.0.${ip.length}`], externalIPs: ['192.0.2.5'] },
   })
   const planned = plan([claim('b', '10.244.0.50'), claim('a', '10.244.0.5')])
-  expect(serversOf(planned)['-t 192.0.2.5:80']).toEqual(['10.244.0.5:8080'])
+  expect(serversOf(planned)['tcp 192.0.2.5:80']).toEqual(['10.244.0.5:8080'])
 })

@@ -1,5 +1,5 @@
 /** What only mode ipvs is told: the `ipvs` part of `KubeProxyConfiguration`. */
-import type { IpvsTimeouts } from '../../netfilter/ipvs-command.ts'
+import type { IpvsTimeouts } from '../../netfilter/ipvs-message.ts'
 
 export type IpvsSettings = {
   /** Name of a scheduler of the kernel, such as `rr`. */

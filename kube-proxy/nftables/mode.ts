@@ -26,6 +26,7 @@ export function createNftablesMode({ family, settings, namespace, clock }: ModeO
     forget: () => applier.forget(),
     cleanUp: async (_next, signal) => {
       if ((await obstacleOf(nft, signal)) === undefined) await nft.deleteTable(family, table.name, signal)
+      return true
     },
   }
 }

@@ -24,11 +24,14 @@ export type FamilySyncOptions = {
 }
 
 export type FamilySync = {
-  /** Brings the kernel in step. Returns the ports that are served now. */
-  readonly sync: (snapshot: ClusterSnapshot, signal: AbortSignal) => Promise<readonly PlannedPort[]>
+  /** Brings the kernel in step. */
+  readonly sync: (snapshot: ClusterSnapshot, signal: AbortSignal) => Promise<FamilySynced>
   /** Looks whether somebody else has changed the kernel. */
   readonly check: (signal: AbortSignal) => Promise<void>
 }
+
+/** The ports that are served now, and when to try again what the kernel refused. */
+export type FamilySynced = { readonly ports: readonly PlannedPort[]; readonly retryAfterMs: number | undefined }
 
 /** Everything is written anew this often, whatever we believe is in the kernel. */
 const fullSyncPeriodMs = 3_600_000
@@ -40,7 +43,7 @@ export function createFamilySync(options: FamilySyncOptions): FamilySync {
   const planner = new Planner()
   const flows: { before: UdpFrontends; ports: readonly PlannedPort[] } = { before: new Map(), ports: [] }
   let fullAtMs = clock.now()
-  const write = async (snapshot: ClusterSnapshot, signal: AbortSignal): Promise<readonly PlannedPort[]> => {
+  const write = async (snapshot: ClusterSnapshot, signal: AbortSignal): Promise<FamilySynced> => {
     const startMs = clock.now()
     const { facts, services, slicesOf } = snapshot
     const node = nodeStateOf(facts, family)
@@ -55,7 +58,7 @@ export function createFamilySync(options: FamilySyncOptions): FamilySync {
     metrics.setNoLocal(family, internal, external)
     const { type, lines } = result
     if (type !== 'none') logger.info('Synced rules', { family, type, lines, seconds })
-    return ports
+    return { ports, retryAfterMs: result.retryAfterMs }
   }
   const refreshFlows = async (ports: readonly PlannedPort[], hostIps: readonly string[], signal: AbortSignal) => {
     if (ports === flows.ports) return
@@ -78,9 +81,9 @@ export function createFamilySync(options: FamilySyncOptions): FamilySync {
   return {
     sync: async (snapshot, signal) => {
       try {
-        const ports = await write(snapshot, signal)
-        await refreshFlows(ports, snapshot.facts.hostIps, signal)
-        return ports
+        const synced = await write(snapshot, signal)
+        await refreshFlows(synced.ports, snapshot.facts.hostIps, signal)
+        return synced
       } catch (error) {
         if (!signal.aborted) metrics.observeFailure(family)
         throw error

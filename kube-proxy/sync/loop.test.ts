@@ -28,13 +28,15 @@ function fakeClock() {
   return { clock, pass }
 }
 
-function setUp(results: readonly ('ok' | 'fails')[] = []) {
+function setUp(results: readonly ('ok' | 'fails' | number)[] = []) {
   const { clock, pass } = fakeClock()
   const seen = { syncs: 0, checks: 0 }
   const loop = new SyncLoop({
     sync: async () => {
       seen.syncs += 1
-      if (results[seen.syncs - 1] === 'fails') throw new Error('no')
+      const result = results[seen.syncs - 1]
+      if (result === 'fails') throw new Error('no')
+      return typeof result === 'number' ? result : undefined
     },
     check: async () => {
       seen.checks += 1
@@ -71,6 +73,20 @@ test('SyncLoop tries again after a failure', async () => {
   const { pass, seen, end } = setUp(['fails', 'fails', 'ok'])
   for (let count = 0; count < 6; count += 1) await pass(1_000)
   expect(seen.syncs).toBe(3)
+  await end()
+})
+
+test('SyncLoop syncs again when a pass asks for it, and no more often', async () => {
+  const { pass, seen, end } = setUp([4_000, 'ok'])
+  await pass(0)
+  await pass(1_000)
+  await pass(3_999)
+  expect(seen).toEqual({ syncs: 1, checks: 0 })
+  await pass(1)
+  expect(seen).toEqual({ syncs: 2, checks: 0 })
+  await pass(1_000)
+  await pass(24_999)
+  expect(seen.syncs).toBe(2)
   await end()
 })
 

@@ -5,8 +5,8 @@ import { linkSignals } from '../../component-base/linked-signal.ts'
 import type { Logger } from '../../component-base/logger.ts'
 
 export type SyncLoopOptions = {
-  /** One pass. Rejects when it did not succeed. */
-  readonly sync: (signal: AbortSignal) => Promise<void>
+  /** One pass. Rejects when it did not succeed; resolves to when another one is due that nothing else asks for. */
+  readonly sync: (signal: AbortSignal) => Promise<number | undefined>
   /** Looks whether somebody else has changed the kernel; a sync follows. */
   readonly check: (signal: AbortSignal) => Promise<void>
   readonly minSyncPeriodMs: number
@@ -34,15 +34,20 @@ export class SyncLoop {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, minSyncPeriodMs, syncPeriodMs, check } = this.#options
     let checkedAtMs = clock.now()
+    let againAfterMs: number | undefined
     while (!signal.aborted) {
-      await this.#wait(syncPeriodMs, signal)
+      await this.#wait(Math.min(syncPeriodMs, againAfterMs ?? syncPeriodMs), signal)
       if (clock.now() - checkedAtMs >= syncPeriodMs) {
         checkedAtMs = clock.now()
         await this.#tolerate(check, 'Rules not checked', signal)
         this.#isRequested = true
       }
       this.#isRequested = false
-      const isDone = await this.#tolerate(this.#options.sync, 'Rules not synced', signal)
+      againAfterMs = undefined
+      const sync = async () => {
+        againAfterMs = await this.#options.sync(signal)
+      }
+      const isDone = await this.#tolerate(sync, 'Rules not synced', signal)
       if (!isDone) this.#isRequested = true
       await clock.sleep(Math.max(minSyncPeriodMs, isDone ? 0 : retryMs), signal)
     }

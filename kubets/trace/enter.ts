@@ -8,6 +8,8 @@ export type Inside = {
   readonly run: (command: readonly string[], signal: AbortSignal, input?: string) => Promise<ExecResult>
   /** The command before the command. */
   readonly prefix: readonly string[]
+  /** The network namespace by its name; none for this machine's own, and for a pod's. */
+  readonly namespace?: string
 }
 
 const limitMs = 20_000
@@ -36,7 +38,7 @@ async function exists(path: string): Promise<boolean> {
 export async function enterNode(name: string): Promise<Inside | undefined> {
   const path = `/run/netns/${name}`
   if (process.getuid?.() !== 0) return undefined
-  if (await exists(path)) return insideOf(['nsenter', `--net=${path}`, '--'])
+  if (await exists(path)) return { ...insideOf(['nsenter', `--net=${path}`, '--']), namespace: name }
   return hostname().trim().toLowerCase() === name ? here : undefined
 }
 

@@ -1,9 +1,11 @@
 /** Reads rules, sets, virtual servers, routes and devices out of a node's kernel. */
 import { ExecError } from '../../component-base/exec.ts'
+import { NetlinkUnavailableError } from '../../component-base/netlink/message.ts'
 import type { ModeName } from '../../kube-proxy/mode.ts'
 import { type Ipsets, parseIpsets } from '../../netfilter/ipset.ts'
 import type { Family } from '../../netfilter/iptables.ts'
-import { parseVirtualServers } from '../../netfilter/ipvs.ts'
+import type { VirtualServers } from '../../netfilter/ipvs.ts'
+import { createIpvs } from '../../netfilter/ipvs-kernel.ts'
 import type { Inside } from './enter.ts'
 import { parseNetwork, parseNftRuleset, parseSavedTables } from './kernel-text.ts'
 import type { NodeRules } from './rules.ts'
@@ -26,7 +28,7 @@ export async function readNode(inside: Inside, signal: AbortSignal): Promise<Nod
     ask('ip6tables-save'),
     ask('nft', 'list', 'ruleset'),
     ask('ipset', 'save'),
-    ask('ipvsadm', '--save', '--numeric'),
+    readServers(inside, signal),
   ])
   const network = parseNetwork({
     addresses: addresses.stdout,
@@ -41,9 +43,19 @@ export async function readNode(inside: Inside, signal: AbortSignal): Promise<Nod
     ...parseSavedTables(text),
     sets: setsOf(parseIpsets(sets.stdout)),
     nft: tables.filter((table) => table.family === family),
-    servers: parseVirtualServers(servers.stdout),
+    servers,
   })
   return { network, rules: { ip: rulesOf('ip', saved.stdout), ip6: rulesOf('ip6', saved6.stdout) } }
+}
+
+/** Where the kernel cannot be asked, it has nothing to say. */
+async function readServers({ namespace }: Inside, signal: AbortSignal): Promise<VirtualServers> {
+  try {
+    return (await createIpvs(namespace === undefined ? {} : { namespace }).list('all', signal)).servers
+  } catch (error) {
+    if (error instanceof NetlinkUnavailableError) return new Map()
+    throw error
+  }
 }
 
 function setsOf(sets: Ipsets): NodeRules['sets'] {

@@ -78,9 +78,9 @@ export class Proxies {
     return await this.#proxies[0]?.mode.obstacle(signal)
   }
 
-  /** Removes all rules, but what the mode `next`, which has taken over, shares. */
-  async cleanUp(signal: AbortSignal, next?: ModeName): Promise<void> {
-    await this.#each(async ({ mode }) => await mode.cleanUp(next, signal))
+  /** Removes all rules, but what the mode `next`, which has taken over, shares; `false` when connections still need some. */
+  async cleanUp(signal: AbortSignal, next?: ModeName): Promise<boolean> {
+    return !(await this.#each(async ({ mode }) => await mode.cleanUp(next, signal))).includes(false)
   }
 
   /** Nodes at the same time; the families of a node one after the other, because they share locks. */

@@ -5,13 +5,15 @@
 import { systemClock } from '../../component-base/clock.ts'
 import { defaultIpvsSettings } from '../../kube-proxy/ipvs/settings.ts'
 import type { ModeName } from '../../kube-proxy/mode.ts'
-import { createIpvs } from '../../netfilter/ipvs-command.ts'
+import { describeRefusal, type IpvsOperation, type VirtualServer } from '../../netfilter/ipvs.ts'
+import { createIpvs } from '../../netfilter/ipvs-kernel.ts'
 import { ask, type Patience } from '../packets/ask.ts'
-import { clusterObjects, type PacketService } from '../packets/cluster.ts'
+import { addressesOf, type ClusterObjects, clusterObjects, type PacketService } from '../packets/cluster.ts'
 import { judge, type Question, questionsOf } from '../packets/judge.ts'
 import { defaultSettings, Proxies } from '../packets/proxies.ts'
 import { layout, rows, services } from '../packets/table.ts'
 import { Testbed } from '../packets/testbed.ts'
+import { HeldConnection } from './held-connection.ts'
 
 /** What the test outside reads. Empty lists of complaints are good; what is not there failed, and `failures` says why. */
 export type GuestReport = {
@@ -23,12 +25,15 @@ export type GuestReport = {
   disturbance?: { readonly isNoticed: boolean; readonly isRepaired: boolean }
   schedulers?: { readonly refused: readonly string[]; readonly obstacle: string }
   hashed?: { readonly table: readonly string[]; readonly server: string }
-  /** Rows that do not hold after another mode took over, and what the earlier mode has left. */
-  iptablesAfterIpvs?: Takeover
-  ipvsAfterIptables?: Takeover
+  /** What befell an open connection when another mode took over, rows that do not hold then, and what the earlier mode has left. */
+  readonly takeovers: Record<string, Takeover>
   afterCleanUp?: readonly string[]
 }
-type Takeover = { readonly rows: readonly string[]; readonly rest: readonly string[] }
+type Takeover = {
+  readonly connection: readonly string[]
+  readonly rows: readonly string[]
+  readonly rest: readonly string[]
+}
 
 const { signal } = new AbortController()
 const since = systemClock.now()
@@ -65,7 +70,7 @@ const without = (names: readonly string[], pod: string): readonly PacketService[
 async function leftovers(pattern: RegExp, more: readonly string[] = []): Promise<readonly string[]> {
   const commands = [
     ['iptables-save'],
-    ...more.map((each) => [each]),
+    ...more.map((each) => each.split(' ')),
     ['ipset', 'list', '-name'],
     ['ip', 'link'],
     ['ipvsadm', '-Sn'],
@@ -75,7 +80,7 @@ async function leftovers(pattern: RegExp, more: readonly string[] = []): Promise
   return texts.flatMap((text) => text.split('\n')).filter((line) => pattern.test(line))
 }
 
-const report: GuestReport = { failures: [] }
+const report: GuestReport = { failures: [], takeovers: {} }
 
 /** What fails is told; the others go on. */
 async function stage(name: string, work: () => Promise<void>): Promise<void> {
@@ -89,6 +94,17 @@ function sortedLines(text: string): string {
 
 const tcpAddress = '10.96.0.10:80'
 const udpAddress = `10.96.0.${10 + services.findIndex(({ name }) => name === 'udp')}:80`
+function tryScheduler(scheduler: string): readonly IpvsOperation[] {
+  const address = '198.51.100.0:20000'
+  const key = `tcp ${address}`
+  const more = { schedulerFlags: '', persistentSeconds: 0, realServers: new Map() }
+  const server: VirtualServer = { protocol: 'tcp', address, scheduler, ...more }
+  return [
+    { type: 'addServer', key, server },
+    { type: 'deleteServer', key },
+  ]
+}
+
 const withScheduler = (scheduler: string) =>
   new Proxies(bed, 'ipvs', { only, settings: { ...defaultSettings, ipvs: { ...defaultIpvsSettings, scheduler } } })
 
@@ -127,9 +143,9 @@ await stage('disturbance', async () => {
 })
 await stage('schedulers', async () => {
   const names = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'mh']
-  const tries = names.map((name) => `-A -t 198.51.100.0:20000 -s ${name}\n-D -t 198.51.100.0:20000\n`).join('')
-  const refused = await createIpvs({ namespace: bed.namespace('node-1') }).restore(tries, signal)
-  report.schedulers = { refused, obstacle: (await withScheduler('none-such').obstacle(signal)) ?? '' }
+  const refusals = await createIpvs({ namespace: bed.namespace('node-1') }).apply(names.flatMap(tryScheduler), signal)
+  const obstacle = (await withScheduler('none-such').obstacle(signal)) ?? ''
+  report.schedulers = { refused: refusals.map(describeRefusal), obstacle }
 })
 const hashing = withScheduler('mh')
 await stage('mh', async () => {
@@ -138,24 +154,63 @@ await stage('mh', async () => {
   report.hashed = { table: await check('ipvs', sample), server }
 })
 
-const iptables = new Proxies(bed, 'iptables', { only })
-await stage('iptables after ipvs', async () => {
-  await iptables.sync(objects, signal)
-  await hashing.cleanUp(signal, 'iptables')
-  const rest = await leftovers(
-    /KUBE-IPVS|KUBE-NODE-PORT\b|KUBE-LOAD-BALANCER|kube-proxy firewall|-A -[tu] [^[]|^KUBE-(?!6-)/,
+/** Names of what only the mode has that gave way. */
+const residueOf = {
+  ipvs: /KUBE-IPVS|KUBE-NODE-PORT\b|KUBE-LOAD-BALANCER|kube-proxy firewall|-A -[tu] [^[]|^KUBE-(?!6-)/,
+  iptables: /KUBE-(SVC|SVL|SEP|EXT|FW)-|KUBE-EXTERNAL-SERVICES|KUBE-NODEPORTS|load balancer firewall/,
+  nftables: /table ip kube-proxy/,
+} as const
+const heldService = { name: 'held', endpoints: ['a2'] } as const
+const heldPort = 9_000
+/** All Services, and one more whose endpoint echoes. */
+const withHeld = ((): ClusterObjects => {
+  const all = clusterObjects(layout, [...services, heldService])
+  const slices = all.slices.map((slice) =>
+    slice.metadata.labels?.['kubernetes.io/service-name'] === heldService.name
+      ? { ...slice, ports: [{ name: 'http', protocol: 'TCP' as const, port: heldPort }] }
+      : slice,
   )
-  report.iptablesAfterIpvs = { rows: await check('iptables', sample), rest }
-})
-const last = new Proxies(bed, 'ipvs', { only })
-await stage('ipvs after iptables', async () => {
-  await last.sync(objects, signal)
-  await iptables.cleanUp(signal, 'ipvs')
-  const rest = await leftovers(
-    /KUBE-(SVC|SVL|SEP|EXT|FW)-|KUBE-EXTERNAL-SERVICES|KUBE-NODEPORTS|load balancer firewall/,
-  )
-  report.ipvsAfterIptables = { rows: await check('ipvs', sample), rest }
-})
+  return { ...all, slices }
+})()
+const openHeld = async () =>
+  await HeldConnection.open({
+    ...{ from: bed.namespace('b1'), to: bed.namespace('a2'), port: heldPort },
+    address: `${addressesOf([...services, heldService], heldService.name).clusterIps.IPv4}:80`,
+  })
+
+/** One mode in the other's place while a connection is open: it lives on, and when it has ended nothing is left of the earlier mode. */
+async function takeOver(from: Proxies, earlier: keyof typeof residueOf, mode: ModeName): Promise<Proxies> {
+  const to = new Proxies(bed, mode, { only })
+  const name = `${mode} after ${earlier}` as const
+  await stage(name, async () => {
+    await from.sync(withHeld, signal)
+    const connection = await openHeld()
+    const complaints: string[] = []
+    const listen = async (when: string) => {
+      const complaint = await connection.complaint()
+      if (complaint !== undefined) complaints.push(`${when}: ${complaint}`)
+    }
+    try {
+      await to.sync(withHeld, signal)
+      await listen('with both')
+      await from.cleanUp(signal, mode)
+      await listen('with one')
+    } finally {
+      connection.close()
+    }
+    const endMs = systemClock.now() + patience.answerMs
+    // Nobody waits for the kernel to see the end of the connection.
+    while (!(await from.cleanUp(signal, mode)) && systemClock.now() < endMs) await systemClock.sleep(200, signal)
+    const rest = await leftovers(residueOf[earlier], earlier === 'nftables' ? ['nft list tables'] : [])
+    report.takeovers[name] = { connection: complaints, rows: await check(mode, sample), rest }
+  })
+  return to
+}
+
+const iptables = await takeOver(hashing, 'ipvs', 'iptables')
+const second = await takeOver(iptables, 'iptables', 'ipvs')
+const nftables = await takeOver(second, 'ipvs', 'nftables')
+const last = await takeOver(nftables, 'nftables', 'ipvs')
 await stage('clean-up', async () => {
   await new Proxies(bed, 'ipvs', { only: { ...only, family: 'ip6' } }).cleanUp(signal)
   await last.cleanUp(signal)

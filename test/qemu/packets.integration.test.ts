@@ -33,7 +33,8 @@ beforeAll(async () => {
   report = JSON.parse(result.output) as GuestReport
 }, limitMs + 60_000)
 
-const rules: readonly (readonly [rule: string, look: (seen: GuestReport) => unknown, wanted: unknown])[] = [
+type Rule = readonly [rule: string, look: (seen: GuestReport) => unknown, wanted: unknown]
+const rules: readonly Rule[] = [
   ['nothing fails on the way', ({ failures }) => failures, []],
   ['packets go where the table says', ({ table }) => table, []],
   ['a restarted proxy changes no server', ({ again }) => again, { isDisturbed: false, changedServers: false }],
@@ -58,8 +59,13 @@ const rules: readonly (readonly [rule: string, look: (seen: GuestReport) => unkn
     ({ hashed }) => hashed,
     { table: [], server: '-A -t 10.96.0.10:80 -s mh -b mh-port' },
   ],
-  ['mode iptables takes over without residue', (seen) => seen.iptablesAfterIpvs, { rows: [], rest: [] }],
-  ['mode ipvs takes over without residue', (seen) => seen.ipvsAfterIptables, { rows: [], rest: [] }],
+  ...['iptables after ipvs', 'ipvs after iptables', 'nftables after ipvs', 'ipvs after nftables'].map(
+    (name): Rule => [
+      `mode ${name}: an open connection lives on, and nothing is left`,
+      ({ takeovers }) => takeovers[name],
+      { connection: [], rows: [], rest: [] },
+    ],
+  ),
   ['clean-up leaves nothing', ({ afterCleanUp }) => afterCleanUp, []],
 ]
 
