@@ -13,13 +13,27 @@ export type Subnet = { readonly base: Address; readonly prefix: number }
 /** Reads an address; `undefined` when it is none. */
 export function parseAddress(text: string): Address | undefined {
   const family = isIP(text)
-  if (family === 4) return { value: fromParts(text.split('.').map(Number), 8n), bits: 32 }
-  if (family === 6 && !text.includes('%')) return { value: fromParts(expandGroups(text), 16n), bits: 128 }
+  if (family === 4) return { value: BigInt(ipv4Number(text)), bits: 32 }
+  if (family === 6 && !text.includes('%')) return { value: fromGroups(expandGroups(text)), bits: 128 }
   return undefined
 }
 
-function fromParts(parts: readonly number[], width: bigint): bigint {
-  return parts.reduce((value, part) => (value << width) | BigInt(part), 0n)
+/** Digit by digit: hundreds of thousands of addresses of endpoints are read at a time. */
+function ipv4Number(text: string): number {
+  let value = 0
+  let part = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === 46) {
+      value = value * 256 + part
+      part = 0
+    } else part = part * 10 + code - 48
+  }
+  return value * 256 + part
+}
+
+function fromGroups(groups: readonly number[]): bigint {
+  return groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n)
 }
 
 function expandGroups(text: string): readonly number[] {

@@ -18,9 +18,9 @@ import {
 import {
   type IpvsTimeouts,
   ipvsFamilyName,
+  operationWriter,
   realServerIn,
   serverIn,
-  writeOperation,
   writeRealServersQuestion,
   writeServersQuestion,
   writeTimeouts,
@@ -59,12 +59,7 @@ export function createIpvs(options: NetlinkOptions = {}): Ipvs {
     apply: async (operations, signal) => {
       if (operations.length === 0) return []
       return await withSocket(async (socket, family) => {
-        const number = orThrow(family)
-        const refusals = await socket.sendAll(
-          operations,
-          (writer, operation) => writeOperation(writer, number, operation),
-          signal,
-        )
+        const refusals = await socket.sendAll(operations, operationWriter(orThrow(family)), signal)
         return refusals.map(({ item, code }) => ({ operation: item, code }))
       })
     },

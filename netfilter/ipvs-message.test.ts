@@ -4,9 +4,9 @@ import { writeGeneric } from '../component-base/netlink/generic.ts'
 import { decodeMessages, NetlinkFormatError, NetlinkWriter } from '../component-base/netlink/message.ts'
 import { type IpvsOperation, joinAddress, keyOf, type VirtualServer } from './ipvs.ts'
 import {
+  operationWriter,
   realServerIn,
   serverIn,
-  writeOperation,
   writeRealServersQuestion,
   writeServersQuestion,
   writeTimeouts,
@@ -19,7 +19,7 @@ const written = (write: (writer: NetlinkWriter) => void) => {
   write(writer)
   return writer.finish()
 }
-const operate = (operation: IpvsOperation) => written((writer) => writeOperation(writer, 28, operation))
+const operate = (operation: IpvsOperation) => written((writer) => operationWriter(28)(writer, operation))
 const messageIn = (datagram: Buffer) => {
   const [message] = decodeMessages(datagram)
   if (message === undefined) throw new TypeError('no message')
@@ -125,8 +125,19 @@ test.each<[what: string, operation: IpvsOperation, wanted: Buffer]>([
       '0600 0200 1f90 0000',
     ),
   ],
-])('writeOperation() writes %s', (_, operation, wanted) => {
+])('operationWriter() writes %s', (_, operation, wanted) => {
   expect(operate(operation)).toEqual(wanted)
+})
+
+test('operationWriter() names each virtual server anew', () => {
+  const operations: readonly IpvsOperation[] = [
+    { type: 'deleteServer', key },
+    { type: 'deleteServer', key: key6 },
+    { type: 'deleteServer', key },
+  ]
+  const write = operationWriter(28)
+  const both = decodeMessages(written((writer) => operations.forEach((operation) => void write(writer, operation))))
+  expect(both.map(({ payload }) => payload)).toEqual(operations.map((each) => messageIn(operate(each)).payload))
 })
 
 test('questions for lists, and for one virtual server', () => {
@@ -207,7 +218,7 @@ const flagsOf = {
 /** Random cases take long where others are busy. */
 const patient = { timeout: 60_000 }
 
-test('serverIn() reads back what writeOperation() wrote', patient, () => {
+test('serverIn() reads back what operationWriter() wrote', patient, () => {
   const scheduler = fc
     .constantFrom('rr' as const, 'sh' as const, 'mh' as const)
     .chain((name) => fc.record({ scheduler: fc.constant(name), schedulerFlags: fc.constantFrom(...flagsOf[name]) }))
@@ -242,7 +253,7 @@ test('serverIn() and realServerIn() end for any bytes, with a value or a Netlink
   )
 })
 
-test('writeOperation() refuses what is no address and no flag', () => {
+test('operationWriter() refuses what is no address and no flag', () => {
   expect(() => operate({ type: 'deleteServer', key: 'tcp localhost:80' })).toThrow('not an address')
   const server = make('10.96.0.1:80', { schedulerFlags: 'fast' })
   expect(() => operate({ type: 'addServer', key, server })).toThrow('no flag of a scheduler: fast')

@@ -13,7 +13,7 @@ import {
   flags as messageFlags,
   type NetlinkAttributes,
   type NetlinkMessage,
-  type NetlinkWriter,
+  NetlinkWriter,
   requireValue,
   textOf,
 } from '../component-base/netlink/message.ts'
@@ -62,6 +62,8 @@ const protocolNames: Readonly<Record<number, IpvsProtocol>> = { 6: 'tcp', 17: 'u
 /** IP_VS_CONN_F_MASQ: the destination is translated. */
 const masquerade = 0
 const addressSize = 16
+/** Room for a family, a protocol, an address and a port. */
+const nameBytes = 64
 /** IP_VS_SVC_F_*; the kernel sets 0x2 by itself. */
 const persistentFlag = 0x1
 const schedulerFlagBits = { 'one-packet': 0x4, 'flag-1': 0x8, 'flag-2': 0x10, 'flag-3': 0x20 } as const
@@ -82,28 +84,32 @@ const commandOf = {
   deleteRealServer: commands.deleteDestination,
 } as const satisfies Readonly<Record<IpvsOperation['type'], number>>
 
-/** Writes the message for one operation. */
-export function writeOperation(writer: NetlinkWriter, family: number, operation: IpvsOperation): void {
-  const body = () => {
-    writeService(writer, operation.key, 'server' in operation ? operation.server : undefined)
-    if (!('address' in operation)) return
-    writeDestination(writer, operation.address, 'weight' in operation ? operation.weight : undefined)
+/** Writes the message for one operation after the other; what names a virtual server is kept for its real servers. */
+export function operationWriter(family: number): (writer: NetlinkWriter, operation: IpvsOperation) => void {
+  let known: { readonly key: string; readonly name: Buffer } = { key: '', name: Buffer.alloc(0) }
+  return (writer, operation) => {
+    if (operation.key !== known.key) known = { key: operation.key, name: nameOf(operation.key) }
+    const body = () => {
+      writeService(writer, known.name, 'server' in operation ? operation.server : undefined)
+      if (!('address' in operation)) return
+      writeDestination(writer, operation.address, 'weight' in operation ? operation.weight : undefined)
+    }
+    writeGeneric(writer, { family, version, command: commandOf[operation.type], body })
   }
-  writeGeneric(writer, { family, version, command: commandOf[operation.type], body })
 }
 
 /** Asks for all virtual servers, or for the one of a key; then an error says that there is none. */
 export function writeServersQuestion(writer: NetlinkWriter, family: number, key: string | undefined): void {
   const all = key === undefined ? { flags: messageFlags.dump } : {}
   const body = () => {
-    if (key !== undefined) writeService(writer, key)
+    if (key !== undefined) writeService(writer, nameOf(key))
   }
   writeGeneric(writer, { family, version, command: commands.getService, ...all, body })
 }
 
 /** Asks for all real servers of a virtual server; of one that does not exist there are none. */
 export function writeRealServersQuestion(writer: NetlinkWriter, family: number, key: string): void {
-  const body = () => writeService(writer, key)
+  const body = () => writeService(writer, nameOf(key))
   writeGeneric(writer, { family, version, command: commands.getDestination, flags: messageFlags.dump, body })
 }
 
@@ -157,16 +163,22 @@ export function realServerIn(message: NetlinkMessage, family: Family): FoundReal
   }
 }
 
-/** What tells servers apart, and the rest where the kernel is to have it. */
-function writeService(writer: NetlinkWriter, key: string, server?: VirtualServer): void {
+/** The attributes that tell virtual servers apart. */
+function nameOf(key: string): Buffer {
   const { protocol, address } = parseKey(key)
-  const family = familyOf(address)
+  const writer = new NetlinkWriter(nameBytes)
+  writer.attributeU16(service.family, familyNumbers[familyOf(address)])
+  writer.attributeU16(service.protocol, protocolNumbers[protocol])
+  writeAddress(writer, service, address)
+  return writer.written()
+}
+
+/** What tells servers apart, and the rest where the kernel is to have it. */
+function writeService(writer: NetlinkWriter, name: Buffer, server?: VirtualServer): void {
   writer.nest(top.service, () => {
-    writer.attributeU16(service.family, familyNumbers[family])
-    writer.attributeU16(service.protocol, protocolNumbers[protocol])
-    writeAddress(writer, service, address)
+    writer.bytes(name)
     if (server === undefined) return
-    const { scheduler, schedulerFlags, persistentSeconds } = server
+    const { address, scheduler, schedulerFlags, persistentSeconds } = server
     writer.attributeText(service.scheduler, scheduler)
     const isPersistent = persistentSeconds > 0
     const value = Buffer.alloc(8)
@@ -175,7 +187,7 @@ function writeService(writer: NetlinkWriter, key: string, server?: VirtualServer
     value.writeUInt32LE(0xffff_ffff, 4)
     writer.attribute(service.flags, value)
     writer.attributeU32(service.timeout, persistentSeconds)
-    writer.attributeU32(service.netmask, netmasks[family])
+    writer.attributeU32(service.netmask, netmasks[familyOf(address)])
   })
 }
 

@@ -114,6 +114,18 @@ export class NetlinkWriter {
     return this.#buffer.subarray(0, this.#at)
   }
 
+  /** What was written, when it is to be part of other messages. */
+  written(): Buffer {
+    return this.#buffer.subarray(0, this.#at)
+  }
+
+  /** Bytes as they are: whole attributes, or a header. */
+  bytes(value: Uint8Array): void {
+    if (this.#at + value.length > this.#buffer.length) throw new RangeError('No room for bytes')
+    this.#buffer.set(value, this.#at)
+    this.#at += value.length
+  }
+
   u8(value: number): void {
     this.#at = this.#buffer.writeUInt8(value, this.#at)
   }
@@ -136,8 +148,10 @@ export class NetlinkWriter {
   }
 
   attributeU16(type: number, value: number): void {
-    this.nest(type, () => this.u16(value))
-    this.#pad()
+    this.u16(attributeHeaderBytes + 2)
+    this.u16(type)
+    this.u16(value)
+    this.u16(0)
   }
 
   /** In network order, as ports are. */
