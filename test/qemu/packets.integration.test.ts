@@ -39,9 +39,9 @@ const rules: readonly Rule[] = [
   ['packets go where the table says', ({ table }) => table, []],
   ['a restarted proxy changes no server', ({ again }) => again, { isDisturbed: false, changedServers: false }],
   [
-    'an endpoint that leaves keeps its TCP connections',
-    ({ leaving }) => leaving?.tcp,
-    ['-a -t 10.96.0.10:80 -r 10.244.2.5:8080 -m -w 0'],
+    'an endpoint that leaves takes no new TCP connections and keeps the open one',
+    ({ leaving }) => [leaving?.connection, leaving?.tcp.map((line) => line.replace(/^-a -t \S+ /, ''))],
+    ['open', ['-r 10.244.2.5:9000 -m -w 0']],
   ],
   ['an endpoint of UDP leaves at once', ({ leaving }) => leaving?.udp, []],
   [
