@@ -3,6 +3,7 @@
  * All of it changes synchronously, event by event, in the store's order.
  */
 import type { CacheEntry } from './cache-entry.ts'
+import { SortedEntries } from './sorted-entries.ts'
 
 /** A change. `previous` is the state before, for selectors that an object enters or leaves. */
 export type CacheEvent = {
@@ -32,7 +33,7 @@ const mostKept = 100_000
 /** One kind's objects and recent changes. */
 export class ResourceCache {
   readonly #byKey = new Map<string, CacheEntry>()
-  #sorted: CacheEntry[] = []
+  #sorted = new SortedEntries()
   /** `#events[#first]` is the oldest kept; the front is cut off now and then. */
   #events: CacheEvent[] = []
   #first = 0
@@ -71,9 +72,7 @@ export class ResourceCache {
 
   /** All entries whose key starts with `prefix`, sorted. The array is a copy. */
   list(prefix: string): readonly CacheEntry[] {
-    const from = this.#indexOf(prefix)
-    const to = this.#indexOf(endOfPrefix(prefix))
-    return this.#sorted.slice(from, to)
+    return this.#sorted.between(prefix, endOfPrefix(prefix))
   }
 
   /** Starts afresh from a list of the store at `revision`. */
@@ -84,7 +83,7 @@ export class ResourceCache {
       this.#byKey.set(entry.key, entry)
       this.#bytes += entry.byteLength
     }
-    this.#sorted = entries.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+    this.#sorted = new SortedEntries(entries)
     this.#events = []
     this.#first = 0
     this.#completeSince = revision
@@ -101,9 +100,7 @@ export class ResourceCache {
     const previous = this.#byKey.get(entry.key)
     this.#byKey.set(entry.key, entry)
     this.#bytes += entry.byteLength - (previous?.byteLength ?? 0)
-    const at = this.#indexOf(entry.key)
-    if (previous === undefined) this.#sorted.splice(at, 0, entry)
-    else this.#sorted[at] = entry
+    this.#sorted.put(entry)
     const type = previous === undefined ? 'ADDED' : 'MODIFIED'
     this.#record({ type, entry, previous, revision: entry.revision, atMs: nowMs })
   }
@@ -113,7 +110,7 @@ export class ResourceCache {
     if (previous === undefined) return
     this.#byKey.delete(key)
     this.#bytes -= previous.byteLength
-    this.#sorted.splice(this.#indexOf(key), 1)
+    this.#sorted.delete(key)
     this.#record({ type: 'DELETED', entry: previous.at(revision), previous, revision, atMs: nowMs })
   }
 
@@ -164,18 +161,6 @@ export class ResourceCache {
       this.#events = this.#events.slice(this.#first)
       this.#first = 0
     }
-  }
-
-  /** Where `key` is, or would be, in the sorted array. */
-  #indexOf(key: string): number {
-    let low = 0
-    let high = this.#sorted.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#sorted[middle]?.key ?? '') < key) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 }
 
