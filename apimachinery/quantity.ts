@@ -31,8 +31,23 @@ const suffixes = new Map<string, Suffix>([
     .map((text, i): [string, Suffix] => [text, { base: 2, exponent: (i + 1) * 10, format: 'BinarySI' }]),
 ])
 
+/** Amounts read before: the same few are read several times for each pod. */
+const known = new Map<string, Quantity>()
+const mostKnown = 1000
+const longestKnown = 16
+
 /** Reads an amount; `undefined` when the text is none. */
 export function parseQuantity(text: string): Quantity | undefined {
+  const found = known.get(text)
+  if (found !== undefined) return found
+  const quantity = readQuantity(text)
+  if (quantity === undefined || text.length > longestKnown) return quantity
+  if (known.size >= mostKnown) known.clear()
+  known.set(text, quantity)
+  return quantity
+}
+
+function readQuantity(text: string): Quantity | undefined {
   if (text === '0') return { nano: 0n, format: 'DecimalSI', text }
   const parts = split(text)
   if (parts === undefined) return undefined

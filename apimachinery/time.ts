@@ -1,8 +1,13 @@
 /** The API's three spellings of time: RFC 3339 with seconds, with microseconds, and kubectl's AGE. */
 
+/** The second formatted last: objects are made many in one second. */
+let latest = { seconds: Number.NaN, text: '' }
+
 /** RFC 3339 in whole seconds, UTC: `2026-01-02T03:04:05Z`. */
 export function formatTime(ms: number): string {
-  return `${new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19)}Z`
+  const seconds = Math.floor(ms / 1000)
+  if (seconds !== latest.seconds) latest = { seconds, text: `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z` }
+  return latest.text
 }
 
 /** RFC 3339 with six digits of fraction, UTC. */
