@@ -47,6 +47,11 @@ export type AdmissionPlugin = {
   readonly name: string
   /** What upstream's registry does after admission: runs last, and once where others run a second time. */
   readonly afterwards?: true
+  /**
+   * Whether there is anything to do for such a write; absent: always. Decided by its operation, resource, subresource and user
+   * alone, and quickly: most plugins have nothing to do for most writes. Source: upstream's `Handles`.
+   */
+  readonly concerns?: (request: AdmissionRequest) => boolean
   readonly mutate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<ApiObject> | ApiObject
   readonly validate?: (request: AdmissionRequest, signal: AbortSignal) => Promise<void> | void
   /** Told how a write ended that was admitted or that a later plugin refused: to give back what was reserved for it. */
@@ -63,29 +68,37 @@ export type AdmissionChain = {
   readonly settled: (request: AdmissionRequest, outcome: WriteOutcome) => Promise<void>
 }
 
-type Mutate = NonNullable<AdmissionPlugin['mutate']>
+type Plugins = readonly AdmissionPlugin[]
 
 /** Runs the plugins one after the other, each on the object that the one before returned. */
-export function createAdmissionChain(plugins: readonly AdmissionPlugin[], timeLimit?: TimeLimit): AdmissionChain {
+export function createAdmissionChain(plugins: Plugins, timeLimit?: TimeLimit): AdmissionChain {
   const limit = timeLimit === undefined ? {} : { timeLimit }
-  const repeated = plugins.flatMap(({ mutate, afterwards }) => (afterwards ? [] : (mutate ?? [])))
-  const last = plugins.flatMap(({ mutate, afterwards }) => (afterwards ? (mutate ?? []) : []))
-  const settling = plugins.flatMap(({ settled }) => settled ?? [])
-  const validating = plugins.flatMap(({ validate }) => validate ?? [])
+  const mutating = plugins.filter(({ mutate }) => mutate !== undefined)
+  const repeated = mutating.filter(({ afterwards }) => afterwards !== true)
+  const last = mutating.filter(({ afterwards }) => afterwards === true)
+  const settling = plugins.filter(({ settled }) => settled !== undefined)
+  const validating = plugins.filter(({ validate }) => validate !== undefined)
   return {
     async mutate(request, signal) {
       const reinvocation = new Reinvocation()
-      const round = async (object: ApiObject | undefined, mutating: readonly Mutate[]) =>
-        await mutateInTurn({ ...request, ...limit, reinvocation }, object, mutating, signal)
+      const round = async (object: ApiObject | undefined, inTurn: Plugins) =>
+        await mutateInTurn({ ...request, ...limit, reinvocation }, object, inTurn, signal)
       let object = await round(request.object, repeated)
       if (reinvocation.begin()) object = await round(object, repeated)
       return await round(object, last)
     },
     async validate(request, signal) {
-      for (const validate of validating) await validate({ ...request, ...limit }, signal)
+      const limited = { ...request, ...limit }
+      for (const { concerns, validate } of validating) {
+        if (concerns?.(limited) === false) continue
+        const done = validate?.(limited, signal)
+        if (done instanceof Promise) await done
+      }
     },
     async settled(request, outcome) {
-      for (const settled of settling) await settled(request, outcome)
+      for (const { concerns, settled } of settling) {
+        if (concerns?.(request) !== false) await settled?.(request, outcome)
+      }
     },
   }
 }
@@ -93,14 +106,20 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[], timeLi
 async function mutateInTurn(
   request: AdmissionRequest,
   started: ApiObject | undefined,
-  mutating: readonly Mutate[],
+  mutating: Plugins,
   signal: AbortSignal,
 ): Promise<ApiObject | undefined> {
   let object = started
-  for (const mutate of mutating) {
+  for (const { concerns, mutate } of mutating) {
+    if (concerns?.(request) === false) continue
     // DELETE and CONNECT have no object to change, but a mutating plugin may still refuse them.
-    const result = await mutate(object === undefined ? request : { ...request, object }, signal)
-    if (object !== undefined) object = result
+    const result = mutate?.(
+      object === undefined || object === request.object ? request : { ...request, object },
+      signal,
+    )
+    // Few plugins wait for anything, and each time that is given away here is given to all other requests first.
+    const changed = result instanceof Promise ? await result : result
+    if (object !== undefined) object = changed
   }
   return object
 }

@@ -36,10 +36,8 @@ export const certificateRequester: AdmissionPlugin = {
 export function certificateApproval(authorizer: Authorizer): AdmissionPlugin {
   return {
     name: 'CertificateApproval',
-    validate: async (request) => {
-      if (request.operation !== 'UPDATE' || !isSigningRequest(request, 'approval')) return
-      await requireSignerVerb(authorizer, request, 'approve')
-    },
+    concerns: (request) => request.operation === 'UPDATE' && isSigningRequest(request, 'approval'),
+    validate: async (request) => await requireSignerVerb(authorizer, request, 'approve'),
   }
 }
 
@@ -47,8 +45,8 @@ export function certificateApproval(authorizer: Authorizer): AdmissionPlugin {
 export function certificateSigning(authorizer: Authorizer): AdmissionPlugin {
   return {
     name: 'CertificateSigning',
+    concerns: (request) => request.operation === 'UPDATE' && isSigningRequest(request, 'status'),
     validate: async (request) => {
-      if (request.operation !== 'UPDATE' || !isSigningRequest(request, 'status')) return
       const [before, after] = [request.oldObject, request.object].map((one) => one as unknown as SigningRequest)
       const isSame = sameJson(before?.status, after?.status)
       if (!isSame) await requireSignerVerb(authorizer, request, 'sign')

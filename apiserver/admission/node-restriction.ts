@@ -22,12 +22,13 @@ const leaseNamespace = 'kube-node-lease'
 export function nodeRestriction(lookup: Lookup, authorizer: Authorizer): AdmissionPlugin {
   const guard = async (request: AdmissionRequest, then: (node: string) => Promise<void>): Promise<void> => {
     const node = nodeNameOf(request.user)
-    if (node === undefined || request.operation === 'CONNECT') return
+    if (node === undefined) return
     if (node === '') throw refuse(request, `could not determine node from user ${JSON.stringify(request.user.name)}`)
     await then(node)
   }
   return {
     name: 'NodeRestriction',
+    concerns: ({ operation, user }) => operation !== 'CONNECT' && nodeNameOf(user) !== undefined,
     // What a node asks for is looked at before the server fills in its own audiences.
     mutate: async (request, signal) => {
       await guard(request, async (node) => {

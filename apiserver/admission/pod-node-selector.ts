@@ -15,9 +15,10 @@ type Labels = Readonly<Record<string, string>>
 export function podNodeSelector(lookup: Lookup): AdmissionPlugin {
   return {
     name: 'PodNodeSelector',
+    concerns: (request) => request.operation === 'CREATE' && isAbout(request, kinds.pods),
     mutate: async (request, signal) => {
-      const pod = isAbout(request, kinds.pods) ? newObject(request, kinds.pods) : undefined
-      if (pod === undefined || request.operation !== 'CREATE') return unchanged(request)
+      const pod = newObject(request, kinds.pods)
+      if (pod === undefined) return unchanged(request)
       const namespace = await find(lookup, kinds.namespaces, '', request.namespace, signal)
       if (namespace === undefined) throw notFound(kinds.namespaces.facts, request.namespace)
       const wanted = selectorOf(request, namespace)

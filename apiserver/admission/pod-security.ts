@@ -24,8 +24,8 @@ const maxCheckedPods = 3000
 export function podSecurity(lookup: Lookup, config: PodSecurityConfig = defaultPodSecurity): AdmissionPlugin {
   return {
     name: 'PodSecurity',
+    concerns: ({ operation }) => operation === 'CREATE' || operation === 'UPDATE',
     validate: async (request, signal) => {
-      if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
       if (isAbout(request, kinds.namespaces)) return checkNamespace(lookup, config, request)
       const subject = subjectOf(request)
       if (subject === undefined || isExempt(request, config, subject)) return

@@ -27,10 +27,10 @@ export function rbacEscalation(options: Options): AdmissionPlugin {
   return {
     name: 'RbacEscalation',
     afterwards: true,
+    concerns: ({ operation, user }) =>
+      (operation === 'CREATE' || operation === 'UPDATE') && !user.groups.includes(superuserGroup),
     // Changes nothing, but runs when all that may change the object have run, and before it is validated: as upstream.
     mutate: async (request) => {
-      if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return unchanged(request)
-      if (request.user.groups.includes(superuserGroup)) return unchanged(request)
       if (isAbout(request, kinds.roles) || isAbout(request, kinds.clusterRoles)) await checkRole(options, request)
       if (isAbout(request, kinds.roleBindings) || isAbout(request, kinds.clusterRoleBindings)) {
         await checkBinding(options, request)

@@ -46,11 +46,11 @@ export function resourceQuota(options: QuotaOptions): AdmissionPlugin {
   const pending = new Map<string, Pending>()
   return {
     name: 'ResourceQuota',
+    concerns: ({ operation, subresource }) =>
+      (operation === 'CREATE' || operation === 'UPDATE') && (subresource === '' || subresource === 'resize'),
     validate: async (request, signal) => {
       // What has no store is not counted: bindings, reviews.
       if (request.namespace === '' || request.object === undefined || request.view !== undefined) return
-      if (request.subresource !== '' && request.subresource !== 'resize') return
-      if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
       const { object } = request
       const quotas = readAll(options.reader, kinds.resourceQuotas, request.namespace).filter(
         (quota) => isInScope(quota, request.resource, object) && limitsAny(quota, usageOf(request.resource, object)),

@@ -24,8 +24,9 @@ type Options = { readonly lookup: Lookup; readonly clock: Clock; readonly random
 export function serviceAccountAdmission(options: Options): AdmissionPlugin {
   return {
     name: 'ServiceAccount',
+    concerns: (request) => request.operation === 'CREATE' && isAbout(request, kinds.pods),
     mutate: async (request, signal) => {
-      const pod = newPod(request)
+      const pod = newObject(request, kinds.pods)
       if (pod === undefined) return unchanged(request)
       if (isMirrorPod(pod)) return unchanged(request)
       const name = pod.spec.serviceAccountName ?? defaultName
@@ -35,16 +36,12 @@ export function serviceAccountAdmission(options: Options): AdmissionPlugin {
       return asApiObject(withPullSecrets(withTokenVolume(named, account, `${volumePrefix}${random}`), account))
     },
     validate: (request) => {
-      const pod = newPod(request)
+      const pod = newObject(request, kinds.pods)
       if (pod === undefined || !isMirrorPod(pod)) return
       const complaint = mirrorPodComplaint(pod)
       if (complaint !== undefined) throw refuse(request, complaint)
     },
   }
-}
-
-function newPod(request: AdmissionRequest): Pod | undefined {
-  return request.operation === 'CREATE' && isAbout(request, kinds.pods) ? newObject(request, kinds.pods) : undefined
 }
 
 function isMirrorPod(pod: Pod): boolean {

@@ -33,8 +33,9 @@ export function serviceAllocation(options: ServiceAllocatorOptions): AdmissionPl
   return {
     name: 'ServiceAllocation',
     afterwards: true,
+    concerns: (request) => isAbout(request, kinds.services),
     mutate: async (request, signal) => {
-      const service = isAbout(request, kinds.services) ? newObject(request, kinds.services) : undefined
+      const service = newObject(request, kinds.services)
       if (service === undefined || request.operation === 'DELETE') return unchanged(request)
       const holder = `${request.namespace}/${service.metadata.name}`
       try {
@@ -51,7 +52,6 @@ export function serviceAllocation(options: ServiceAllocatorOptions): AdmissionPl
       }
     },
     settled: async (request, outcome) => {
-      if (!isAbout(request, kinds.services)) return
       const holder = `${request.namespace}/${request.object?.metadata.name ?? request.name}`
       if (outcome === 'failed' || request.dryRun || request.operation === 'DELETE') releaseAll(options, holder)
       else settleAll(options, holder)

@@ -66,17 +66,26 @@ export function mutatingPolicies(options: MutatingPolicyOptions): AdmissionPlugi
   })
   return {
     name: pluginName,
-    mutate: async (request, signal) => {
+    concerns: ({ operation }) => operation !== 'DELETE',
+    mutate: (request, signal) => {
       const all = hooks()
-      if (all.length === 0 || request.operation === 'DELETE' || isUntouchable(request)) return unchanged(request)
-      const draft = asSent(request)
-      const failures: Failure[] = []
-      const invocations = await invocationsOf(options, draft, all, failures, signal)
-      const object = await invokeAll(options, draft, invocations, failures, signal)
-      refuseFailed(request, failures)
-      return object === undefined || object === draft.object ? unchanged(request) : withIdentity(object, request)
+      return all.length === 0 || isUntouchable(request) ? unchanged(request) : applyAll(options, request, all, signal)
     },
   }
+}
+
+async function applyAll(
+  options: MutatingPolicyOptions,
+  request: AdmissionRequest,
+  hooks: readonly Hook[],
+  signal: AbortSignal,
+): Promise<ApiObject> {
+  const draft = asSent(request)
+  const failures: Failure[] = []
+  const invocations = await invocationsOf(options, draft, hooks, failures, signal)
+  const object = await invokeAll(options, draft, invocations, failures, signal)
+  refuseFailed(request, failures)
+  return object === undefined || object === draft.object ? unchanged(request) : withIdentity(object, request)
 }
 
 async function invocationsOf(

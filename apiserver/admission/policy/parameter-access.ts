@@ -26,9 +26,11 @@ type Options = {
 export function parameterAccess(options: Options): AdmissionPlugin {
   return {
     name: 'PolicyParameterAccess',
+    concerns: ({ operation, resource, user }) =>
+      (operation === 'CREATE' || operation === 'UPDATE') &&
+      resource.facts.group === 'admissionregistration.k8s.io' &&
+      !user.groups.includes('system:masters'),
     validate: async (request) => {
-      if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return
-      if (request.user.groups.includes('system:masters')) return
       for (const { policies, bindings } of pairs) {
         if (isAbout(request, policies)) await checkPolicy(options, request, policies)
         if (isAbout(request, bindings)) await checkBinding(options, request, policies, bindings)

@@ -55,15 +55,18 @@ export function validatingPolicies(options: PolicyOptions): AdmissionPlugin {
   })
   return {
     name: pluginName,
-    validate: async (request, signal) => {
+    validate: (request, signal) => {
       const all = hooks()
-      if (all.length === 0 || isUntouchable(request)) return
-      const round = { options, request, answers: new AccessAnswers(authorizer), denials: [], signal }
-      for (const hook of all) await ask(round, hook)
-      const [first] = round.denials
-      if (first !== undefined) throw denied(request, first)
+      if (all.length === 0 || isUntouchable(request)) return undefined
+      return askAll({ options, request, answers: new AccessAnswers(authorizer), denials: [], signal }, all)
     },
   }
+}
+
+async function askAll(round: Round, hooks: readonly Hook[]): Promise<void> {
+  for (const hook of hooks) await ask(round, hook)
+  const [first] = round.denials
+  if (first !== undefined) throw denied(round.request, first)
 }
 
 /** Runs `ask`; a policy that cannot be used as it stands denies, unless its failures are ignored. */

@@ -29,14 +29,22 @@ export function mutatingWebhooks(options: MutatingOptions): AdmissionPlugin {
   const hooks = hookReader(options.lookup.reader, kinds.mutatingWebhookConfigurations)
   return {
     name: pluginName,
-    mutate: async (request, signal) => {
+    mutate: (request, signal) => {
       const all = hooks()
-      if (all.length === 0 || isExempt(request)) return unchanged(request)
-      const draft = asSent(request)
-      const object = await runHooks(options, draft, all, signal)
-      return object === undefined || object === draft.object ? unchanged(request) : withIdentity(object, request)
+      return all.length === 0 || isExempt(request) ? unchanged(request) : askAll(options, request, all, signal)
     },
   }
+}
+
+async function askAll(
+  options: MutatingOptions,
+  request: AdmissionRequest,
+  hooks: readonly Hook[],
+  signal: AbortSignal,
+): Promise<ApiObject> {
+  const draft = asSent(request)
+  const object = await runHooks(options, draft, hooks, signal)
+  return object === undefined || object === draft.object ? unchanged(request) : withIdentity(object, request)
 }
 
 async function runHooks(

@@ -17,19 +17,27 @@ export function validatingWebhooks(options: WebhookOptions): AdmissionPlugin {
   const hooks = hookReader(options.lookup.reader, kinds.validatingWebhookConfigurations)
   return {
     name: 'ValidatingAdmissionWebhook',
-    validate: async (request, signal) => {
+    validate: (request, signal) => {
       const all = hooks()
-      if (all.length === 0 || isExempt(request)) return
-      const invocations = await invocationsOf(options, request, all, signal)
-      const answers = invocations.map(async ({ hook, asked }, index) => {
-        const verdict = await consult(options, hook, request, { asked, mutating: false }, signal)
-        if (verdict === undefined) noteFailedOpen(request, hook, index)
-      })
-      const outcomes = await Promise.allSettled(answers)
-      const refused = outcomes.find((outcome) => outcome.status === 'rejected')
-      if (refused !== undefined) throw refused.reason
+      return all.length === 0 || isExempt(request) ? undefined : askAll(options, request, all, signal)
     },
   }
+}
+
+async function askAll(
+  options: WebhookOptions,
+  request: AdmissionRequest,
+  hooks: readonly Hook[],
+  signal: AbortSignal,
+): Promise<void> {
+  const invocations = await invocationsOf(options, request, hooks, signal)
+  const answers = invocations.map(async ({ hook, asked }, index) => {
+    const verdict = await consult(options, hook, request, { asked, mutating: false }, signal)
+    if (verdict === undefined) noteFailedOpen(request, hook, index)
+  })
+  const outcomes = await Promise.allSettled(answers)
+  const refused = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (refused !== undefined) throw refused.reason
 }
 
 type Invocation = { readonly hook: Hook; readonly asked: Resource }
