@@ -1,5 +1,5 @@
 /** Reading request bodies: at most 3 MiB. */
-import { IncomingMessage } from 'node:http'
+
 import type { Readable } from 'node:stream'
 import { isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { badRequest, StatusError } from '../../apimachinery/status.ts'
@@ -7,16 +7,6 @@ import { parseGoYaml } from './yaml.ts'
 
 /** Source: upstream's `MaxRequestBodyBytes`. */
 export const maxBodyBytes = 3 * 1024 * 1024
-
-/** The body of a request that came together with its headers, as small ones do; `undefined`: it must be waited for. */
-export function receivedBody(request: Readable): Buffer | undefined {
-  if (!(request instanceof IncomingMessage) || !request.complete || request.readableLength === 0) return undefined
-  const bytes: unknown = request.read()
-  if (!Buffer.isBuffer(bytes)) return undefined
-  // What is left is the end, which the connection waits for.
-  request.resume()
-  return bytes
-}
 
 /** Reads a whole body as it is: like upstream, nothing is unpacked. Throws RequestEntityTooLarge. */
 export async function readBody(stream: Readable, signal: AbortSignal): Promise<Buffer> {

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { AuditTrail } from '../audit/trail.ts'
 import type { ApiRequest, AuditNotes, IncomingRequest } from './api-request.ts'
-import { readBody, receivedBody } from './body.ts'
+import { readBody } from './body.ts'
 import type { Flight } from './flight.ts'
 import type { ProtobufEncoder } from './protobuf-answer.ts'
 import { parseQuery } from './query.ts'
@@ -75,7 +75,7 @@ export class ServedRequest implements ApiRequest {
   }
 
   async #readBody(): Promise<Buffer> {
-    const bytes = receivedBody(this.stream) ?? (await readBody(this.stream, this.signal))
+    const bytes = await readBody(this.stream, this.signal)
     this.#trail?.body(bytes, this.incoming.headers['content-type'] ?? '')
     return bytes
   }
