@@ -1,5 +1,5 @@
-import { setFlagsFromString } from 'node:v8'
 /** Lets the tunnel's code run before there are packets, so that the first of them meet compiled code. */
+import { tuneOptimizer } from '../../../component-base/optimizer.ts'
 import { Incoming } from './incoming.ts'
 import { libc } from './libc.ts'
 import { openLoop } from './loop.ts'
@@ -12,15 +12,14 @@ import { vnet, vnetHeaderBytes } from './tunnel.ts'
 const rounds = 300
 const maxMs = 250
 /**
- * V8 looks at a function for the optimizer after it has run this many bytes of bytecode; its default is 135,168. With that, code that
- * sees a packet now and then stays in the interpreter for minutes, which doubles a round trip (measured). It stays set: a function
- * that has to be compiled again is then soon compiled again.
+ * With V8's default, code that sees a packet now and then stays in the interpreter for minutes, which doubles a round trip (measured).
+ * It stays set: a function that has to be compiled again is then soon compiled again.
  */
 const interruptBudget = 2_000
 
 /** Sends sample packets through `memory` until the code is compiled for it. A machine without a loopback goes without. */
 export function warmUp(like: Parameters<typeof openLoop>[0], memory: TunnelMemory): void {
-  setFlagsFromString(`--interrupt-budget=${interruptBudget}`)
+  tuneOptimizer({ interruptBudget })
   const loop = openLoop(like)
   try {
     const outgoing = new Outgoing(loop.tunnel, memory)
