@@ -298,3 +298,26 @@ test('streams and logs of a pod check what is asked before they look for its nod
   expect(await ask('portforward?ports=80')).toBe('404 pods "ghost" not found')
   expect(await ask('log?container=a&stream=Stdout')).toMatch(/^422 .*stream: Forbidden: may not be specified$/)
 })
+
+test('documents of OpenAPI come as protobuf to those who ask, and not again to those who have them', async () => {
+  const path = '/openapi/v3/version'
+  const accept = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf'
+  const get = async (headers: string): Promise<string> =>
+    await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n\r\n`)
+  const answer = await get(`Accept: ${accept}`)
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+  expect(answer.toLowerCase()).toContain('content-type: application/com.github.proto-openapi.spec.v3.v1.0+protobuf\r\n')
+  expect(answer.toLowerCase()).toContain('vary: accept\r\n')
+  const etag = /^etag: (\S+)/im.exec(answer)?.[1] ?? ''
+  const index = await raw('GET /openapi/v3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  expect(index).toContain(`"version":{"serverRelativeURL":"${path}?hash=${etag.slice(1, -1)}"}`)
+  expect(await get(`If-None-Match: ${etag}`)).toMatch(/^HTTP\/1\.1 304 /)
+  expect(await get('Accept: text/html')).toMatch(/^HTTP\/1\.1 406 /)
+})
+
+test('kinds of storage and of devices are answered with what was deleted', async () => {
+  const classes = '/apis/storage.k8s.io/v1/storageclasses'
+  const body = { kind: 'StorageClass', apiVersion: 'storage.k8s.io/v1', metadata: { name: 'gone' }, provisioner: 'a/b' }
+  expect(await api.send(classes, { method: 'POST', body })).toMatchObject({ code: 201 })
+  expect((await api.send(`${classes}/gone`, { method: 'DELETE' })).json).toMatchObject({ kind: 'StorageClass' })
+})

@@ -1,5 +1,24 @@
 /** Facts of meta.v1: per definition its fields as `number[!] type flags =default`; see `apimachinery/schema/facts.ts`. */
 export const metaV1 = {
+  'meta.v1.APIGroup': {
+    gvk: { group: '', version: 'v1', kind: 'APIGroup' },
+    fields: {
+      apiVersion: '0 string',
+      kind: '0 string',
+      name: '1! string =""',
+      versions: '2! []meta.v1.GroupVersionForDiscovery list=atomic =[]',
+      preferredVersion: '3 meta.v1.GroupVersionForDiscovery ={}',
+      serverAddressByClientCIDRs: '4 []meta.v1.ServerAddressByClientCIDR list=atomic',
+    },
+  },
+  'meta.v1.APIGroupList': {
+    gvk: { group: '', version: 'v1', kind: 'APIGroupList' },
+    fields: {
+      apiVersion: '0 string',
+      kind: '0 string',
+      groups: '1! []meta.v1.APIGroup list=atomic =[]',
+    },
+  },
   'meta.v1.APIResource': {
     fields: {
       name: '1! string =""',
@@ -21,6 +40,15 @@ export const metaV1 = {
       kind: '0 string',
       groupVersion: '1! string =""',
       resources: '2! []meta.v1.APIResource list=atomic =[]',
+    },
+  },
+  'meta.v1.APIVersions': {
+    gvk: { group: '', version: 'v1', kind: 'APIVersions' },
+    fields: {
+      apiVersion: '0 string',
+      kind: '0 string',
+      versions: '1! []string list=atomic =[]',
+      serverAddressByClientCIDRs: '2! []meta.v1.ServerAddressByClientCIDR list=atomic =[]',
     },
   },
   'meta.v1.Condition': {
@@ -50,6 +78,12 @@ export const metaV1 = {
       key: '1! string =""',
       operator: '2! string =""',
       values: '3 []string list=atomic',
+    },
+  },
+  'meta.v1.GroupVersionForDiscovery': {
+    fields: {
+      groupVersion: '1! string =""',
+      version: '2! string =""',
     },
   },
   'meta.v1.LabelSelector': {
@@ -120,6 +154,12 @@ export const metaV1 = {
     fields: {
       uid: '1 string ptr',
       resourceVersion: '2 string ptr',
+    },
+  },
+  'meta.v1.ServerAddressByClientCIDR': {
+    fields: {
+      clientCIDR: '1! string =""',
+      serverAddress: '2! string =""',
     },
   },
   'meta.v1.ShardInfo': {

@@ -2,7 +2,7 @@
  * The schemas of OpenAPI v2 and v3, derived from the compiled table: upstream's long names, and one rendering of a field for each
  * of the two dialects. Lists of a kind (`PodList`) are not in the table; they follow from the kind.
  */
-import { isJsonList, type Json, type JsonObject } from '../json.ts'
+import { isJsonList, isJsonObject, type Json, type JsonObject } from '../json.ts'
 import type { Field, FieldType, ScalarName, Schemas, Struct } from '../schema/schema.ts'
 import { renderCustom, renderCustomList } from './custom.ts'
 import { type Describe, type Dialect, longName, reference } from './names.ts'
@@ -137,18 +137,23 @@ class Renderer {
   }
 
   list(struct: Struct): JsonObject {
-    const { gvk } = struct
-    const text = (name: string): JsonObject => ({
-      ...described(this.#describe('meta.v1.Status', name)),
+    const { gvk, name } = struct
+    const list = `${name}List`
+    const text = (field: string): JsonObject => ({
+      ...described(this.#describe('meta.v1.Status', field)),
       type: 'string',
     })
     return {
-      ...described(gvk === undefined ? undefined : `${gvk.kind}List is a list of ${gvk.kind}.`),
+      ...described(this.#describe(list)),
       required: ['items'],
       type: 'object',
       properties: {
         apiVersion: text('apiVersion'),
-        items: { type: 'array', items: this.#item({ type: 'struct', struct }) },
+        items: {
+          ...described(this.#describe(list, 'items')),
+          type: 'array',
+          items: this.#item({ type: 'struct', struct }),
+        },
         kind: text('kind'),
         metadata: this.#reference(longName('meta.v1.ListMeta'), {}),
       },
@@ -188,12 +193,11 @@ class Renderer {
     return { ...plainTypes[scalar], ...defaults }
   }
 
-  /** Items of lists and maps are never absent, so upstream gives them their zero value as a default. */
+  /** Items of lists and maps have neither texts nor defaults, so they are bare references. */
   #item(type: FieldType): JsonObject {
-    if (type.type === 'struct') return this.#type(type, {})
-    if (type.type !== 'scalar') return this.#type(type)
-    const zero: Partial<Record<ScalarName, Json>> = { string: '', bool: false, int32: 0, int64: 0 }
-    return this.#type(type, zero[type.scalar])
+    const { allOf, ...item } = this.#type(type)
+    const [only] = isJsonList(allOf) ? allOf : []
+    return isJsonObject(only) ? only : item
   }
 
   #reference(name: string, fallback: Json | undefined): JsonObject {

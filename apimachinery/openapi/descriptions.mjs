@@ -15,7 +15,7 @@ const facts = new URL('../../api/facts/', import.meta.url)
 /** Definitions of the table by scanning its text, so that this step needs no TypeScript. */
 function definitionNames() {
   return readdirSync(facts).flatMap((file) =>
-    [...readFileSync(new URL(file, facts), 'utf8').matchAll(/^ {2}'([a-z]+\.v\d+\.\w+)': \{$/gm)].map(
+    [...readFileSync(new URL(file, facts), 'utf8').matchAll(/^ {2}'([a-z]+\.(?:v\d+\.)?\w+)': \{$/gm)].map(
       ([, name]) => name,
     ),
   )
@@ -23,19 +23,21 @@ function definitionNames() {
 
 /** `core.v1.Event` is `CoreV1Event` where the short name is taken, `V1Event` elsewhere. */
 function declarationOf(definition) {
-  const [family, version, name] = definition.split('.')
-  const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1)
-  const candidates = [`${upper(family)}${upper(version)}${name}`, `${upper(version)}${name}`]
+  const parts = definition.split('.').map((text) => text.charAt(0).toUpperCase() + text.slice(1))
+  const candidates = [parts.join(''), parts.slice(1).join('')]
   return candidates.map((candidate) => new URL(`${candidate}.d.ts`, models)).find((url) => existsSync(url))
 }
 
 function prose(comment) {
-  return comment
-    .replace(/^\s*\* ?/gm, ' ')
-    .replace(/\\(['"])/g, '$1')
-    .replaceAll('\\n', '\n')
-    .replace(/[ \t]+/g, ' ')
-    .trim()
+  return (
+    comment
+      .replace(/^\s*\* ?/gm, ' ')
+      .replace(/\\(['"])/g, '$1')
+      .replaceAll('\\n', '\n')
+      // The generator has made a space of each end of a line: two of them were an empty line.
+      .replace(/[ \t]{2,}/g, '\n\n')
+      .trim()
+  )
 }
 
 /** Names that TypeScript's generator has bent: `_enum`, `x_kubernetes_list_type`. */
@@ -54,11 +56,40 @@ function parse(text) {
   return [prose(whole), fields]
 }
 
-export function collectDescriptions() {
+const apis = new URL('../../node_modules/@kubernetes/client-node/dist/gen/apis/', import.meta.url)
+const entities = { '&#39;': "'", '&quot;': '"', '&#x60;': '`', '&#x3D;': '=', '&lt;': '<', '&gt;': '>', '&amp;': '&' }
+
+/** Texts of query parameters, from the calls of one API; where a name has two of them, the second says whose it is. */
+function parameterTexts() {
+  const text = readFileSync(new URL('CoreV1Api.d.ts', apis), 'utf8')
+  const calls = text
+    .slice(0, text.indexOf('ApiResponseProcessor'))
+    .matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(\w+)\(/g)
   const found = {}
+  for (const [, comment, method] of calls) {
+    for (const [, name, words] of comment.matchAll(/@param _?(\w+) (.+)/g)) {
+      const key = keyOf(name, method)
+      found[key] ??= words
+        .replace(/\\?(&[#\w]+;)/g, (whole, entity) => entities[entity] ?? whole)
+        .replace(/ {2,}(?=[A-Z-])/g, '\n\n')
+    }
+  }
+  return found
+}
+
+function keyOf(name, method) {
+  if (name === 'fieldManager' && method.startsWith('patch')) return 'patch fieldManager'
+  if (name === 'container' && method === 'readNamespacedPodLog') return 'log container'
+  return name
+}
+
+export function collectDescriptions() {
+  const found = { parameters: ['', parameterTexts()] }
   for (const definition of definitionNames()) {
-    const url = declarationOf(definition)
-    if (url !== undefined) found[definition] = parse(readFileSync(url, 'utf8'))
+    for (const name of [definition, `${definition}List`]) {
+      const url = declarationOf(name)
+      if (url !== undefined) found[name] = parse(readFileSync(url, 'utf8'))
+    }
   }
   return found
 }

@@ -4,7 +4,8 @@ import type { JsonObject } from '../json.ts'
 import { compileSchema } from '../schema/schema.ts'
 import { renderDefinitions } from './definitions.ts'
 import { createOpenApiDocuments, type OpenApiAnswer } from './documents.ts'
-import { encodeOpenApiV2 } from './gnostic.ts'
+import { encodeOpenApiV2 } from './gnostic-v2.ts'
+import { encodeOpenApiV3 } from './gnostic-v3.ts'
 import { longName } from './names.ts'
 import { groupName, type OpenApiResource, resourcePaths } from './paths.ts'
 import { openApiV2 } from './v2.ts'
@@ -33,6 +34,11 @@ const schemas = compileSchema({
   'meta.v1.Status': { fields: { code: '1 int32' } },
   'meta.v1.DeleteOptions': { fields: { dryRun: '1 []string list=atomic' } },
   'meta.v1.WatchEvent': { fields: { object: '1! rawExtension' } },
+  'meta.v1.APIGroup': { fields: { name: '1! string =""' } },
+  'meta.v1.APIGroupList': { fields: { groups: '1 []meta.v1.APIGroup' } },
+  'meta.v1.APIResourceList': { fields: { groupVersion: '1! string =""' } },
+  'meta.v1.APIVersions': { fields: { versions: '1 []string' } },
+  'version.Info': { fields: { major: '0! string =""' } },
 })
 const things: OpenApiResource = {
   group: 'apps',
@@ -75,7 +81,7 @@ describe('renderDefinitions()', () => {
         ports: {
           description: 'ports of apps.v1.ThingSpec',
           type: 'array',
-          items: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.apps.v1.Port' }], default: {} },
+          items: { $ref: '#/components/schemas/io.k8s.api.apps.v1.Port' },
           'x-kubernetes-list-map-keys': ['port', 'protocol'],
           'x-kubernetes-list-type': 'map',
           'x-kubernetes-patch-merge-key': 'port',
@@ -83,12 +89,10 @@ describe('renderDefinitions()', () => {
         },
         limits: {
           type: 'object',
-          additionalProperties: {
-            allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity' }],
-          },
+          additionalProperties: { $ref: '#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity' },
         },
         surge: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.util.intstr.IntOrString' }] },
-        labels: { type: 'object', additionalProperties: { type: 'string', default: '' } },
+        labels: { type: 'object', additionalProperties: { type: 'string' } },
       },
     })
     expect(rendered['io.k8s.api.apps.v1.Port']).toMatchObject({
@@ -136,20 +140,46 @@ describe('createOpenApiDocuments()', () => {
     createOpenApiDocuments({ schemas, resources: [things], revisionOf: () => revision })
   const body = (answer: OpenApiAnswer | undefined): string => String(answer?.body)
   test('points from the index to the documents, with an address that changes with the content', () => {
-    const index = (revision: string): string => body(documents(revision).answer('/openapi/v3', 'application/json'))
+    const index = (revision: string): string => body(documents(revision).answer('/openapi/v3', 'json'))
     expect(index('a')).toMatch(
       /"apis\/apps\/v1":\{"serverRelativeURL":"\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]{128}"/,
     )
     expect(index('a')).not.toBe(index('b'))
-    expect(body(documents('a').answer('/openapi/v3/apis/apps/v1', ''))).toContain('patchAppsV1NamespacedThing')
-    expect(documents('a').answer('/openapi/v3/apis/apps/v2', '')).toBeUndefined()
+    expect(body(documents('a').answer('/openapi/v3/apis/apps/v1', 'json'))).toContain('patchAppsV1NamespacedThing')
+    expect(documents('a').answer('/openapi/v3/apis/apps/v2', 'json')).toBeUndefined()
+  })
+  test('has a document for each group and for what every server has', () => {
+    const { paths } = JSON.parse(body(documents('a').answer('/openapi/v3', 'json'))) as { paths: JsonObject }
+    expect(Object.keys(paths)).toEqual([
+      '.well-known/openid-configuration',
+      'api',
+      'apis',
+      'apis/apps',
+      'apis/apps/v1',
+      'openid/v1/jwks',
+      'version',
+    ])
+    expect(JSON.parse(body(documents('a').answer('/openapi/v3/apis/apps', 'json')))).toMatchObject({
+      paths: { '/apis/apps/': { get: { operationId: 'getAppsAPIGroup', tags: ['apps'] } } },
+      components: { schemas: { 'io.k8s.apimachinery.pkg.apis.meta.v1.APIGroup': { required: ['name'] } } },
+    })
+    expect(JSON.parse(body(documents('a').answer('/openapi/v3/openid/v1/jwks', 'json')))).toMatchObject({
+      paths: { '/openid/v1/jwks/': { get: { operationId: 'getServiceAccountIssuerOpenIDKeyset' } } },
+      components: { securitySchemes: {} },
+    })
+  })
+  test('gives both forms of a document of v3 the same tag', () => {
+    const all = documents('a')
+    const [inJson, inProtobuf] = (['json', 'protobuf'] as const).map((form) => all.answer('/openapi/v3/version', form))
+    expect(inProtobuf?.contentType).toBe('application/com.github.proto-openapi.spec.v3.v1.0+protobuf')
+    expect(inProtobuf?.etag).toBe(inJson?.etag)
+    expect(inProtobuf?.body.subarray(0, 7)).toEqual(Buffer.from('\n\x053.0.0'))
   })
   test('answers v2 as the client can read it', () => {
-    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
-    expect(documents('a').answer('/openapi/v2', accept)?.contentType).toBe(
+    expect(documents('a').answer('/openapi/v2', 'protobuf')?.contentType).toBe(
       'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
     )
-    expect(body(documents('a').answer('/openapi/v2', 'application/json'))).toMatch(/^\{"swagger":"2.0"/)
+    expect(body(documents('a').answer('/openapi/v2', 'json'))).toMatch(/^\{"swagger":"2.0"/)
   })
 })
 
@@ -194,10 +224,10 @@ test('encodeOpenApiV2() is read back by a protobuf library', () => {
             type: { value: ['array'] },
             items: { schema: [{ ref: '#/definitions/io.k8s.api.apps.v1.Port' }] },
             extensions: [
-              { name: 'x-kubernetes-list-map-keys', value: { yaml: '["port","protocol"]' } },
-              { name: 'x-kubernetes-list-type', value: { yaml: '"map"' } },
-              { name: 'x-kubernetes-patch-merge-key', value: { yaml: '"port"' } },
-              { name: 'x-kubernetes-patch-strategy', value: { yaml: '"merge"' } },
+              { name: 'x-kubernetes-list-map-keys', value: { yaml: '- port\n- protocol\n' } },
+              { name: 'x-kubernetes-list-type', value: { yaml: 'map\n' } },
+              { name: 'x-kubernetes-patch-merge-key', value: { yaml: 'port\n' } },
+              { name: 'x-kubernetes-patch-strategy', value: { yaml: 'merge\n' } },
             ],
           },
         },
@@ -218,6 +248,82 @@ test('encodeOpenApiV2() is read back by a protobuf library', () => {
   })
   expect(patch?.extensions).toContainEqual({
     name: 'x-kubernetes-group-version-kind',
-    value: { yaml: '{"group":"apps","version":"v1","kind":"Thing"}' },
+    value: { yaml: 'group: apps\nversion: v1\nkind: Thing\n' },
   })
+})
+
+test('openApiV2() says shared parameters once, under the names that upstream gives them', () => {
+  const text =
+    'resourceVersion sets a constraint on what resource versions a request may be served from. See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions for details.\n\nDefaults to unset'
+  const document = openApiV2({
+    schemas,
+    resources: [things],
+    describe: (definition, field) => (definition === 'parameters' && field === 'resourceVersion' ? text : undefined),
+  })
+  expect((document['parameters'] as JsonObject)['resourceVersion-5WAnf1kx']).toMatchObject({ name: 'resourceVersion' })
+  expect(JSON.stringify(document['paths'])).toContain('{"$ref":"#/parameters/resourceVersion-5WAnf1kx"}')
+  expect(JSON.stringify(document['paths'])).not.toContain('"name":"resourceVersion"')
+})
+
+test('encodeOpenApiV3() is read back by a protobuf library', () => {
+  const { root } = protobuf.parse(`
+    syntax = "proto3";
+    message Any { string yaml = 2; }
+    message NamedAny { string name = 1; Any value = 2; }
+    message Reference { string ref = 1; }
+    message SchemaOrReference { Schema schema = 1; Reference reference = 2; }
+    message ItemsItem { repeated SchemaOrReference items = 1; }
+    message Additional { SchemaOrReference schema = 1; bool boolean = 2; }
+    message Default { double number = 1; bool boolean = 2; string string = 3; }
+    message NamedSchema { string name = 1; SchemaOrReference value = 2; }
+    message Schemas { repeated NamedSchema named = 1; }
+    message Schema { bool unique = 20; repeated string required = 23; string type = 25; repeated SchemaOrReference allOf = 26; ItemsItem items = 30; Schemas properties = 31; Additional additional = 32; Default default = 33; string format = 35; repeated NamedAny extensions = 36; }
+    message Parameter { string name = 1; string in = 2; bool required = 4; SchemaOrReference schema = 10; }
+    message ParameterOrReference { Parameter parameter = 1; }
+    message Operation { repeated string tags = 1; string operationId = 5; repeated ParameterOrReference parameters = 6; repeated NamedAny extensions = 13; }
+    message PathItem { Operation get = 4; Operation patch = 10; repeated ParameterOrReference parameters = 13; }
+    message NamedPath { string name = 1; PathItem value = 2; }
+    message Paths { repeated NamedPath path = 1; }
+    message Components { Schemas schemas = 1; }
+    message Document { string openapi = 1; Paths paths = 4; Components components = 5; }
+  `)
+  const type = root.lookupType('Document')
+  const read = type.toObject(type.decode(encodeOpenApiV3(openApiV3({ schemas, resources: [things] })))) as {
+    openapi: string
+    components: { schemas: { named: { name: string; value: { schema: JsonObject } }[] } }
+    paths: { path: { name: string; value: { patch?: { parameters: unknown[]; extensions: unknown[] } } }[] }
+  }
+  expect(read.openapi).toBe('3.0.0')
+  const schemaOf = (end: string): JsonObject | undefined =>
+    read.components.schemas.named.find(({ name }) => name.endsWith(end))?.value.schema
+  expect(schemaOf('.Port')).toMatchObject({
+    required: ['port'],
+    type: 'object',
+    properties: {
+      named: [
+        { value: { schema: { format: 'int32', default: {} } } },
+        { value: { schema: { default: { string: 'TCP' } } } },
+      ],
+    },
+  })
+  expect(schemaOf('.ThingSpec')).toMatchObject({
+    properties: {
+      named: [
+        {
+          name: 'ports',
+          value: {
+            schema: { items: { items: [{ reference: { ref: '#/components/schemas/io.k8s.api.apps.v1.Port' } }] } },
+          },
+        },
+        { name: 'limits', value: { schema: { additional: { schema: { reference: {} } } } } },
+        { name: 'surge', value: { schema: { allOf: [{ reference: {} }] } } },
+        { name: 'labels' },
+      ],
+    },
+  })
+  const patch = read.paths.path.find(({ name }) => name.endsWith('/things/{name}'))?.value.patch
+  expect(patch?.parameters).toContainEqual({
+    parameter: { name: 'fieldValidation', in: 'query', schema: { schema: { unique: true, type: 'string' } } },
+  })
+  expect(patch?.extensions).toContainEqual({ name: 'x-kubernetes-action', value: { yaml: 'patch\n' } })
 })

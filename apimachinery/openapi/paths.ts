@@ -28,6 +28,8 @@ export type Parameter = {
   readonly type: 'string' | 'integer' | 'boolean'
   readonly required?: true
   readonly description?: string
+  /** Where its prose is found among the descriptions of `parameters`. */
+  readonly text?: string
 }
 export type Method = 'get' | 'put' | 'post' | 'delete' | 'patch'
 export type Operation = {
@@ -40,7 +42,7 @@ export type Operation = {
   readonly parameters: readonly Parameter[]
   /** What the body and the answer are; `list`: the kind's list. */
   readonly body?: 'object' | 'patch' | 'deleteOptions'
-  readonly answer: 'object' | 'list' | 'status' | 'text'
+  readonly answer: 'object' | 'list' | 'status' | 'text' | 'event'
   readonly codes: readonly number[]
 }
 export type PathItem = {
@@ -52,11 +54,11 @@ export type PathItem = {
 
 const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 
-const query = (name: string, type: Parameter['type'], description: string): Parameter => ({
+const query = (name: string, type: Parameter['type'] = 'string', text = name): Parameter => ({
   name,
   in: 'query',
   type,
-  description,
+  text,
 })
 const pathParameter = (name: string, description: string): Parameter => ({
   name,
@@ -65,56 +67,43 @@ const pathParameter = (name: string, description: string): Parameter => ({
   required: true,
   description,
 })
-const pretty = query('pretty', 'string', "If 'true', then the output is pretty printed.")
-const dryRun = query(
-  'dryRun',
-  'string',
-  'When present, indicates that modifications should not be persisted. Valid values are: All.',
-)
-const fieldManager = query(
-  'fieldManager',
-  'string',
-  'The name associated with the actor or entity that is making these changes.',
-)
-const fieldValidation = query(
-  'fieldValidation',
-  'string',
-  'What to do with unknown or duplicate fields in the request: Ignore, Warn or Strict.',
-)
-const force = query('force', 'boolean', 'Whether to take over fields that other managers own. Only for apply patches.')
-const writeParameters = [dryRun, fieldManager, fieldValidation]
+const pretty = query('pretty')
+const writeParameters = [query('dryRun'), query('fieldManager'), query('fieldValidation')]
+const patchParameters = [
+  query('dryRun'),
+  query('fieldManager', 'string', 'patch fieldManager'),
+  query('fieldValidation'),
+  query('force', 'boolean'),
+]
 const deleteParameters = [
-  dryRun,
-  query(
-    'gracePeriodSeconds',
-    'integer',
-    'The duration in seconds before the object should be deleted. Zero means now.',
-  ),
-  query(
-    'ignoreStoreReadErrorWithClusterBreakingPotential',
-    'boolean',
-    'Whether to delete an object that cannot be read from the store.',
-  ),
-  query('orphanDependents', 'boolean', 'Deprecated: please use propagationPolicy.'),
-  query('propagationPolicy', 'string', 'Whether and how dependents are collected: Orphan, Background or Foreground.'),
+  query('dryRun'),
+  query('gracePeriodSeconds', 'integer'),
+  query('ignoreStoreReadErrorWithClusterBreakingPotential', 'boolean'),
+  query('orphanDependents', 'boolean'),
+  query('propagationPolicy'),
 ]
 const selectorParameters = [
-  query('continue', 'string', 'Where to go on with a list that was cut off at its limit.'),
-  query('fieldSelector', 'string', 'A selector to restrict the list of returned objects by their fields.'),
-  query('labelSelector', 'string', 'A selector to restrict the list of returned objects by their labels.'),
-  query('limit', 'integer', 'The maximum number of items of one answer.'),
-  query('resourceVersion', 'string', 'A constraint on what resource versions may be served.'),
-  query('resourceVersionMatch', 'string', 'How resourceVersion is applied to lists.'),
-  query('sendInitialEvents', 'boolean', 'Whether a watch begins with the current state, ended by a bookmark.'),
-  query('timeoutSeconds', 'integer', 'The time limit of the call.'),
+  query('continue'),
+  query('fieldSelector'),
+  query('labelSelector'),
+  query('limit', 'integer'),
+  query('resourceVersion'),
+  query('resourceVersionMatch'),
+  query('sendInitialEvents', 'boolean'),
+  query('shardSelector'),
+  query('timeoutSeconds', 'integer'),
 ]
-const watchParameters = [
-  query('allowWatchBookmarks', 'boolean', 'Whether the watch may send events of type BOOKMARK.'),
-  query('watch', 'boolean', 'Whether to stream changes of the described objects.'),
-]
-const listParameters = [...watchParameters.slice(0, 1), ...selectorParameters, ...watchParameters.slice(1)]
+const listParameters = byName([
+  ...selectorParameters,
+  query('allowWatchBookmarks', 'boolean'),
+  query('watch', 'boolean'),
+])
 
-/** Every path of a resource, without the deprecated `/watch/` ones and without proxying. */
+function byName(parameters: readonly Parameter[]): readonly Parameter[] {
+  return parameters.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Every path of a resource, the deprecated `/watch/` ones last; without proxying. */
 export function resourcePaths(resource: OpenApiResource): readonly PathItem[] {
   const { group, version, plural, namespaced } = resource
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`
@@ -123,7 +112,9 @@ export function resourcePaths(resource: OpenApiResource): readonly PathItem[] {
     ? [pathParameter('namespace', 'object name and auth scope, such as for teams and projects')]
     : []
   const named = [pathParameter('name', `name of the ${resource.kind}`), ...place]
-  const collection = `${root}/${namespaced ? 'namespaces/{namespace}/' : ''}${plural}`
+  const watched = byName([...listParameters, pretty, ...place])
+  const below = `${namespaced ? 'namespaces/{namespace}/' : ''}${plural}`
+  const collection = `${root}/${below}`
   const items: PathItem[] = [
     { path: collection, tag, parameters: [...place, pretty], operations: collectionOperations(resource) },
     { path: `${collection}/{name}`, tag, parameters: [...named, pretty], operations: objectOperations(resource) },
@@ -135,7 +126,30 @@ export function resourcePaths(resource: OpenApiResource): readonly PathItem[] {
         operations: subresourceOperations(resource, name, subresource),
       }),
     ),
-    { path: `${root}/${plural}`, tag, parameters: [...listParameters, pretty], operations: allNamespaces(resource) },
+    {
+      path: `${root}/${plural}`,
+      tag,
+      parameters: byName([...listParameters, pretty]),
+      operations: allNamespaces(resource),
+    },
+    {
+      path: `${root}/watch/${below}`,
+      tag,
+      parameters: watched,
+      operations: watchOperation(resource, `${scopedName(resource)}List`),
+    },
+    {
+      path: `${root}/watch/${below}/{name}`,
+      tag,
+      parameters: byName([...listParameters, pretty, ...named]),
+      operations: watchOperation(resource, scopedName(resource)),
+    },
+    {
+      path: `${root}/watch/${plural}`,
+      tag,
+      parameters: byName([...listParameters, pretty]),
+      operations: watchOperation(resource, `${resource.kind}ListForAllNamespaces`),
+    },
   ]
   return items.filter(
     (item, i) => item.operations.length > 0 && items.findIndex(({ path }) => path === item.path) === i,
@@ -158,7 +172,29 @@ function lowerFirst(text: string): string {
 }
 
 function idParts({ group, version, kind, namespaced }: OpenApiResource): { prefix: string; name: string } {
-  return { prefix: `${groupName(group)}${upperFirst(version)}`, name: `${namespaced ? 'Namespaced' : ''}${kind}` }
+  return { prefix: `${groupName(group)}${upperFirst(version)}`, name: scopedName({ kind, namespaced }) }
+}
+
+function scopedName({ kind, namespaced }: Pick<OpenApiResource, 'kind' | 'namespaced'>): string {
+  return `${namespaced ? 'Namespaced' : ''}${kind}`
+}
+
+/** Paths of a former time, which still answer. */
+function watchOperation(resource: OpenApiResource, name: string): readonly Operation[] {
+  const gvk = gvkOf(resource)
+  const isOne = !/List(?:ForAllNamespaces)?$/.test(name.slice(gvk.kind.length))
+  const what = isOne ? `changes to an object of kind ${gvk.kind}` : `individual changes to a list of ${gvk.kind}`
+  const instead = "deprecated: use the 'watch' parameter with a list operation instead"
+  return operation('watch', resource, {
+    method: 'get',
+    operationId: `watch${idParts(resource).prefix}${name}`,
+    action: isOne ? 'watch' : 'watchlist',
+    gvk,
+    description: `watch ${what}. ${instead}${isOne ? ", filtered to a single item with the 'fieldSelector' parameter" : ''}.`,
+    parameters: [],
+    answer: 'event',
+    codes: [200],
+  })
 }
 
 function serves(resource: OpenApiResource, verb: string): boolean {
@@ -200,7 +236,7 @@ function collectionOperations(resource: OpenApiResource): readonly Operation[] {
       action: 'deletecollection',
       gvk,
       description: `delete collection of ${gvk.kind}`,
-      parameters: [...deleteParameters, ...selectorParameters],
+      parameters: byName([...deleteParameters, ...selectorParameters]),
       body: 'deleteOptions',
       answer: 'status',
       codes: [200],
@@ -226,7 +262,7 @@ function objectOperations(resource: OpenApiResource): readonly Operation[] {
       description: `delete ${article(gvk.kind)} ${gvk.kind}`,
       parameters: deleteParameters,
       body: 'deleteOptions',
-      answer: returnsItself.has(`${gvk.group}/${resource.plural}`) ? 'object' : 'status',
+      answer: returnsDeleted(resource) ? 'object' : 'status',
       codes: [200, 202],
     }),
     ...operation(
@@ -237,15 +273,28 @@ function objectOperations(resource: OpenApiResource): readonly Operation[] {
   ]
 }
 
-/** Kinds whose deletion answers with the object. Source: the `returnDeletedObject` stores. */
+/** Whether a deletion answers with the object, also when it is gone. Source: `ReturnDeletedObject` in upstream's registries. */
+export function returnsDeleted({ group, plural }: Pick<OpenApiResource, 'group' | 'plural'>): boolean {
+  return returnsItself.has(`${group}/${plural}`)
+}
+
 const returnsItself: ReadonlySet<string> = new Set([
-  '/pods',
-  '/services',
-  '/serviceaccounts',
-  '/persistentvolumes',
   '/persistentvolumeclaims',
+  '/persistentvolumes',
+  '/pods',
   '/podtemplates',
   '/resourcequotas',
+  '/serviceaccounts',
+  '/services',
+  'resource.k8s.io/deviceclasses',
+  'resource.k8s.io/resourceclaims',
+  'resource.k8s.io/resourceclaimtemplates',
+  'resource.k8s.io/resourceslices',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/volumeattachments',
+  'storage.k8s.io/volumeattributesclasses',
 ])
 
 function readOperation(operationId: string, gvk: Gvk, description: string): Operation {
@@ -273,7 +322,7 @@ function patchOperation(operationId: string, gvk: Gvk, description: string): Ope
     action: 'patch',
     gvk,
     description,
-    parameters: [...writeParameters, force],
+    parameters: patchParameters,
     body: 'patch',
     answer: 'object',
     codes: [200, 201],
@@ -309,23 +358,15 @@ function subresourceOperations(
 }
 
 const logParameters = [
-  query(
-    'container',
-    'string',
-    'The container for which to stream logs. Defaults to only container if there is one container in the pod.',
-  ),
-  query('follow', 'boolean', 'Follow the log stream of the pod.'),
-  query(
-    'insecureSkipTLSVerifyBackend',
-    'boolean',
-    'Whether the apiserver should not confirm the identity of the kubelet.',
-  ),
-  query('limitBytes', 'integer', 'The number of bytes to read from the server before terminating the log output.'),
-  query('previous', 'boolean', 'Return previous terminated container logs.'),
-  query('sinceSeconds', 'integer', 'A relative time in seconds before the current time from which to show logs.'),
-  query('stream', 'string', 'Which container log stream to return: All, Stdout or Stderr.'),
-  query('tailLines', 'integer', 'The number of lines from the end of the logs to show.'),
-  query('timestamps', 'boolean', 'Whether to begin every line with its time.'),
+  query('container', 'string', 'log container'),
+  query('follow', 'boolean'),
+  query('insecureSkipTLSVerifyBackend', 'boolean'),
+  query('limitBytes', 'integer'),
+  query('previous', 'boolean'),
+  query('sinceSeconds', 'integer'),
+  query('stream'),
+  query('tailLines', 'integer'),
+  query('timestamps', 'boolean'),
 ]
 
 function allNamespaces(resource: OpenApiResource): readonly Operation[] {
@@ -377,8 +418,12 @@ const patchTypes = [
   'application/apply-patch+yaml',
 ]
 
-/** kubectl sends a strategic merge patch to whatever lists it; custom kinds, whose names are in no family, take none. */
+/** kubectl sends a strategic merge patch to whatever lists it; custom kinds take none. */
 export function patchTypesOf(gvk: Gvk, names: ReadonlyMap<string, string>): readonly string[] {
-  const isCustom = (names.get(gvkKey(gvk)) ?? '').split('.').length > 3
-  return isCustom ? patchTypes.filter((type) => !type.includes('strategic')) : patchTypes
+  return isCustomKind(gvk, names) ? patchTypes.filter((type) => !type.includes('strategic')) : patchTypes
+}
+
+/** The names of custom kinds are in no family. */
+export function isCustomKind(gvk: Gvk, names: ReadonlyMap<string, string>): boolean {
+  return (names.get(gvkKey(gvk)) ?? '').split('.').length > 3
 }

@@ -14,58 +14,52 @@ import {
   type Operation,
   operationExtensions,
   type Parameter,
+  type PathItem,
   patchTypesOf,
   resourcePaths,
 } from './paths.ts'
+import type { PlainPath } from './plain-paths.ts'
 
 export type OpenApiInput = {
   readonly schemas: Schemas
   /** For v3: of one group-version. */
   readonly resources: readonly OpenApiResource[]
   readonly describe?: Describe
+  /** Paths beside those of resources. */
+  readonly plain?: readonly PlainPath[]
 }
 
-const title = 'Kubernetes'
-const documentVersion = 'v1.36.2'
-const objectTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf', 'application/cbor']
+/** Of the API, not of the server. */
+export const documentInfo = { title: 'Kubernetes', version: '1.36' }
+const objectTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
 const watchTypes = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch']
+
 /** The path of a group-version's document below `/openapi/v3/`. */
 export function openApiV3Path({ group, version }: { readonly group: string; readonly version: string }): string {
   return group === '' ? `api/${version}` : `apis/${group}/${version}`
 }
 
-/** The document of one group-version. */
-export function openApiV3({ schemas, resources, describe }: OpenApiInput): JsonObject {
+/** The document of one group-version, or of plain paths alone. */
+export function openApiV3({ schemas, resources, describe, plain = [] }: OpenApiInput): JsonObject {
   const names = definitionNames(schemas)
   const items = resources.flatMap(resourcePaths)
-  const operations = items.flatMap((item) => item.operations)
-  const roots = operations.map(({ gvk }) => names.get(gvkKey(gvk))).filter((name) => name !== undefined)
-  const lists = operations
-    .filter(({ answer }) => answer === 'list')
-    .map(({ gvk }) => names.get(gvkKey(gvk)))
-    .filter((name) => name !== undefined)
-  const helpers = ['meta.v1.DeleteOptions', 'meta.v1.Status', 'meta.v1.WatchEvent', longPatch]
-  const schemasOut = renderDefinitions({
-    schemas,
-    dialect: 'v3',
-    roots: [...new Set([...roots, ...helpers])],
-    lists: [...new Set(lists)],
-    ...(describe === undefined ? {} : { describe }),
-  })
+  const parameter = (one: Parameter): JsonObject => renderParameter(one, describe)
+  const paths = [
+    ...plain.map((one): [string, Json] => [one.path, renderPlain(one)]),
+    ...items.map(({ path, tag, parameters, operations }): [string, Json] => [
+      path,
+      {
+        parameters: parameters.map(parameter),
+        ...Object.fromEntries(operations.map((made) => [made.method, renderOperation(made, tag, names, parameter)])),
+      },
+    ]),
+  ]
   return {
     openapi: '3.0.0',
-    info: { title, version: documentVersion },
-    paths: Object.fromEntries(
-      items.map((item) => [
-        item.path,
-        {
-          parameters: item.parameters.map(renderParameter),
-          ...Object.fromEntries(item.operations.map((made) => [made.method, renderOperation(made, item.tag, names)])),
-        },
-      ]),
-    ),
+    info: documentInfo,
+    paths: Object.fromEntries(paths.toSorted(([a], [b]) => (a < b ? -1 : 1))),
     components: {
-      schemas: schemasOut,
+      ...schemasOf({ schemas, resources, plain, ...(describe === undefined ? {} : { describe }) }, items, names),
       securitySchemes: {
         BearerToken: {
           type: 'apiKey',
@@ -78,6 +72,37 @@ export function openApiV3({ schemas, resources, describe }: OpenApiInput): JsonO
   }
 }
 
+function schemasOf(
+  { schemas, describe, plain = [] }: OpenApiInput,
+  items: readonly PathItem[],
+  names: ReadonlyMap<string, string>,
+): JsonObject {
+  const operations = items.flatMap((item) => item.operations)
+  const ofKinds = operations.map(({ gvk }) => names.get(gvkKey(gvk)))
+  const lists = operations.filter(({ answer }) => answer === 'list').map(({ gvk }) => names.get(gvkKey(gvk)))
+  const roots = new Set([...ofKinds, ...operations.flatMap(helpersOf), ...plain.map(({ definition }) => definition)])
+  roots.delete(undefined)
+  if (roots.size === 0) return {}
+  const rendered = renderDefinitions({
+    schemas,
+    dialect: 'v3',
+    roots: [...roots].filter((name) => name !== undefined),
+    lists: [...new Set(lists)].filter((name) => name !== undefined),
+    ...(describe === undefined ? {} : { describe }),
+  })
+  return { schemas: rendered }
+}
+
+/** Definitions that operations share. */
+function helpersOf({ body, answer }: Operation): readonly string[] {
+  return [
+    ...(body === 'deleteOptions' ? ['meta.v1.DeleteOptions'] : []),
+    ...(body === 'patch' ? [longPatch] : []),
+    ...(answer === 'status' ? ['meta.v1.Status'] : []),
+    ...(answer === 'event' ? ['meta.v1.WatchEvent'] : []),
+  ]
+}
+
 const longPatch = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch'
 
 /** Definitions by their kind. */
@@ -87,29 +112,59 @@ export function definitionNames(schemas: Schemas): ReadonlyMap<string, string> {
   return names
 }
 
-function renderParameter({ name, in: place, type, required, description }: Parameter): JsonObject {
+/** The prose of a parameter: its own, or what all parameters of that name have. */
+export function parameterText({ description, text }: Parameter, describe: Describe | undefined): JsonObject {
+  const words = description ?? (text === undefined ? undefined : describe?.('parameters', text))
+  return words === undefined ? {} : { description: words }
+}
+
+function renderParameter(parameter: Parameter, describe: Describe | undefined): JsonObject {
+  const { name, in: place, type, required } = parameter
   return {
     name,
     in: place,
-    ...(description === undefined ? {} : { description }),
+    ...parameterText(parameter, describe),
     ...(required === true ? { required } : {}),
     schema: { type, uniqueItems: true },
   }
 }
 
-function renderOperation(operation: Operation, tag: string, names: ReadonlyMap<string, string>): JsonObject {
+function renderOperation(
+  operation: Operation,
+  tag: string,
+  names: ReadonlyMap<string, string>,
+  parameter: (parameter: Parameter) => JsonObject,
+): JsonObject {
   const { operationId, description, parameters, body } = operation
   return {
     tags: [tag],
     description,
     operationId,
-    ...(parameters.length === 0 ? {} : { parameters: parameters.map(renderParameter) }),
+    ...(parameters.length === 0 ? {} : { parameters: parameters.map(parameter) }),
     ...(body === undefined ? {} : { requestBody: requestBody(operation, names) }),
     responses: Object.fromEntries([
       ...operation.codes.map((code): [string, Json] => [String(code), response(operation, code, names)]),
       ['401', { description: codeTexts[401] ?? '' }],
     ]),
     ...operationExtensions(operation),
+  }
+}
+
+function renderPlain({ tag, operationId, description, produces, definition }: PlainPath): JsonObject {
+  const schema = definition === undefined ? { type: 'string' } : { $ref: reference('v3', longName(definition)) }
+  return {
+    get: {
+      tags: [tag],
+      description,
+      operationId,
+      responses: {
+        '200': {
+          description: codeTexts[200] ?? '',
+          content: Object.fromEntries(produces.map((type) => [type, { schema }])),
+        },
+        '401': { description: codeTexts[401] ?? '' },
+      },
+    },
   }
 }
 
@@ -124,6 +179,9 @@ function response({ answer, gvk }: Operation, code: number, names: ReadonlyMap<s
   const description = codeTexts[code] ?? ''
   if (answer === 'text') return { description, content: { 'text/plain': { schema: { type: 'string' } } } }
   const definition = names.get(gvkKey(gvk))
+  if (answer === 'event') {
+    return { description, content: contents([...objectTypes, ...watchTypes], longName('meta.v1.WatchEvent')) }
+  }
   if (answer === 'list' && definition !== undefined) {
     return { description, content: contents([...objectTypes, ...watchTypes], listName(definition)) }
   }

@@ -1,5 +1,6 @@
 import type { ApiObject, Resource } from '../../api/resource.ts'
 import type { JsonObject } from '../../apimachinery/json.ts'
+import { returnsDeleted } from '../../apimachinery/openapi/paths.ts'
 import { hasReason } from '../../apimachinery/status.ts'
 import { forEachLimited } from '../../component-base/run.ts'
 import { negotiateOutput } from '../http/negotiation.ts'
@@ -12,17 +13,6 @@ import { parseTableOptions } from './table.ts'
 import { parseDeleteOptions } from './write-options.ts'
 import { sendWritten } from './written.ts'
 
-/** Kinds whose delete answers with the object even when it is gone. Source: `ReturnDeletedObject` in upstream's registries. */
-const returnsDeleted = new Set([
-  'persistentvolumeclaims',
-  'persistentvolumes',
-  'pods',
-  'podtemplates',
-  'resourcequotas',
-  'serviceaccounts',
-  'services',
-])
-
 /** DELETE of one object. */
 export const deleteObject: ResourceHandler = async (context, resource, request, response) => {
   const { info, incoming, query, signal } = request
@@ -30,7 +20,7 @@ export const deleteObject: ResourceHandler = async (context, resource, request, 
   const options = await parseDeleteOptions(request, context.schemas)
   const key = { namespace: info.namespace, name: info.name }
   const { object, deleted } = await context.store.delete(resource, key, options, signal)
-  if (deleted && !(resource.facts.group === '' && returnsDeleted.has(resource.facts.plural))) {
+  if (deleted && !returnsDeleted(resource.facts)) {
     await sendObject(request, response, 200, deletedStatus(resource, object), form)
     return
   }

@@ -104,6 +104,17 @@ function chooseForm(accept: string, allows: (transform: Transform) => boolean): 
   return undefined
 }
 
+/** The first of `offered` that the client's best media range covers; parameters of the range do not matter. */
+export function firstAccepted<Offer>(
+  { accept = '' }: IncomingHttpHeaders,
+  offered: ReadonlyMap<string, Offer>,
+): Offer | undefined {
+  for (const range of parseAccept(accept === '' ? '*/*' : accept)) {
+    for (const [type, offer] of offered) if (covers(range, type)) return offer
+  }
+  return undefined
+}
+
 /** Source: `acceptMediaTypeOptions` and `AllowsMediaTypeTransform`. */
 function choiceOf({ parameters }: MediaRange, format: Format): Choice | undefined {
   const transform = transformOf(parameters)

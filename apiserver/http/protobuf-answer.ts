@@ -38,22 +38,8 @@ function kindsOf(schemas: Schemas): ReadonlyMap<string, Struct> {
   return kinds
 }
 
-/** What says which kinds there are. Its types stand in no table of kinds. Source: `meta/v1`, `apidiscovery/v2`. */
+/** What says which kinds there are. Its types stand in no table of kinds. Source: `apidiscovery/v2`. */
 const discovery = compileSchema({
-  APIVersions: {
-    fields: { versions: '1 []string list=atomic', serverAddressByClientCIDRs: '2 []Address list=atomic' },
-  },
-  Address: { fields: { clientCIDR: '1! string =""', serverAddress: '2! string =""' } },
-  APIGroup: {
-    fields: {
-      name: '1! string =""',
-      versions: '2 []GroupVersion list=atomic',
-      preferredVersion: '3 GroupVersion ={}',
-      serverAddressByClientCIDRs: '4 []Address list=atomic',
-    },
-  },
-  GroupVersion: { fields: { groupVersion: '1! string =""', version: '2! string =""' } },
-  APIGroupList: { fields: { groups: '1 []APIGroup list=atomic' } },
   APIGroupDiscovery: { fields: { versions: '2 []Version list=atomic' } },
   Version: {
     fields: { version: '1! string =""', resources: '2 []Served list=atomic', freshness: '3! string =""' },
@@ -84,13 +70,11 @@ const discovery = compileSchema({
 function addDiscovery(kinds: Map<string, Struct>): void {
   const metadata = kinds.get('v1/ConfigMap')?.fields.get('metadata')
   const group = structOf(discovery, 'APIGroupDiscovery')
-  kinds.set('v1/APIVersions', structOf(discovery, 'APIVersions'))
-  kinds.set('v1/APIGroup', structOf(discovery, 'APIGroup'))
-  kinds.set('v1/APIGroupList', structOf(discovery, 'APIGroupList'))
   // Documents of the core group say no version.
-  kinds.set('undefined/APIVersions', structOf(discovery, 'APIVersions'))
-  const resources = kinds.get('v1/APIResourceList')
-  if (resources !== undefined) kinds.set('undefined/APIResourceList', resources)
+  for (const kind of ['APIVersions', 'APIResourceList']) {
+    const struct = kinds.get(`v1/${kind}`)
+    if (struct !== undefined) kinds.set(`undefined/${kind}`, struct)
+  }
   if (metadata === undefined) return
   kinds.set('apidiscovery.k8s.io/v2/APIGroupDiscovery', {
     ...group,

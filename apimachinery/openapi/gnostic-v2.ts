@@ -2,8 +2,21 @@
  * OpenAPI v2 as protobuf: `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`, which client-go asks for and decodes
  * whatever it gets. Only the parts that our documents have are written. Field numbers: gnostic `OpenAPIv2.proto`.
  */
-import { isJsonList, isJsonObject, type Json, type JsonObject } from '../json.ts'
+import { isJsonObject, type JsonObject } from '../json.ts'
 import { ReverseWriter } from '../protobuf/writer.ts'
+import {
+  any,
+  bool,
+  each,
+  message,
+  named,
+  nested,
+  text,
+  texts,
+  type Write,
+  wrapped,
+  writeMessage,
+} from './gnostic-message.ts'
 
 /** What clients ask for in `Accept`; old ones write the first, which is no valid media type. */
 export const gnosticAccepted = [
@@ -18,88 +31,6 @@ export function encodeOpenApiV2(document: JsonObject): Buffer {
   const writer = new ReverseWriter()
   writeMessage(writer, documentFields, document)
   return writer.finish()
-}
-
-type Write = (writer: ReverseWriter, number: number, value: Json) => void
-/** Fields of a message by JSON name; whatever else an object has is a vendor extension, where the message has room for them. */
-type Message = {
-  readonly fields: ReadonlyMap<string, readonly [number, Write]>
-  readonly vendorExtension?: number
-}
-
-function message(fields: Readonly<Record<string, readonly [number, Write]>>, vendorExtension?: number): Message {
-  return { fields: new Map(Object.entries(fields)), ...(vendorExtension === undefined ? {} : { vendorExtension }) }
-}
-
-function writeMessage(writer: ReverseWriter, { fields, vendorExtension }: Message, value: JsonObject): void {
-  for (const [name, part] of Object.entries(value).toReversed()) {
-    if (part === undefined) continue
-    const field = fields.get(name)
-    if (field !== undefined) field[1](writer, field[0], part)
-    else if (vendorExtension !== undefined && name.startsWith('x-'))
-      writeNamed(writer, vendorExtension, name, part, any)
-  }
-}
-
-const text: Write = (writer, number, value) => {
-  if (typeof value === 'string') writer.textField(number, value)
-}
-const bool: Write = (writer, number, value) => {
-  if (value !== true) return
-  writer.varint(1)
-  writer.tag(number, 0)
-}
-const texts: Write = (writer, number, value) => {
-  if (isJsonList(value)) for (const item of value.toReversed()) text(writer, number, item)
-}
-/** `Any`: the value as YAML, of which JSON is a part. */
-const any: Write = (writer, number, value) => {
-  const mark = writer.length
-  writer.textField(2, JSON.stringify(value))
-  writer.close(number, mark)
-}
-
-function nested(make: () => Message): Write {
-  return (writer, number, value) => {
-    if (!isJsonObject(value)) return
-    const mark = writer.length
-    writeMessage(writer, make(), value)
-    writer.close(number, mark)
-  }
-}
-
-/** A message around another one, as gnostic has them for unions: `1` of `ParametersItem` is a `Parameter`. */
-function wrapped(inner: number, write: Write): Write {
-  return (writer, number, value) => {
-    const mark = writer.length
-    write(writer, inner, value)
-    writer.close(number, mark)
-  }
-}
-
-function each(write: Write): Write {
-  return (writer, number, value) => {
-    if (isJsonList(value)) for (const item of value.toReversed()) write(writer, number, item)
-  }
-}
-
-function writeNamed(writer: ReverseWriter, number: number, name: string, value: Json, write: Write): void {
-  const mark = writer.length
-  write(writer, 2, value)
-  writer.textField(1, name)
-  writer.close(number, mark)
-}
-
-/** Objects with free keys are lists of name and value. */
-function named(inner: number, write: Write): Write {
-  return (writer, number, value) => {
-    if (!isJsonObject(value)) return
-    const mark = writer.length
-    for (const [name, part] of Object.entries(value).toReversed()) {
-      if (part !== undefined) writeNamed(writer, inner, name, part, write)
-    }
-    writer.close(number, mark)
-  }
 }
 
 const schema: Write = nested(() => schemaFields)
@@ -131,14 +62,18 @@ const schemaFields = message(
 )
 
 const parameterFields = { required: [1, bool], in: [2, text], description: [3, text], name: [4, text] } as const
-const queryParameter = nested(() => message({ ...parameterFields, type: [6, text], format: [7, text] }))
-const pathParameter = nested(() => message({ ...parameterFields, type: [5, text], format: [6, text] }))
+const queryParameter = nested(() =>
+  message({ ...parameterFields, type: [6, text], format: [7, text], uniqueItems: [20, bool] }),
+)
+const pathParameter = nested(() =>
+  message({ ...parameterFields, type: [5, text], format: [6, text], uniqueItems: [19, bool] }),
+)
 const bodyParameter = nested(() =>
   message({ description: [1, text], name: [2, text], in: [3, text], required: [4, bool], schema: [5, schema] }),
 )
 
-/** `ParametersItem{parameter: Parameter{body | nonBody{query | path}}}`. */
-const parameter: Write = wrapped(1, (writer, number, value) => {
+/** `Parameter{body | nonBody{query | path}}`. */
+const bareParameter: Write = (writer, number, value) => {
   if (!isJsonObject(value)) return
   const mark = writer.length
   if (value['in'] === 'body') bodyParameter(writer, 1, value)
@@ -149,7 +84,17 @@ const parameter: Write = wrapped(1, (writer, number, value) => {
     writer.close(2, inner)
   }
   writer.close(number, mark)
-})
+}
+
+const jsonReference: Write = nested(() => message({ $ref: [1, text], description: [2, text] }))
+
+/** `ParametersItem{parameter | reference}`. */
+const parameter: Write = (writer, number, value) => {
+  const mark = writer.length
+  if (isJsonObject(value) && value['$ref'] !== undefined) jsonReference(writer, 2, value)
+  else bareParameter(writer, 1, value)
+  writer.close(number, mark)
+}
 
 const response: Write = wrapped(
   1,
@@ -190,10 +135,19 @@ const apiKey: Write = (writer, number, value) => {
   writer.close(number, mark)
 }
 
+/** `StringArray`: which scopes; there are none. */
+const wrappedTexts: Write = (writer, number, value) => {
+  const mark = writer.length
+  texts(writer, 1, value)
+  writer.close(number, mark)
+}
+
 const documentFields = message({
   swagger: [1, text],
   info: [2, nested(() => message({ title: [1, text], version: [2, text], description: [3, text] }))],
   paths: [8, named(2, pathItem)],
   definitions: [9, named(1, schema)],
+  parameters: [10, named(1, bareParameter)],
+  security: [12, each(named(1, wrappedTexts))],
   securityDefinitions: [13, named(1, apiKey)],
 })
