@@ -174,8 +174,12 @@ class Encoder {
       case 'microTime':
         this.#inside(number, () => this.#time(value, scalar))
         return
-      case 'json':
       case 'rawExtension':
+        this.#inside(number, () => {
+          if (value !== null) this.#bytes(1, Buffer.from(goText(value)))
+        })
+        return
+      case 'json':
       case 'fieldsV1':
         this.#inside(number, () => {
           if (value !== null) this.#bytes(1, Buffer.from(JSON.stringify(value)))
@@ -253,6 +257,13 @@ const zeros: Partial<Record<ScalarName, Json>> = {
   time: null,
   microTime: null,
   rawExtension: null,
+}
+
+const escapedByGo = /[<>&\u2028\u2029]/g
+
+/** JSON as Go spells it: its clients compare the bytes of a ControllerRevision with what they would have written. */
+function goText(value: Json): string {
+  return JSON.stringify(value).replace(escapedByGo, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 function compareBytes(a: string, b: string): number {

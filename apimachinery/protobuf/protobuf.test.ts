@@ -74,6 +74,12 @@ describe('protobuf', () => {
       { numRuns: 50 },
     )
   })
+  test('spells raw JSON as Go does, because clients compare its bytes', () => {
+    const object = { kind: 'Thing', apiVersion: 'v1', raw: { args: ['a && b', '<c>\u2028'] } }
+    const bytes = encodeProtobuf(schemas, struct, object)
+    expect(bytes.toString()).toContain('{"args":["a \\u0026\\u0026 b","\\u003cc\\u003e\\u2028"]}')
+    expect(decodeProtobuf(schemas, struct, bytes)).toMatchObject({ raw: object.raw })
+  })
   test('refuses noise without harm', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (noise) => {

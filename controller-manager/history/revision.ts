@@ -5,13 +5,14 @@ import type { PodTemplateSpec } from '../../api/core/v1.ts'
 import type { Draft } from '../../api/facts/table.ts'
 import type { ApiObject } from '../../api/resource.ts'
 import { controllerReference } from '../../apimachinery/owner-reference.ts'
-import { isSame } from '../pod/canonical-json.ts'
+import { isSame, sortedFields } from '../pod/canonical-json.ts'
 import { hashOf } from '../pod/template-hash.ts'
 
 /** Names no longer than this get the hash added. */
 const maxPrefix = 223
 
-type Owner = ApiObject & { readonly spec: { readonly template: PodTemplateSpec } }
+/** What has revisions of its pod template. */
+export type Owner = ApiObject & { readonly spec: { readonly template: PodTemplateSpec } }
 
 /** What a revision holds: the template, as a patch that puts it back. */
 export function revisionData({ spec }: Owner) {
@@ -45,8 +46,8 @@ export function newRevision(
       annotations: { ...annotations, ...options.annotations },
       ownerReferences: [controllerReference(owner)],
     },
-    // The wire takes any object here; the template is one.
-    data: revisionData(owner) as unknown as NonNullable<ControllerRevision['data']>,
+    // Others, `kubectl rollout undo` among them, compare these bytes with what Go makes of the template's map.
+    data: sortedFields(revisionData(owner)) as NonNullable<ControllerRevision['data']>,
     revision,
   }
 }
