@@ -341,8 +341,10 @@ function createCore({ clock, logger, random, config }: ApiServerOptions, storage
 }
 
 function createReader(resources: ResourceRegistry, caches: WatchCache): ObjectReader {
-  const resourceOf = ({ group, version, plural }: ResourceFacts) => {
-    const resource = resources.get(group, version, plural)
+  // Asked many times for each write; custom kinds come and go later.
+  const builtIn = new Map(resources.all().map((resource) => [resource.facts, resource]))
+  const resourceOf = (facts: ResourceFacts) => {
+    const resource = builtIn.get(facts) ?? resources.get(facts.group, facts.version, facts.plural)
     return resource?.facts.storagePrefix === undefined ? undefined : resource
   }
   return {
@@ -355,11 +357,11 @@ function createReader(resources: ResourceRegistry, caches: WatchCache): ObjectRe
     },
     list: (facts, namespace = '') => {
       const resource = resourceOf(facts)
-      if (resource === undefined) return []
-      const prefix = storageKey(resource, namespace, '')
-      return caches
-        .cache(storagePrefix(resource))
-        .list(prefix)
+      const cache = resource === undefined ? undefined : caches.cache(storagePrefix(resource))
+      // Most clusters have no quotas, limits or policies, and every write asks for them.
+      if (resource === undefined || cache === undefined || cache.size === 0) return []
+      return cache
+        .list(storageKey(resource, namespace, ''))
         .filter(({ unreadable }) => unreadable === undefined)
         .map((entry) => entry.view(resource).object)
     },
