@@ -60,6 +60,9 @@ export type Column<T> = {
   readonly cell: (object: T, nowMs: number) => Json
 }
 
+/** What a kind's own rules ask of the metadata of an update: nothing, what a change is held to, or what a new object is besides. */
+export type MetadataRules = 'none' | 'change' | 'whole'
+
 /** One built-in or custom kind. Optional members: absent means the usual behaviour. */
 export type Resource<T extends ApiObject = ApiObject> = {
   readonly facts: ResourceFacts
@@ -85,6 +88,15 @@ export type Resource<T extends ApiObject = ApiObject> = {
   readonly hasGeneration?: boolean
   /** Path-segment (default), DNS-1123 subdomain, label …: upstream's name rule for `metadata.name`. Returns messages. */
   readonly validateName?: (name: string) => readonly string[]
+  /**
+   * Mistakes in the metadata are told by the rules of every write, and again by these. Absent: `change` for updates of the
+   * object and of its status, and finalizers need a domain.
+   */
+  readonly metadataRules?: {
+    readonly update?: MetadataRules
+    readonly status?: MetadataRules
+    readonly finalizers?: 'any'
+  }
   /** Columns after or instead of Name and Age; absent: Name and Age. */
   readonly columns?: readonly Column<T>[]
   /** The order of rows in tables; absent: the order of the list. */

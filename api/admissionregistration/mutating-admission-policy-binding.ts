@@ -10,6 +10,7 @@ import type { MutatingAdmissionPolicyBinding } from './v1.ts'
 export const mutatingAdmissionPolicyBindings = defineResource<MutatingAdmissionPolicyBinding>({
   facts: factsOf('admissionregistration.k8s.io', 'mutatingadmissionpolicybindings'),
   definition: 'admissionregistration.v1.MutatingAdmissionPolicyBinding',
+  metadataRules: { finalizers: 'any' },
   requiresResourceVersion: true,
   validateName: subdomainName,
   defaults: ({ spec, ...binding }) => ({ ...binding, spec: defaultBindingSpec(spec) }),

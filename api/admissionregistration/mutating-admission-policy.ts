@@ -23,6 +23,7 @@ const operations = ['*', 'CONNECT', 'CREATE', 'UPDATE']
 export const mutatingAdmissionPolicies = defineResource<MutatingAdmissionPolicy>({
   facts: factsOf('admissionregistration.k8s.io', 'mutatingadmissionpolicies'),
   definition: 'admissionregistration.v1.MutatingAdmissionPolicy',
+  metadataRules: { finalizers: 'any' },
   requiresResourceVersion: true,
   validateName: subdomainName,
   defaults: ({ spec, ...policy }) => ({ ...policy, spec: defaultPolicySpec(spec) }),

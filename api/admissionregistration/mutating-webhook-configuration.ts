@@ -12,6 +12,7 @@ import { defaultWebhook, validateWebhooks } from './webhooks.ts'
 export const mutatingWebhookConfigurations = defineResource<MutatingWebhookConfiguration>({
   facts: factsOf('admissionregistration.k8s.io', 'mutatingwebhookconfigurations'),
   definition: 'admissionregistration.v1.MutatingWebhookConfiguration',
+  metadataRules: { finalizers: 'any' },
   requiresResourceVersion: true,
   validateName: subdomainName,
   defaults: (configuration) => ({

@@ -12,6 +12,7 @@ import type { ValidatingAdmissionPolicyBinding } from './v1.ts'
 export const validatingAdmissionPolicyBindings = defineResource<ValidatingAdmissionPolicyBinding>({
   facts: factsOf('admissionregistration.k8s.io', 'validatingadmissionpolicybindings'),
   definition: 'admissionregistration.v1.ValidatingAdmissionPolicyBinding',
+  metadataRules: { finalizers: 'any' },
   requiresResourceVersion: true,
   validateName: subdomainName,
   defaults: ({ spec, ...binding }) => ({ ...binding, spec: defaultBindingSpec(spec) }),

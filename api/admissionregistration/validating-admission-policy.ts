@@ -28,6 +28,7 @@ const maxValueExpressionBytes = 5 * 1024
 export const validatingAdmissionPolicies = defineResource<ValidatingAdmissionPolicy>({
   facts: factsOf('admissionregistration.k8s.io', 'validatingadmissionpolicies'),
   definition: 'admissionregistration.v1.ValidatingAdmissionPolicy',
+  metadataRules: { finalizers: 'any' },
   requiresResourceVersion: true,
   validateName: subdomainName,
   defaults: ({ spec, ...policy }) => ({ ...policy, spec: defaultPolicySpec(spec) }),

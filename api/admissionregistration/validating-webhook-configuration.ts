@@ -11,6 +11,7 @@ import { defaultWebhook, validateWebhooks } from './webhooks.ts'
 export const validatingWebhookConfigurations = defineResource<ValidatingWebhookConfiguration>({
   facts: factsOf('admissionregistration.k8s.io', 'validatingwebhookconfigurations'),
   definition: 'admissionregistration.v1.ValidatingWebhookConfiguration',
+  metadataRules: { finalizers: 'any' },
   requiresResourceVersion: true,
   validateName: subdomainName,
   defaults: (configuration) => ({

@@ -19,6 +19,7 @@ const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io'
 export const customResourceDefinitions = defineResource<Crd>({
   facts: factsOf('apiextensions.k8s.io', 'customresourcedefinitions'),
   definition: 'apiextensions.v1.CustomResourceDefinition',
+  metadataRules: { finalizers: 'any' },
   requiresResourceVersion: true,
   validateName: subdomainName,
   defaults: (crd) => ({ ...crd, spec: defaultSpec(crd.spec) }),

@@ -71,7 +71,7 @@ function validateMetadata(metadata: JsonObject, field: string): Causes {
   // The decoder has made it metadata; of the kind only the scope is asked for.
   const object = { metadata: named } as unknown as ApiObject
   const scope = {
-    facts: { group: 'x-kubernetes.example', namespaced: hasNamespace },
+    facts: { namespaced: hasNamespace },
     isCustom: true,
   } as unknown as Resource
   return validateObjectMeta(object, scope, field)

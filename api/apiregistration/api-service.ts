@@ -17,6 +17,7 @@ const defaultPort = 443
 export const apiServices = defineResource<APIService>({
   facts: factsOf('apiregistration.k8s.io', 'apiservices'),
   definition: 'apiregistration.v1.APIService',
+  metadataRules: { update: 'whole', finalizers: 'any' },
   hasGeneration: false,
   requiresResourceVersion: true,
   validateName: pathSegmentName,

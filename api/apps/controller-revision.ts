@@ -12,6 +12,7 @@ import type { ControllerRevision } from './v1.ts'
 export const controllerRevisions = defineResource<ControllerRevision>({
   facts: factsOf('apps', 'controllerrevisions'),
   definition: 'apps.v1.ControllerRevision',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   validate: ({ revision, data }) => [...nonNegative('revision', revision), ...validateData(data)],

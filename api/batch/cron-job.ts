@@ -27,6 +27,7 @@ const maxName = 52
 export const cronJobs = defineResource<CronJob>({
   facts: factsOf('batch', 'cronjobs'),
   definition: 'batch.v1.CronJob',
+  metadataRules: { status: 'none' },
   validateName: subdomainName,
   defaults: (cronJob) => ({ ...cronJob, spec: defaultSpec(cronJob.spec) }),
   validate: (cronJob) => [

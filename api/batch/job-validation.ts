@@ -8,6 +8,7 @@ import { validatePodTemplate } from '../core/pod-spec.ts'
 import type { PodTemplateSpec } from '../core/v1.ts'
 import { type Causes, immutable, nonNegative, oneOf, sameJson, sortedMap, when } from '../meta/causes.ts'
 import { validateDomainPrefixedPath } from '../meta/domain-path.ts'
+import { internalForm } from '../meta/internal-form.ts'
 import { validateLabelSelector } from '../meta/selectors.ts'
 import { validateFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
 import type { Job, JobSpec } from './v1.ts'
@@ -184,7 +185,6 @@ function validateReplacement({ podReplacementPolicy, podFailurePolicy }: JobSpec
 
 /** Template and selector stay; what is suspended and has nothing running may be scheduled anew. */
 export function validateJobUpdate(job: Job, old: Job): Causes {
-  const fixed = ['completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const
   return [
     ...validateGenerated(job, old),
     ...validateJobSpec(job.spec, 'spec'),
@@ -194,7 +194,23 @@ export function validateJobUpdate(job: Job, old: Job): Causes {
     ...validateCompletions(job.spec, old.spec),
     ...immutable('spec.selector', job.spec.selector, old.spec.selector),
     ...validateTemplateChange(job, old),
-    ...fixed.flatMap((key) => immutable(`spec.${key}`, job.spec[key], old.spec[key])),
+    ...validateFixed(job.spec, old.spec),
+  ]
+}
+
+function validateFixed(spec: JobSpec, old: JobSpec): Causes {
+  const { podFailurePolicy, successPolicy } = spec
+  return [
+    ...immutable('spec.completionMode', spec.completionMode, old.completionMode),
+    ...when(!sameJson(podFailurePolicy, old.podFailurePolicy), () => {
+      const shown = internalForm('batch.v1.PodFailurePolicy', podFailurePolicy)
+      return invalidValue('spec.podFailurePolicy', shown, 'field is immutable')
+    }),
+    ...immutable('spec.backoffLimitPerIndex', spec.backoffLimitPerIndex, old.backoffLimitPerIndex),
+    ...immutable('spec.managedBy', spec.managedBy, old.managedBy),
+    ...when(!sameJson(successPolicy, old.successPolicy), () =>
+      invalidValue('spec.successPolicy', internalForm('batch.v1.SuccessPolicy', successPolicy), 'field is immutable'),
+    ),
   ]
 }
 
@@ -216,11 +232,11 @@ function validateTemplateChange(job: Job, old: Job): Causes {
   const { template } = job.spec
   if (!mayChangeTemplate(old)) {
     return when(!sameJson(template, old.spec.template), () =>
-      invalidValue('spec.template', template, 'field is immutable'),
+      invalidValue('spec.template', internalForm('core.v1.PodTemplateSpec', template), 'field is immutable'),
     )
   }
   return when(!sameJson(template.spec, withScheduling(template, old.spec.template).spec), () =>
-    invalidValue('spec.template.spec', template.spec, 'field is immutable'),
+    invalidValue('spec.template.spec', internalForm('core.v1.PodSpec', template.spec), 'field is immutable'),
   )
 }
 

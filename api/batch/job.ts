@@ -18,6 +18,7 @@ const maxInt32 = 2147483647
 export const jobs = defineResource<Job>({
   facts: factsOf('batch', 'jobs'),
   definition: 'batch.v1.Job',
+  metadataRules: { update: 'whole' },
   validateName: subdomainName,
   defaults: (job) => withTemplateLabels({ ...job, spec: defaultSpec(job.spec) }),
   validate: validateJob,

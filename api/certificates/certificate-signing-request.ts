@@ -43,6 +43,7 @@ const usages = [
 export const certificateSigningRequests = defineResource<Csr>({
   facts: factsOf('certificates.k8s.io', 'certificatesigningrequests'),
   definition: 'certificates.v1.CertificateSigningRequest',
+  metadataRules: { update: 'whole', status: 'whole' },
   hasGeneration: false,
   validateName: pathSegmentName,
   validate: validateRequest,

@@ -9,6 +9,7 @@ import type { Lease } from './v1.ts'
 export const leases = defineResource<Lease>({
   facts: factsOf('coordination.k8s.io', 'leases'),
   definition: 'coordination.v1.Lease',
+  metadataRules: { finalizers: 'any' },
   hasGeneration: false,
   allowCreateOnUpdate: true,
   requiresResourceVersion: true,

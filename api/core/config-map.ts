@@ -14,6 +14,7 @@ export const maxDataBytes = 1024 * 1024
 export const configMaps = defineResource<ConfigMap>({
   facts: factsOf('', 'configmaps'),
   definition: 'core.v1.ConfigMap',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   validate: validateConfigMap,

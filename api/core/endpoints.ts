@@ -20,6 +20,7 @@ import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints } from '.
 export const endpoints = defineResource<Endpoints>({
   facts: factsOf('', 'endpoints'),
   definition: 'core.v1.Endpoints',
+  metadataRules: { update: 'whole' },
   allowCreateOnUpdate: true,
   hasGeneration: false,
   deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',

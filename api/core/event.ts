@@ -14,6 +14,7 @@ export const eventTtlSeconds = 3600
 export const events = defineResource<Event>({
   facts: factsOf('', 'events'),
   definition: 'core.v1.Event',
+  metadataRules: { update: 'none', finalizers: 'any' },
   hasGeneration: false,
   allowCreateOnUpdate: true,
   ttlSeconds: eventTtlSeconds,

@@ -14,6 +14,7 @@ const nameLabel = 'kubernetes.io/metadata.name'
 export const namespaces = defineResource<Namespace>({
   facts: factsOf('', 'namespaces'),
   definition: 'core.v1.Namespace',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: labelName,
   defaults: (namespace) =>

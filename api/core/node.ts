@@ -16,6 +16,7 @@ import type { Node, NodeSpec, NodeStatus, Taint } from './v1.ts'
 export const nodes = defineResource<Node>({
   facts: factsOf('', 'nodes'),
   definition: 'core.v1.Node',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   defaults: (node) => ({ ...node, spec: mirrorPodCidr(node.spec), status: defaultStatus(node.status) }),

@@ -2,8 +2,9 @@
 import { forbiddenField } from '../../apimachinery/field-errors.ts'
 import { compareQuantities } from '../../apimachinery/quantity.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, sameJson, when } from '../meta/causes.ts'
+import { type Causes, immutable, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
+import { internalForm } from '../meta/internal-form.ts'
 import { keepSpec } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -11,12 +12,13 @@ import { validateClaimSpec } from './claim-spec.ts'
 import { claimWarnings } from './claim-warnings.ts'
 import { quantityOf } from './pod-resources.ts'
 import { specDiff } from './spec-diff.ts'
-import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from './v1.ts'
+import type { PersistentVolumeClaim } from './v1.ts'
 import { defaultClaimSpec, mirrorDataSource } from './volume-defaults.ts'
 
 export const persistentVolumeClaims = defineResource<PersistentVolumeClaim>({
   facts: factsOf('', 'persistentvolumeclaims'),
   definition: 'core.v1.PersistentVolumeClaim',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   defaults: (claim) => ({
@@ -69,33 +71,43 @@ export function storageClassOf(annotations: Readonly<Record<string, string>> | u
   return annotations?.['volume.beta.kubernetes.io/storage-class'] ?? name
 }
 
+const shown = (spec: object) => internalForm('core.v1.PersistentVolumeClaimSpec', spec)
+
 function validateChange(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): Causes {
-  const now = withoutMutable(claim.spec, claim, old)
-  const before = withoutMutable(old.spec, claim, old)
+  const now = withMutableOf(claim, old)
+  const hasVolume = (old.spec.volumeName ?? '') !== ''
+  const before = hasVolume ? old.spec : { ...old.spec, volumeName: claim.spec.volumeName }
   const size = quantityOf(claim.spec.resources?.requests?.['storage'])
   const statusSize = old.status.capacity?.['storage']
   const oldSize = quantityOf(old.spec.resources?.requests?.['storage'])
-  const isBound = claim.status.phase === 'Bound'
   const shrinks = compareQuantities(size, oldSize) < 0
   return [
     ...when(!sameJson(now, before), () =>
       forbiddenField(
         'spec',
-        `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${specDiff(claim.spec, old.spec)}`,
+        `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${specDiff(shown(now), shown(before))}`,
       ),
     ),
     ...when(
-      shrinks && isBound && statusSize !== undefined && compareQuantities(size, quantityOf(statusSize)) <= 0,
+      shrinks && compareQuantities(size, quantityOf(statusSize)) <= 0,
       forbiddenField('spec.resources.requests.storage', 'field can not be less than status.capacity'),
     ),
+    ...immutable('volumeMode', claim.spec.volumeMode, old.spec.volumeMode),
   ]
 }
 
-/** Binding fills in the volume's name; a class is given to a claim that had none; bound claims may grow. */
-function withoutMutable(spec: PersistentVolumeClaimSpec, claim: PersistentVolumeClaim, old: PersistentVolumeClaim) {
-  const gone: string[] = []
-  if ((old.spec.volumeName ?? '') === '') gone.push('volumeName')
-  if (old.spec.storageClassName === undefined && old.status.phase !== 'Bound') gone.push('storageClassName')
-  if (claim.status.phase === 'Bound') gone.push('resources', 'volumeAttributesClassName')
-  return Object.fromEntries(Object.entries(spec).filter(([key]) => !gone.includes(key)))
+/** The new spec with everything put back that may change: a class is given where there was none, bound claims may grow. */
+function withMutableOf({ spec, status }: PersistentVolumeClaim, old: PersistentVolumeClaim): object {
+  const isBound = status.phase === 'Bound'
+  const mayTakeClass = old.spec.storageClassName === undefined && old.status.phase !== 'Bound'
+  const { requests } = spec.resources ?? {}
+  const storage = old.spec.resources?.requests?.['storage']
+  return {
+    ...spec,
+    ...(mayTakeClass ? { storageClassName: undefined } : {}),
+    ...(isBound ? { volumeAttributesClassName: old.spec.volumeAttributesClassName } : {}),
+    ...(isBound && requests !== undefined
+      ? { resources: { ...spec.resources, requests: { ...requests, storage } } }
+      : {}),
+  }
 }

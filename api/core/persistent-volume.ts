@@ -1,9 +1,11 @@
 /** PersistentVolume: storage of the cluster. Source: `ValidatePersistentVolume`, `printPersistentVolume`. */
 import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
+import type { Json } from '../../apimachinery/json.ts'
 import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, eachEntry, immutable, invalidValues, oneOf, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
+import { internalForm } from '../meta/internal-form.ts'
 import { keepSpec } from '../meta/prepare.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -38,6 +40,7 @@ import { validateDriverName } from './volumes.ts'
 export const persistentVolumes = defineResource<PersistentVolume>({
   facts: factsOf('', 'persistentvolumes'),
   definition: 'core.v1.PersistentVolume',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   defaults: (volume) => ({
@@ -54,6 +57,8 @@ export const persistentVolumes = defineResource<PersistentVolume>({
   }),
   validate: ({ spec, metadata }) => validateSpec(spec, metadata.name),
   validateUpdate: ({ spec, metadata }, old) => [
+    ...validateSpec(spec, metadata.name),
+    // Upstream looks at the spec twice, and says so.
     ...validateSpec(spec, metadata.name),
     ...validateChange(spec, old.spec),
   ],
@@ -227,14 +232,14 @@ function validateChange(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): 
     ...when(!sameJson(now, before), () =>
       forbiddenField(
         'spec.persistentvolumesource',
-        `spec.persistentvolumesource is immutable after creation\n${specDiff(now, before)}`,
+        `spec.persistentvolumesource is immutable after creation\n${specDiff(sourceForm(now), sourceForm(before))}`,
       ),
     ),
     ...immutable('volumeMode', spec.volumeMode, old.volumeMode),
     ...when(old.nodeAffinity !== undefined && !sameJson(spec.nodeAffinity, old.nodeAffinity), () =>
       invalidValue(
         'nodeAffinity',
-        spec.nodeAffinity ?? null,
+        internalForm('core.v1.VolumeNodeAffinity', spec.nodeAffinity),
         'field is immutable, except for updating from beta label to GA',
       ),
     ),
@@ -243,6 +248,11 @@ function validateChange(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): 
       forbiddenField('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'),
     ),
   ]
+}
+
+/** Upstream has the sources as a type of their own. */
+function sourceForm(sources: object): Json {
+  return internalForm('core.v1.PersistentVolumeSpec', sources, 'core.v1.PersistentVolumeSource')
 }
 
 /** A secret for growing the volume may be added later. */

@@ -4,6 +4,7 @@
  */
 import { forbiddenField, invalidValue } from '../../apimachinery/field-errors.ts'
 import { type Causes, sameJson, when } from '../meta/causes.ts'
+import { internalForm } from '../meta/internal-form.ts'
 import { nextGeneration } from './pod.ts'
 import { qosClass } from './pod-resources.ts'
 import { validatePod } from './pod-validation.ts'
@@ -52,7 +53,10 @@ export function validatePodResize(wanted: Pod, old: Pod): Causes {
 /** Whatever else the client has changed is refused, not ignored. */
 function onlyResources(wanted: PodSpec, allowed: PodSpec): Causes {
   return when(!sameJson(wanted, allowed) && wanted.containers.length === allowed.containers.length, () =>
-    forbiddenField('spec', `only cpu and memory resources are mutable\n${specDiff(wanted, allowed)}`),
+    forbiddenField(
+      'spec',
+      `only cpu and memory resources are mutable\n${specDiff(internalForm('core.v1.PodSpec', wanted), internalForm('core.v1.PodSpec', allowed))}`,
+    ),
   )
 }
 

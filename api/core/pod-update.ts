@@ -2,6 +2,7 @@
 import { forbiddenField, invalidValue, required } from '../../apimachinery/field-errors.ts'
 import { isIpAddress } from '../../apimachinery/names.ts'
 import { type Causes, each, invalidValues, sameJson, when } from '../meta/causes.ts'
+import { internalForm } from '../meta/internal-form.ts'
 import { validateTrimmedImage } from './containers.ts'
 import { validateAnnotationChanges } from './pod-annotations.ts'
 import { validatePod } from './pod-validation.ts'
@@ -48,8 +49,10 @@ type Containers = readonly Container[] | undefined
 
 function validateSpecChange(spec: PodSpec, old: PodSpec): Causes {
   const deadline = validateDeadline(spec.activeDeadlineSeconds, old.activeDeadlineSeconds)
-  if (deadline.length > 0) return deadline
+  // Only a deadline that is gone leaves the rest to be looked at.
+  if (deadline.length > 0 && spec.activeDeadlineSeconds !== undefined) return deadline
   return [
+    ...deadline,
     ...validateTolerationsGrow(spec, old),
     ...validateGatesShrink(spec, old),
     ...validateGatedScheduling(spec, old),
@@ -109,7 +112,7 @@ function validateRest(spec: PodSpec, old: PodSpec): Causes {
   return when(!sameJson(munged, old), () =>
     forbiddenField(
       'spec',
-      `pod updates may not change fields other than ${updatable.join(',')}\n${specDiff(munged, old)}`,
+      `pod updates may not change fields other than ${updatable.join(',')}\n${specDiff(internalForm('core.v1.PodSpec', munged), internalForm('core.v1.PodSpec', old))}`,
     ),
   )
 }

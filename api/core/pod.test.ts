@@ -250,7 +250,7 @@ const updates: readonly (readonly [string, string, string, readonly string[]])[]
     pod('nodeName: a'),
     pod('nodeName: b'),
     [
-      `spec: Forbidden: ${only}@@ -11,7 +11,7 @@\n  ],\n  "dnsPolicy": "ClusterFirst",\n  "enableServiceLinks": true,\n- "nodeName": "a",\n+ "nodeName": "b",\n  "restartPolicy": "Always",\n  "schedulerName": "default-scheduler",\n  "securityContext": {},\n`,
+      `spec: Forbidden: ${only}@@ -42,7 +42,7 @@\n  "NodeSelector": null,\n  "ServiceAccountName": "",\n  "AutomountServiceAccountToken": null,\n- "NodeName": "a",\n+ "NodeName": "b",\n  "SecurityContext": {\n   "HostNetwork": false,\n   "HostPID": false,\n`,
     ],
   ],
   [

@@ -17,6 +17,7 @@ import type { Pod, PodStatus } from './v1.ts'
 export const pods = defineResource<Pod>({
   facts: factsOf('', 'pods'),
   definition: 'core.v1.Pod',
+  metadataRules: { update: 'whole' },
   validateName: subdomainName,
   defaults: (pod) => ({ ...pod, spec: defaultPodSpec(pod.spec), status: mirrorPodIp(pod.status) }),
   validate: validateNewPod,

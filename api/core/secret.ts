@@ -13,6 +13,7 @@ import type { Secret } from './v1.ts'
 export const secrets = defineResource<Secret>({
   facts: factsOf('', 'secrets'),
   definition: 'core.v1.Secret',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   defaults: (secret) => mergeStringData({ ...secret, type: secret.type || 'Opaque' }),

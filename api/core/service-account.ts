@@ -7,6 +7,7 @@ import type { ServiceAccount } from './v1.ts'
 export const serviceAccounts = defineResource<ServiceAccount>({
   facts: factsOf('', 'serviceaccounts'),
   definition: 'core.v1.ServiceAccount',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   prepareForCreate: onlySecretNames,

@@ -1,9 +1,11 @@
 /** Event of events.k8s.io: the same objects as core events, with newer names. Source: pkg/apis/events/v1/conversion.go. */
 import { invalidValue, required } from '../../apimachinery/field-errors.ts'
+import type { Json } from '../../apimachinery/json.ts'
 import { eventColumns, eventTtlSeconds, validateEvent } from '../core/event.ts'
 import type { Event as CoreEvent } from '../core/v1.ts'
 import { factsOf } from '../facts/resources.ts'
-import { type Causes, immutable, sameJson, when } from '../meta/causes.ts'
+import { asInternal, type Causes, immutable, sameJson, when } from '../meta/causes.ts'
+import { internalForm } from '../meta/internal-form.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { type ApiObject, defineResource } from '../resource.ts'
 import type { Event } from './v1.ts'
@@ -27,7 +29,7 @@ export const events = defineResource<Event>({
   validateUpdate: (event, old) => [
     ...validateEvent(toCore(event), 'reportingController'),
     ...(sameJson(event.series, old.series) ? [] : validateSeries(event)),
-    ...fixed.flatMap(([field, key]) => immutable(field, event[key], old[key])),
+    ...validateFixed(event, old),
   ],
   columns: eventColumns().map((column) => ({ ...column, cell: (event, nowMs) => column.cell(toCore(event), nowMs) })),
   selectableFields: {
@@ -45,18 +47,39 @@ export const events = defineResource<Event>({
   storedAs: { facts: factsOf('', 'events'), definition: 'core.v1.Event', toStored: toCore, fromStored: fromCore },
 })
 
-/** What the series of an event may not change, by the name that upstream's message has. */
-const fixed = [
-  ['involvedObject', 'regarding'],
-  ['reason', 'reason'],
-  ['message', 'note'],
-  ['reportingController', 'reportingController'],
-  ['reportingInstance', 'reportingInstance'],
-  ['action', 'action'],
-  ['related', 'related'],
-  ['type', 'type'],
-  ['eventTime', 'eventTime'],
-] as const
+/** Only the series of an event may change. The names and their order are those of upstream's messages. */
+function validateFixed(event: Event, old: Event): Causes {
+  const same = (field: string, now: Json | undefined, before: Json | undefined, zero: Json) =>
+    immutable(field, now ?? zero, before ?? zero)
+  const reference = (field: string, now: Event['related'], before: Event['related']) =>
+    immutable(field, internalForm(objectReference, now), internalForm(objectReference, before))
+  const reason = same('reason', event.reason, old.reason, '')
+  return [
+    ...reference('involvedObject', event.regarding ?? {}, old.regarding ?? {}),
+    ...reason,
+    ...same('message', event.note, old.note, ''),
+    ...immutable('source', internalSource(event), internalSource(old)),
+    ...same('firstTimestamp', event.deprecatedFirstTimestamp, old.deprecatedFirstTimestamp, null),
+    ...same('lastTimestamp', event.deprecatedLastTimestamp, old.deprecatedLastTimestamp, null),
+    ...same('count', event.deprecatedCount, old.deprecatedCount, 0),
+    // Upstream asks for the reason twice.
+    ...reason,
+    ...same('type', event.type, old.type, ''),
+    ...same('eventTime', event.eventTime, old.eventTime, null),
+    ...same('action', event.action, old.action, ''),
+    ...reference('related', event.related, old.related),
+    ...same('reportingController', event.reportingController, old.reportingController, ''),
+    ...same('reportingInstance', event.reportingInstance, old.reportingInstance, ''),
+  ]
+}
+const objectReference = 'core.v1.ObjectReference'
+
+function internalSource({ deprecatedSource = {} }: Event): Json {
+  return asInternal(deprecatedSource, [
+    ['Component', 'component', ''],
+    ['Host', 'host', ''],
+  ])
+}
 
 /** One that was seen once is no series. Source: `validateV1EventSeries`. */
 function validateSeries({ series }: Event): Causes {

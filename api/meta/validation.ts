@@ -34,6 +34,37 @@ export const pathSegmentName: NameRule = isPathSegmentName
 
 /** What is wrong with the metadata of a new object. `resource.validateName` absent: the path-segment rule. */
 export function validateObjectMeta(object: ApiObject, resource: NameScope, field = 'metadata'): Causes {
+  return [...validateNewMeta(object, resource, field), ...standardFinalizers(object, resource, field)]
+}
+type NameScope = Pick<Resource, 'facts' | 'validateName' | 'isCustom' | 'metadataRules'>
+
+/**
+ * What is wrong with the metadata of an update of `subresource` (`''` the object itself). Upstream judges it as that of a new
+ * object and as a change, and most kinds' own rules do so again: a mistake is told two to four times. Source:
+ * `rest.validateCommonFields` and the strategies.
+ */
+export function validateObjectMetaUpdate(
+  object: ApiObject,
+  old: ApiObject,
+  resource: NameScope,
+  subresource = '',
+): Causes {
+  // A name that was good when the object was made may stay.
+  const whole = validateNewMeta(object, { facts: resource.facts }, 'metadata')
+  const change = validateMetaChange(object.metadata, old.metadata)
+  const standard = standardFinalizers(object, resource, 'metadata')
+  if (whole.length + change.length + standard.length === 0) return []
+  const { update = 'change', status = 'change' } = resource.metadataRules ?? {}
+  const again = subresource === 'status' ? status : update
+  return [
+    ...whole,
+    ...change,
+    ...(again === 'none' ? [] : [...change, ...standard]),
+    ...(again === 'whole' ? [...whole, ...standard] : []),
+  ]
+}
+
+function validateNewMeta(object: ApiObject, resource: NameScope, field: string): Causes {
   const meta: Partial<ObjectMetadata> = object.metadata
   return [
     ...validateNames(meta, resource, field),
@@ -44,15 +75,11 @@ export function validateObjectMeta(object: ApiObject, resource: NameScope, field
     ...validateOwnerReferences(meta.ownerReferences ?? [], `${field}.ownerReferences`),
     ...validateFinalizers(meta.finalizers ?? [], `${field}.finalizers`),
     ...validateManagedFields(meta.managedFields ?? [], `${field}.managedFields`),
-    ...standardFinalizers(meta.finalizers ?? [], resource, `${field}.finalizers`),
   ]
 }
-type NameScope = Pick<Resource, 'facts' | 'validateName' | 'isCustom'>
 
 /** What an update may not do to the metadata. A system field that the client left out keeps its value and is no cause. */
-export function validateObjectMetaUpdate(object: ApiObject, old: ApiObject, resource: NameScope): Causes {
-  const meta: Partial<ObjectMetadata> = object.metadata
-  const before: Partial<ObjectMetadata> = old.metadata
+function validateMetaChange(meta: Partial<ObjectMetadata>, before: Partial<ObjectMetadata>): Causes {
   const kept = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const
   return [
     ...(before.deletionTimestamp === undefined
@@ -71,7 +98,6 @@ export function validateObjectMetaUpdate(object: ApiObject, old: ApiObject, reso
     ...validateAnnotations(meta.annotations, 'metadata.annotations'),
     ...validateOwnerReferences(meta.ownerReferences ?? [], 'metadata.ownerReferences'),
     ...validateManagedFields(meta.managedFields ?? [], 'metadata.managedFields'),
-    ...standardFinalizers(meta.finalizers ?? [], resource, 'metadata.finalizers'),
   ]
 }
 
@@ -178,12 +204,14 @@ function validateFinalizers(finalizers: readonly string[], field: string): Cause
   ]
 }
 
-/** Custom resources may have any qualified finalizer; built-in kinds only Kubernetes' own or one with a domain. */
-function standardFinalizers(finalizers: readonly string[], { facts, isCustom }: NameScope, field: string): Causes {
-  // Definitions of custom kinds have a finalizer without a path, and are not held to the rule upstream either.
-  if (isCustom === true || facts.group === 'apiextensions.k8s.io') return []
-  if (facts.group.includes('.') && !facts.group.endsWith('.k8s.io')) return []
-  return finalizers.flatMap((finalizer, index) => validateKubeFinalizer(finalizer, `${field}[${index}]`))
+/** Finalizers of Kubernetes' own or with a domain; custom resources and some kinds take any qualified name. */
+function standardFinalizers(
+  { metadata: { finalizers = [] } }: ApiObject,
+  { isCustom, metadataRules }: NameScope,
+  field: string,
+): Causes {
+  if (isCustom === true || metadataRules?.finalizers === 'any') return []
+  return finalizers.flatMap((finalizer, index) => validateKubeFinalizer(finalizer, `${field}.finalizers[${index}]`))
 }
 
 /** Source: `validateKubeFinalizerName`. */

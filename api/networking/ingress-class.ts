@@ -15,6 +15,7 @@ const maxController = 250
 export const ingressClasses = defineResource<IngressClass>({
   facts: factsOf('networking.k8s.io', 'ingressclasses'),
   definition: 'networking.v1.IngressClass',
+  metadataRules: { update: 'whole' },
   validateName: subdomainName,
   defaults: (ingressClass) => {
     const { parameters } = ingressClass.spec ?? {}

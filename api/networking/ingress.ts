@@ -17,6 +17,7 @@ const shownHosts = 3
 export const ingresses = defineResource<Ingress>({
   facts: factsOf('networking.k8s.io', 'ingresses'),
   definition: 'networking.v1.Ingress',
+  metadataRules: { update: 'whole' },
   validateName: subdomainName,
   validate: (ingress) => [...validateSpec(ingress.spec, strict), ...validateClassTwice(ingress)],
   validateUpdate: ({ spec }, old) => validateSpec(spec, leniencyFor(old.spec)),

@@ -12,6 +12,7 @@ import type { IPAddress } from './v1.ts'
 export const ipAddresses = defineResource<IPAddress>({
   facts: factsOf('networking.k8s.io', 'ipaddresses'),
   definition: 'networking.v1.IPAddress',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: isCanonicalIp,
   validate: validateParent,

@@ -13,6 +13,7 @@ import type { RuntimeClass } from './v1.ts'
 export const runtimeClasses = defineResource<RuntimeClass>({
   facts: factsOf('node.k8s.io', 'runtimeclasses'),
   definition: 'node.v1.RuntimeClass',
+  metadataRules: { update: 'whole', finalizers: 'any' },
   allowCreateOnUpdate: true,
   hasGeneration: false,
   requiresResourceVersion: true,

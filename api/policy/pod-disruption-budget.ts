@@ -13,6 +13,7 @@ import type { PodDisruptionBudget, PodDisruptionBudgetSpec } from './v1.ts'
 export const podDisruptionBudgets = defineResource<PodDisruptionBudget>({
   facts: factsOf('policy', 'poddisruptionbudgets'),
   definition: 'policy.v1.PodDisruptionBudget',
+  metadataRules: { update: 'none', status: 'none', finalizers: 'any' },
   requiresResourceVersion: true,
   validateName: subdomainName,
   validate: ({ spec }) => validateSpec(spec),

@@ -8,6 +8,7 @@ import type { ClusterRoleBinding } from './v1.ts'
 export const clusterRoleBindings = defineResource<ClusterRoleBinding>({
   facts: factsOf('rbac.authorization.k8s.io', 'clusterrolebindings'),
   definition: 'rbac.v1.ClusterRoleBinding',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   allowCreateOnUpdate: true,
   validateName: pathSegmentName,

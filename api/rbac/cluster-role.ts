@@ -12,6 +12,7 @@ import type { ClusterRole } from './v1.ts'
 export const clusterRoles = defineResource<ClusterRole>({
   facts: factsOf('rbac.authorization.k8s.io', 'clusterroles'),
   definition: 'rbac.v1.ClusterRole',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   allowCreateOnUpdate: true,
   validateName: pathSegmentName,

@@ -10,6 +10,7 @@ const kinds = ['Role', 'ClusterRole']
 export const roleBindings = defineResource<RoleBinding>({
   facts: factsOf('rbac.authorization.k8s.io', 'rolebindings'),
   definition: 'rbac.v1.RoleBinding',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   allowCreateOnUpdate: true,
   validateName: pathSegmentName,

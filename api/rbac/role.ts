@@ -8,6 +8,7 @@ import type { Role } from './v1.ts'
 export const roles = defineResource<Role>({
   facts: factsOf('rbac.authorization.k8s.io', 'roles'),
   definition: 'rbac.v1.Role',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   allowCreateOnUpdate: true,
   validateName: pathSegmentName,

@@ -16,6 +16,7 @@ const maxConfigurations = 32
 export const deviceClasses = defineResource<DeviceClass>({
   facts: factsOf('resource.k8s.io', 'deviceclasses'),
   definition: 'resource.v1.DeviceClass',
+  metadataRules: { update: 'whole' },
   validateName: subdomainName,
   validate: validateClass,
   validateUpdate: validateClass,

@@ -11,6 +11,7 @@ import type { ResourceClaimTemplate } from './v1.ts'
 export const resourceClaimTemplates = defineResource<ResourceClaimTemplate>({
   facts: factsOf('resource.k8s.io', 'resourceclaimtemplates'),
   definition: 'resource.v1.ResourceClaimTemplate',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   defaults: (template) => ({ ...template, spec: { ...template.spec, spec: defaultClaim(template.spec.spec) } }),

@@ -13,6 +13,7 @@ import type { ResourceClaim, ResourceClaimStatus } from './v1.ts'
 export const resourceClaims = defineResource<ResourceClaim>({
   facts: factsOf('resource.k8s.io', 'resourceclaims'),
   definition: 'resource.v1.ResourceClaim',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   defaults: (claim) => ({ ...claim, spec: defaultClaim(claim.spec), status: defaultStatus(claim.status) }),

@@ -12,6 +12,7 @@ import type { CSIStorageCapacity } from './v1.ts'
 export const csiStorageCapacities = defineResource<CSIStorageCapacity>({
   facts: factsOf('storage.k8s.io', 'csistoragecapacities'),
   definition: 'storage.v1.CSIStorageCapacity',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   requiresResourceVersion: true,
   validateName: subdomainName,

@@ -18,6 +18,7 @@ const defaultAnnotations = [
 export const storageClasses = defineResource<StorageClass>({
   facts: factsOf('storage.k8s.io', 'storageclasses'),
   definition: 'storage.v1.StorageClass',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   defaults: (storageClass) => ({

@@ -6,7 +6,6 @@ import { validateDriverName } from '../core/volumes.ts'
 import { factsOf } from '../facts/resources.ts'
 import { type Causes, invalidValues, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text, yesNo } from '../meta/columns.ts'
-import { keepSpec } from '../meta/prepare.ts'
 import { byteLength, subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
 import type { VolumeAttachment } from './v1.ts'
@@ -28,7 +27,6 @@ export const volumeAttachments = defineResource<VolumeAttachment>({
     ),
   ],
   validateStatusUpdate: validateAttachment,
-  prepareForStatusUpdate: keepSpec,
   columns: [
     nameColumn,
     { ...text<VolumeAttachment>('Attacher', ({ spec }) => spec.attacher), format: 'name' },

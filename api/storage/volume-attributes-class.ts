@@ -11,6 +11,7 @@ import type { VolumeAttributesClass } from './v1.ts'
 export const volumeAttributesClasses = defineResource<VolumeAttributesClass>({
   facts: factsOf('storage.k8s.io', 'volumeattributesclasses'),
   definition: 'storage.v1.VolumeAttributesClass',
+  metadataRules: { update: 'whole' },
   hasGeneration: false,
   validateName: subdomainName,
   validate: validateClass,

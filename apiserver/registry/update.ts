@@ -38,6 +38,7 @@ type WithStatus = ApiObject & { readonly status?: unknown }
 
 /** Kinds whose status path takes labels and annotations too. Source: their strategies do not reset the metadata. */
 const metadataWithStatus = new Set([
+  'apiextensions.k8s.io/customresourcedefinitions',
   'apps/daemonsets',
   'apps/replicasets',
   'apps/statefulsets',

@@ -76,7 +76,8 @@ async function storeChanged(
   const { object: admitted, oldObject: old } = request
   const { object: prepared, validate } = prepareUpdate(resource, admitted, old, options)
   const object = inOrder(prepared)
-  refuseIfAny(resource, object, [...validateObjectMetaUpdate(object, old, resource), ...validate(object, old)])
+  const metadata = validateObjectMetaUpdate(object, old, resource, options.subresource)
+  refuseIfAny(resource, object, [...metadata, ...validate(object, old)])
   for (const warning of resource.warnings?.(object, old) ?? []) options.warn?.(warning)
   await admission().validate({ ...request, object }, signal)
   if (options.dryRun === true) {

@@ -72,9 +72,13 @@ export async function settling<T>(
   }
 }
 
-/** Throws Invalid with all causes. */
-export function refuseIfAny({ facts }: Resource, object: ApiObject, causes: readonly StatusCause[]): void {
-  if (causes.length > 0) throw invalid(facts, object.metadata.name, causes)
+/** Throws Invalid with all causes. Events are called by the group in which they are stored. */
+export function refuseIfAny(
+  { facts, storedAs }: Resource,
+  { metadata }: ApiObject,
+  causes: readonly StatusCause[],
+): void {
+  if (causes.length > 0) throw invalid(storedAs?.facts ?? facts, metadata.name, causes)
 }
 
 /** Returns the revision of the deletion. */
