@@ -220,6 +220,15 @@ describe('pod lifecycle', () => {
     )
     await node.kubectl(['delete', 'pod', 'huge', '--now'])
   })
+
+  test('a pod may want a label that the node was given a moment ago, and resources that only the cluster counts', async () => {
+    await node.kubectl(['label', 'node', node.name, 'fresh=yes'])
+    const resources = { requests: { 'example.com/gpu': '1' }, limits: { 'example.com/gpu': '1' } }
+    await create('wishful', { nodeSelector: { fresh: 'yes' }, containers: [sleeper({ resources })] })
+    await until('wishful', 'Ready', isReady)
+    await node.kubectl(['delete', 'pod', 'wishful', '--timeout=90s'])
+    await node.kubectl(['label', 'node', node.name, 'fresh-'])
+  })
 })
 
 describe('resizing in place', () => {

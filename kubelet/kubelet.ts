@@ -9,7 +9,7 @@ import { createInformer } from '../client/cache/informer.ts'
 import { createRecorder, type EventSubject, type Recorder } from '../client/events/recorder.ts'
 import { createClient } from '../client/rest/client.ts'
 import { loadKubeconfig } from '../client/rest/kubeconfig.ts'
-import { pods as podsRef, services as servicesRef } from '../client/rest/resource-refs.ts'
+import { nodes as nodesRef, pods as podsRef, services as servicesRef } from '../client/rest/resource-refs.ts'
 import { type Clock, systemClock } from '../component-base/clock.ts'
 import type { Logger } from '../component-base/logger.ts'
 import { runAll, type Task } from '../component-base/run.ts'
@@ -18,7 +18,7 @@ import { collectImages } from './images/gc.ts'
 import { createImages } from './images/pull.ts'
 import { createMetrics } from './metrics.ts'
 import { parseResolvConf, podResolvConf, type ResolvConf } from './network/resolv-conf.ts'
-import { nodeAllocatable, nodeCapacity } from './node/capacity.ts'
+import { extendedResources, nodeAllocatable, nodeCapacity } from './node/capacity.ts'
 import type { Pressure } from './node/conditions.ts'
 import { changedConditionReasons } from './node/events.ts'
 import { type Candidate, type Observations, runEviction } from './node/eviction.ts'
@@ -102,8 +102,23 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
   const logDirectoryOf = ({ metadata: { namespace = '', name, uid } }: Pod): string =>
     podLogDirectory(config.podLogsDir, { namespace, name, uid })
 
-  const refuse = (pod: Pod) =>
-    node === undefined ? undefined : admitPod(pod, { node, allocatable, others: admitted(workers, pod) })
+  const refuse = (pod: Pod) => {
+    if (node === undefined) return undefined
+    const all = { ...extendedResources(node.status), ...allocatable }
+    return admitPod(pod, { node, allocatable: all, others: admitted(workers, pod) })
+  }
+  const onNode = (current: Node): void => {
+    if (current.spec.podCIDR !== node?.spec.podCIDR) tellPodCidr(base, current.spec.podCIDR ?? '', signal)
+    node = current
+  }
+  const readNode = async (stop: AbortSignal): Promise<void> => {
+    try {
+      onNode(await client.get(nodesRef, { name: config.nodeName }, stop))
+    } catch (error) {
+      stop.throwIfAborted()
+      logger.info('Node was not read', { error })
+    }
+  }
   const workers: PodWorkers = createPodWorkers(
     {
       runtime,
@@ -130,6 +145,7 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
       logDirectory: logDirectoryOf,
       removeLogs: async (pod) => await rm(logDirectoryOf(pod), { recursive: true, force: true }),
       admit: refuse,
+      readNode,
       retryResizes: () => retryResizes(workers.list(), refuse),
       networkProblem: health.networkProblem,
       onPodStart: metrics.notePodStart,
@@ -211,10 +227,6 @@ async function assemble(base: Base, signal: AbortSignal): Promise<{ readonly tas
           recorder.event(nodeSubject, 'Normal', reason, `Node ${config.nodeName} status is now: ${reason}`)
         }
         return status
-      }
-      const onNode = (current: Node): void => {
-        if (current.spec.podCIDR !== node?.spec.podCIDR) tellPodCidr(base, current.spec.podCIDR ?? '', stop)
-        node = current
       }
       const { architecture } = machine.info
       const changed = statusChanged.wait

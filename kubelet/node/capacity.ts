@@ -1,4 +1,6 @@
 /** Capacity and allocatable of the node as quantities. Pure. */
+import { isExtendedResource } from '../../api/core/resource-requirements.ts'
+import type { NodeStatus } from '../../api/core/v1.ts'
 import { milliValue, wholeValue } from '../../apimachinery/quantity.ts'
 import type { Machine } from './machine.ts'
 import { type EvictionThreshold, thresholdAmount } from './thresholds.ts'
@@ -15,6 +17,11 @@ export function nodeCapacity(machine: Machine, diskBytes: number, maxPods: numbe
     memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
     pods: String(maxPods),
   }
+}
+
+/** What others have said that the node has, such as `example.com/gpu`: the kubelet keeps it. */
+export function extendedResources(status: Pick<NodeStatus, 'capacity'>): Resources {
+  return Object.fromEntries(Object.entries(status.capacity ?? {}).filter(([name]) => isExtendedResource(name)))
 }
 
 /** What pods may have: capacity less what is reserved and less what eviction keeps free. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { container, pod } from '../../test/fixtures/kubelet-pod.ts'
-import { nodeAllocatable } from './capacity.ts'
+import { extendedResources, nodeAllocatable } from './capacity.ts'
 import { nodeConditions } from './conditions.ts'
 import { changedConditionReasons } from './events.ts'
 import { evictionMessage, isEvictable, pressureOf, rankForMemory, shortages } from './eviction.ts'
@@ -69,6 +69,12 @@ test('nodeAllocatable() leaves out what is reserved and what eviction keeps free
     'ephemeral-storage': '921600',
     pods: '110',
   })
+})
+
+test('extendedResources() is what others have said that the node has', () => {
+  const capacity = { cpu: '4', pods: '110', 'hugepages-2Mi': '0', 'example.com/gpu': '2' }
+  expect(extendedResources({ capacity })).toEqual({ 'example.com/gpu': '2' })
+  expect(extendedResources({})).toEqual({})
 })
 
 test('parseThresholds() reads amounts and shares, and refuses what it does not know', () => {

@@ -1,7 +1,7 @@
 /** The status of the node, put together from what was measured. Pure. */
 import type { ContainerImage, NodeAddress, NodeStatus } from '../../api/core/v1.ts'
 import type { Config } from '../config.ts'
-import { nodeAllocatable, nodeCapacity } from './capacity.ts'
+import { extendedResources, nodeAllocatable, nodeCapacity } from './capacity.ts'
 import { type NodeHealth, nodeConditions } from './conditions.ts'
 import type { Machine } from './machine.ts'
 
@@ -16,10 +16,10 @@ export type NodeFacts = {
   readonly nowMs: number
 }
 
-/** What the kubelet writes; `before` keeps the times of conditions. */
+/** What the kubelet writes; `before` keeps the times of conditions and the extended resources. */
 export function nodeStatus(before: NodeStatus, facts: NodeFacts): NodeStatus {
   const { config, machine, health, images, nowMs } = facts
-  const capacity = nodeCapacity(machine, facts.diskBytes, config.maxPods)
+  const capacity = { ...extendedResources(before), ...nodeCapacity(machine, facts.diskBytes, config.maxPods) }
   return {
     capacity,
     allocatable: nodeAllocatable(capacity, config.reserved, config.evictionHard),

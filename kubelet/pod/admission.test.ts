@@ -38,6 +38,21 @@ const table = [
     want: "OutOfmemory Node didn't have enough resource: memory, requested: 2147483648, used: 0, capacity: 1073741824",
   },
   {
+    name: 'counts what others have said that the node has',
+    pod: asking({ 'example.com/gpu': '2' }),
+    facts: facts({
+      allocatable: { ...facts().allocatable, 'example.com/gpu': '3' },
+      others: [asking({ 'example.com/gpu': '2' })],
+    }),
+    want: "OutOfexample.com/gpu Node didn't have enough resource: example.com/gpu, requested: 2, used: 2, capacity: 3",
+  },
+  {
+    name: 'leaves resources that the node does not know to the scheduler',
+    pod: asking({ 'example.com/gpu': '2' }),
+    facts: facts(),
+    want: undefined,
+  },
+  {
     name: 'refuses one pod too many',
     pod: pod(),
     facts: facts({ others: [pod(), pod()] }),

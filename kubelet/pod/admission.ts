@@ -5,6 +5,7 @@
 import { fitsNodeAffinity } from '../../api/core/node-selector.ts'
 import { isSidecar } from '../../api/core/pod-resources.ts'
 import { podAmounts } from '../../api/core/quota-usage.ts'
+import { isExtendedResource } from '../../api/core/resource-requirements.ts'
 import { untoleratedTaints } from '../../api/core/tolerations.ts'
 import type { ContainerPort, Node, Pod } from '../../api/core/v1.ts'
 import { formatQuantity, milliValue, wholeValue } from '../../apimachinery/quantity.ts'
@@ -35,6 +36,8 @@ function outOfResources(pod: Pod, { allocatable, others }: AdmissionFacts): Reje
   const wanted = podRequests(pod)
   for (const [name, requested] of wanted) {
     if (requested === 0) continue
+    // Resources of the whole cluster: the scheduler counts them, no node has them.
+    if (isExtendedResource(name) && allocatable[name] === undefined) continue
     const capacity = amountOf(name, allocatable[name] ?? '0')
     const used = others.reduce((sum, other) => sum + (podRequests(other).get(name) ?? 0), 0)
     if (used + requested <= capacity) continue

@@ -43,6 +43,8 @@ export type WorkerContext = StartContext & {
   readonly removeLogs: (pod: Pod) => Promise<void>
   /** Why the node cannot take the pod; undefined: it can. */
   readonly admit: (pod: Pod) => Verdict | undefined
+  /** Reads the node anew, for the next `admit`. */
+  readonly readNode: (signal: AbortSignal) => Promise<void>
   /** Asks again for every pod that waits for a resize: something has become free, or a pod asks for something new. */
   readonly retryResizes: () => void
   /** Why containers cannot be started yet: the pod network is not ready. */
@@ -209,12 +211,12 @@ export class PodWorker {
   /** One step. Resolves with how long to wait for the next unless something changes. */
   async #sync(signal: AbortSignal): Promise<number> {
     const runtimePod = await readRuntimePod(this.#context.runtime, this.#pod.metadata.uid, signal)
+    await this.#admit(signal)
     if (this.#shouldTerminate()) return await this.#terminate(runtimePod, signal)
     return await this.#keepRunning(runtimePod, signal)
   }
 
   #shouldTerminate(): boolean {
-    if (!this.#admitted && this.#verdict === undefined && !isFinished(this.#pod)) this.#admit()
     this.#verdict ??= this.#deadlineVerdict()
     return (
       this.#stage !== 'running' ||
@@ -225,17 +227,25 @@ export class PodWorker {
     )
   }
 
-  #admit(): void {
+  async #admit(signal: AbortSignal): Promise<void> {
+    if (this.#admitted || this.#verdict !== undefined || isFinished(this.#pod)) return
     if (this.#pod.metadata.deletionTimestamp !== undefined || this.#gone) return
-    this.#admitted = true
     this.#resizer.admit(this.#wanted)
     this.#pod = this.#resizer.allocated(this.#wanted)
     // A pod that this node has started before was admitted before; a restarted kubelet does not ask again.
     if (this.#pod.status.startTime !== undefined) {
+      this.#admitted = true
       this.#askForResize()
       return
     }
-    const verdict = this.#context.admit(this.#pod)
+    let verdict = this.#context.admit(this.#pod)
+    if (verdict?.reason === 'NodeAffinity') {
+      // The scheduler may know of a label that the node was given a moment ago.
+      await this.#context.readNode(signal)
+      verdict = this.#context.admit(this.#pod)
+    }
+    // In the same turn as the decision: whoever is admitted next counts this pod.
+    this.#admitted = true
     if (verdict === undefined) return
     this.#verdict = { ...verdict, message: `Pod was rejected: ${verdict.message}` }
     this.#isRejected = true
