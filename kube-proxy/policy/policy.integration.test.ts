@@ -4,10 +4,12 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { NetworkPolicy } from '../../api/networking/v1.ts'
 import { type Client, createClient } from '../../client/rest/client.ts'
 import { loadKubeconfig } from '../../client/rest/kubeconfig.ts'
 import { networkPolicies, pods } from '../../client/rest/resource-refs.ts'
 import { awaitPolicies } from '../../cni/policy.ts'
+import { CniError, errorCodes } from '../../cni/protocol.ts'
 import { type Clock, systemClock } from '../../component-base/clock.ts'
 import { run } from '../../component-base/exec.ts'
 import { silentLogger } from '../../component-base/logger.ts'
@@ -95,14 +97,14 @@ function startProxy(kind: keyof typeof kinds) {
   }
 }
 
-async function createPod(name: string): Promise<string> {
+async function createPod(name: string, nodeName = 'node-1'): Promise<string> {
   const { metadata } = await admin.create(
     pods,
     {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { namespace: 'default', name, labels: { app: name } },
-      spec: { nodeName: 'node-1', containers: [{ name: 'c', image: 'web:1' }] },
+      spec: { nodeName, containers: [{ name: 'c', image: 'web:1' }] },
     },
     never,
   )
@@ -114,23 +116,30 @@ async function report(name: string, ip: string): Promise<void> {
   await admin.patch(pods, { namespace: 'default', name }, { type: 'merge', body, subresource: 'status' }, never)
 }
 
-/** As the CNI plugin asks for a new pod. */
+/** As the CNI plugin asks for a new pod, and again when it is told to, as a kubelet does. */
 async function ask(name: string, uid: string, ip: string): Promise<void> {
   const args = { K8S_POD_NAMESPACE: 'default', K8S_POD_NAME: name, K8S_POD_UID: uid }
-  await awaitPolicies(socketPath, { args }, [{ address: `${ip}/24` }], never)
+  for (let triesLeft = 12; ; triesLeft -= 1) {
+    try {
+      await awaitPolicies(socketPath, { args }, [{ address: `${ip}/24` }], never)
+      return
+    } catch (error) {
+      if (!(error instanceof CniError) || error.code !== errorCodes.tryAgainLater || triesLeft === 0) throw error
+    }
+  }
+}
+
+async function createPolicy(name: string, spec: NonNullable<NetworkPolicy['spec']>): Promise<void> {
+  const metadata = { namespace: 'default', name }
+  await admin.create(
+    networkPolicies,
+    { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata, spec },
+    never,
+  )
 }
 
 async function denyAll(): Promise<void> {
-  await admin.create(
-    networkPolicies,
-    {
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'NetworkPolicy',
-      metadata: { namespace: 'default', name: 'deny-all' },
-      spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
-    },
-    never,
-  )
+  await createPolicy('deny-all', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] })
 }
 
 const deleteAll = async (): Promise<void> => {
@@ -215,6 +224,38 @@ test.each(['iptables', 'nftables'] as const)(
     }
   },
 )
+
+test('the first policy chooses from the pods of all nodes that were there before it', async () => {
+  const { stop, appliers } = startProxy('nftables')
+  try {
+    const uid = await createPod('web')
+    await createPod('far', 'node-2')
+    await report('far', '10.244.2.5')
+    // Without a policy a new pod waits for nothing, and nothing is in the kernel.
+    await ask('web', uid, '10.244.1.13')
+    expect(await kernel()).not.toContain('10.244.')
+    await createPolicy('from-far', {
+      podSelector: { matchLabels: { app: 'web' } },
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: 'far' } } }] }],
+      policyTypes: ['Ingress'],
+    })
+    await until('both addresses', async () => /10\.244\.1\.13\b/.test(await kernel()))
+    expect(await kernel()).toContain('10.244.2.5')
+    await createPod('far-too', 'node-2')
+    await admin.patch(
+      pods,
+      { namespace: 'default', name: 'far-too' },
+      { type: 'merge', body: { metadata: { labels: { app: 'far' } } } },
+      never,
+    )
+    await report('far-too', '10.244.2.6')
+    await until('the later address', async () => (await kernel()).includes('10.244.2.6'))
+  } finally {
+    await stop()
+    await deleteAll()
+    for (const applier of appliers) await applier.cleanUp(never)
+  }
+})
 
 test('a pod that asked stays covered when kube-proxy starts anew before its status tells', async () => {
   const first = startProxy('iptables')

@@ -1,7 +1,5 @@
 /** NetworkPolicy on one node, from the caches to the kernel; runs beside Services and does not wait for them. */
-import type { Pod } from '../../api/core/v1.ts'
 import { hasReason } from '../../apimachinery/status.ts'
-import { createInformer, type Informer } from '../../client/cache/informer.ts'
 import type { Client } from '../../client/rest/client.ts'
 import { namespaces, networkPolicies, pods } from '../../client/rest/resource-refs.ts'
 import type { Clock } from '../../component-base/clock.ts'
@@ -11,6 +9,7 @@ import { runAll, type Task } from '../../component-base/run.ts'
 import { SyncLoop } from '../sync/loop.ts'
 import type { PolicyApplier } from './apply/applier.ts'
 import { type Claim, isAbout } from './claims.ts'
+import { ClusterWatch } from './cluster.ts'
 import { Enforcer } from './enforcer.ts'
 import { type Answer, readClaims, serveHandshake, writeClaims } from './handshake.ts'
 
@@ -39,8 +38,6 @@ const minSyncPeriodMs = 100
 const askAgainMs = 30_000
 /** How long a new pod waits for its object to come through the watch: it came to the kubelet before. */
 const podLimitMs = 5_000
-/** Pods that have ended hold no address. */
-const alive = 'status.phase!=Succeeded,status.phase!=Failed'
 
 const withoutBridged =
   'The kernel does not show bridged packets to its rules (br_netfilter); between pods of this node NetworkPolicies hold only for those whose CNI plugin takes them off the bridge'
@@ -49,7 +46,7 @@ type Enforcement =
   /** Why this node enforces no policies (yet): pods need not wait, or must not. */
   | { readonly type: 'off'; readonly reason: string }
   | { readonly type: 'starting' }
-  | { readonly type: 'on'; readonly enforcer: Enforcer; readonly pods: Informer<Pod> }
+  | { readonly type: 'on'; readonly enforcer: Enforcer; readonly cluster: ClusterWatch }
 
 /** Enforces policies until `signal` aborts. Without the right to see them it says so, and asks for it now and then. */
 export async function startPolicies(options: PolicyOptions, signal: AbortSignal): Promise<void> {
@@ -139,18 +136,13 @@ async function enforce(
   report: (state: Enforcement) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, socketPath, cleanUpOthers, clock, logger, syncPeriodMs } = options
+  const { socketPath, cleanUpOthers, clock, logger, syncPeriodMs } = options
   const hasClaims = socketPath !== ''
   const remember = async (claims: readonly Claim[]) => {
     if (hasClaims) await writeClaims(socketPath, claims)
   }
   const enforcer = new Enforcer({ ...options, remember }, hasClaims ? await readClaims(socketPath) : [])
   let isAlone = false
-  const informers = {
-    policies: createInformer({ client, ref: networkPolicies, clock, logger }),
-    namespaces: createInformer({ client, ref: namespaces, clock, logger }),
-    pods: createInformer({ client, ref: pods, fieldSelector: alive, clock, logger }),
-  }
   const loop = new SyncLoop({
     sync: async (stop) => {
       await enforcer.enforce(stop)
@@ -160,23 +152,13 @@ async function enforce(
     check: async (stop) => await enforcer.check(stop),
     ...{ minSyncPeriodMs, syncPeriodMs, clock, logger },
   })
+  const cluster = new ClusterWatch({ ...options, enforcer, changed: () => loop.request() })
   const rules: Task = async (stop) => {
-    for (const { whenSynced } of Object.values(informers)) await whenSynced(stop)
-    const heed = (isChanged: boolean) => {
-      if (isChanged) loop.request()
-    }
-    informers.namespaces.onChange(({ type, object }) => heed(enforcer.setNamespace(object, type === 'deleted')))
-    informers.pods.onChange(({ type, object }) => heed(enforcer.setPod(object, type === 'deleted')))
-    informers.policies.onChange(({ type, object }) => heed(enforcer.setPolicy(object, type === 'deleted')))
-    report({ type: 'on', enforcer, pods: informers.pods })
+    await cluster.whenCurrent(stop)
+    report({ type: 'on', enforcer, cluster })
     await loop.run(stop)
   }
-  await runAll(signal, {
-    policies: (stop) => informers.policies.run(stop),
-    namespaces: (stop) => informers.namespaces.run(stop),
-    pods: (stop) => informers.pods.run(stop),
-    rules,
-  })
+  await runAll(signal, { cluster: async (stop) => await cluster.run(stop), rules })
 }
 
 /** Waits for caches, for the pod's object, and for its rules. */
@@ -189,22 +171,23 @@ async function cover(
   for (;;) {
     const now = state()
     if (now.type === 'off') return { result: 'unenforced', reason: now.reason }
-    const pod = now.type === 'on' ? now.pods.get(`${claim.namespace}/${claim.name}`) : undefined
-    if (now.type === 'on' && pod !== undefined && isAbout(claim, pod)) {
-      now.enforcer.claim(claim, pod)
-      await now.enforcer.enforce(signal)
+    const known = now.type === 'on' && now.cluster.isCurrent ? now : undefined
+    const pod = known?.cluster.pod(`${claim.namespace}/${claim.name}`)
+    if (known !== undefined && pod !== undefined && isAbout(claim, pod)) {
+      known.enforcer.claim(claim, pod)
+      await known.enforcer.enforce(signal)
       return { result: 'enforced', ...(seesBridged ? {} : { isolate: true }) }
     }
     try {
       await clock.sleep(pollMs, signal)
     } catch (error) {
-      if (now.type === 'on' && staticUid.test(claim.uid)) {
+      if (known !== undefined && staticUid.test(claim.uid)) {
         return { result: 'unenforced', reason: 'static pod that is not in the API' }
       }
       throw new Error(
-        now.type === 'on'
-          ? `pod ${claim.namespace}/${claim.name} did not come through the watch`
-          : 'network policies are not known yet',
+        known === undefined
+          ? 'network policies are not known yet'
+          : `pod ${claim.namespace}/${claim.name} did not come through the watch`,
         { cause: error },
       )
     }
