@@ -44,8 +44,8 @@ describe('annotationsOf()', () => {
   const table = [
     [
       'udp',
-      makeLease('udp', '10.244.1.0/24', reach),
-      { 'backend-data': 'null', 'backend-type': 'udp', 'public-ip': '192.168.0.1' },
+      makeLease('', '10.244.1.0/24', reach),
+      { 'backend-data': 'null', 'backend-type': '', 'public-ip': '192.168.0.1' },
     ],
     [
       'alloc',

@@ -80,7 +80,7 @@ describe('values', () => {
       '{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"}}',
     ],
     ['10.5.1.0-24', '{"PublicIP":"192.168.64.4","PublicIPv6":null,"BackendType":"host-gw"}'],
-    ['10.5.2.0-24', '{"PublicIP":"192.168.64.5","PublicIPv6":null,"BackendType":"udp"}'],
+    ['10.5.2.0-24', '{"PublicIP":"192.168.64.5","PublicIPv6":null}'],
     ['10.5.3.0-24', '{"PublicIP":"192.168.64.6","PublicIPv6":null,"BackendType":"ipip"}'],
     ['10.5.4.0-24', '{"PublicIP":"192.168.64.7","PublicIPv6":null}'],
     ['10.5.5.0-24', '{"PublicIP":"192.168.64.8","PublicIPv6":null,"BackendType":"extension","BackendData":"aa:bb:cc"}'],

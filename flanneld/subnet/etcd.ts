@@ -2,7 +2,7 @@
  * Leases in etcd: one key per host, bound to an etcd lease of 24 hours, or to none where an operator reserved it.
  *
  *   /coreos.com/network/config                    net-conf.json
- *   /coreos.com/network/subnets/10.244.1.0-24     {"PublicIP":"172.31.240.11","BackendType":"udp"}
+ *   /coreos.com/network/subnets/10.244.1.0-24     {"PublicIP":"172.31.240.11","PublicIPv6":null,"BackendType":"host-gw"}
  */
 import { readFile } from 'node:fs/promises'
 import type { NetworkConfig } from '../config.ts'

@@ -75,7 +75,7 @@ function managerOf(nodeName: string, signal = stop.signal): SubnetManager {
 test('two hosts lease what the controller manager has given them, and learn of each other', async () => {
   const attributes = (host: number): LeaseAttributes => ({
     ipv4: { publicIp: `192.168.0.${host}` },
-    backendType: 'udp',
+    backendType: '',
   })
   await addNode('a', '10.244.0.0/24')
   await addNode('b')
@@ -84,7 +84,7 @@ test('two hosts lease what the controller manager has given them, and learn of e
   const annotations = JSON.parse(await kubectl('get', 'node', 'a', '-o', 'jsonpath={.metadata.annotations}'))
   expect(annotations).toMatchObject({
     'flannel.alpha.coreos.com/backend-data': 'null',
-    'flannel.alpha.coreos.com/backend-type': 'udp',
+    'flannel.alpha.coreos.com/backend-type': '',
     'flannel.alpha.coreos.com/public-ip': '192.168.0.1',
     'flannel.alpha.coreos.com/kube-subnet-manager': 'true',
   })
@@ -157,7 +157,7 @@ test('a node of both families publishes both, with the addresses that an operato
 })
 
 test('a pod CIDR outside of the network, or of one family too few, is refused in upstream’s words', async () => {
-  const attributes: LeaseAttributes = { backendType: 'udp', ipv4: { publicIp: '192.168.0.1' } }
+  const attributes: LeaseAttributes = { backendType: '', ipv4: { publicIp: '192.168.0.1' } }
   await addNode('outside', '10.9.0.0/24')
   await expect(
     managerOf('outside', AbortSignal.timeout(45_000)).acquire(attributes, AbortSignal.timeout(45_000)),

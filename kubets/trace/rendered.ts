@@ -143,9 +143,10 @@ function tablesOf(blocks: Blocks, jumps: Jumps): ReadonlyMap<Table, Chains> {
 const backendType = 'flannel.alpha.coreos.com/backend-type'
 const publicIp = { ip: 'flannel.alpha.coreos.com/public-ip', ip6: 'flannel.alpha.coreos.com/public-ipv6' } as const
 
-/** The backend that a node's flanneld tells of. */
+/** The backend that a node's flanneld tells of. The one called udp names no type; nor does alloc, which has no device. */
 export function backendOf({ metadata }: Node): string | undefined {
-  return metadata.annotations?.[backendType]
+  const type = metadata.annotations?.[backendType]
+  return type === '' ? 'udp' : type
 }
 
 /** The address at which a node takes the tunnel's packets. */

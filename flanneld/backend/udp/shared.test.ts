@@ -47,10 +47,9 @@ test('PeerTable finds the longest prefix, and knows senders', () => {
   expect(table.knows(address('200.1.1.2'))).toBe(false)
 })
 
-test('peersOf() takes hosts of this backend with an address', () => {
-  const lease = leaseOf('udp', '10.244.1.0/24', { publicIp: '192.168.0.1' })
-  const others = [{ ...lease, backendType: 'vxlan' }, leaseOf('udp', '10.244.2.0/24', { publicIp: 'x' })]
-  expect(peersOf([lease, ...others])).toEqual(peers.slice(0, 1))
+test.each(['', 'udp'])('peersOf() takes hosts with an address, also those of type %j', (type) => {
+  const lease = leaseOf(type, '10.244.1.0/24', { publicIp: '192.168.0.1' })
+  expect(peersOf([lease, leaseOf(type, '10.244.2.0/24', { publicIp: 'x' })])).toEqual(peers.slice(0, 1))
 })
 
 test('readCounters() names every counter', () => {

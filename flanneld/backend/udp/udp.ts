@@ -42,7 +42,8 @@ export function createUdpBackend(options: UdpOptions): Backend {
   const mtu = options.external.mtu - overhead
   return {
     mtu,
-    attributes: async () => ({ backendType: 'udp', ipv4: { publicIp: options.external.publicIps.ipv4 ?? '' } }),
+    // As upstream, whose hosts of this backend name no type.
+    attributes: async () => ({ backendType: '', ipv4: { publicIp: options.external.publicIps.ipv4 ?? '' } }),
     start: async (own, signal) => {
       const network = options.config.networks.ipv4
       const address = options.external.addresses.ipv4
@@ -189,11 +190,11 @@ async function endOf(worker: Worker): Promise<void> {
   })
 }
 
-/** Hosts that use this backend and say where they are. */
+/** Hosts that say where they are. Of what type they are is not asked, as upstream: its hosts of this backend name none. */
 export function peersOf(leases: readonly Lease[]): readonly Peer[] {
-  return leases.flatMap(({ backendType, ipv4 }) => {
+  return leases.flatMap(({ ipv4 }) => {
     const address = parseIpv4(ipv4?.publicIp ?? '')
-    if (backendType !== 'udp' || ipv4 === undefined || address === undefined) return []
+    if (ipv4 === undefined || address === undefined) return []
     return [{ subnet: ipv4Subnet(ipv4.subnet), address }]
   })
 }
