@@ -161,6 +161,10 @@ describe('flags', () => {
       iface: ['a', 'b'],
     })
   })
+  test('withEnvironment() takes an empty variable for none', () => {
+    const { values, given } = parseFlags(flags, [])
+    expect(withEnvironment(values, given, { FLANNELD_IFACE: '', FLANNELD_HEALTHZ_PORT: '' })).toEqual(values)
+  })
   test('withEnvironment() names the variable that is wrong', () => {
     const { values, given } = parseFlags(flags, [])
     expect(() => withEnvironment(values, given, { FLANNELD_HEALTHZ_PORT: 'x' })).toThrow(

@@ -92,6 +92,8 @@ describe('vxlan of both families', () => {
     const get = async (path: string): Promise<string> =>
       await bed.onHost(1, 'busybox', 'wget', '-q', '-O-', `http://127.0.0.1:18471${path}`)
     expect([await get('/healthz'), await get('/readyz')]).toEqual(['flanneld is running', 'flanneld is ready'])
+    const head = await bed.onHost(1, 'busybox', 'wget', '-qSO-', 'http://127.0.0.1:18471/readyz')
+    expect(head).toMatch(/Content-Length: 17\r?\n/)
   })
 
   test('a daemon that is killed and started again loses no packet', async () => {

@@ -135,7 +135,8 @@ export function withEnvironment(
 ): Flags {
   const found = Object.keys(flags).flatMap((name) => {
     const text = environment[variableOf(name)]
-    return text === undefined || given.has(name) ? [] : [{ name, text }]
+    // An empty one is as good as none, as upstream: manifests and unit files set what they leave open to nothing.
+    return text === undefined || text === '' || given.has(name) ? [] : [{ name, text }]
   })
   // Each flag is parsed alone, so that one variable cannot speak for another flag.
   const parsed = found.map(({ name, text }) => {

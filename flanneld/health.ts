@@ -9,7 +9,12 @@ export function healthTask(flags: Flags, isReady: () => boolean, metrics: () => 
   const handler = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const [status, text] = pathname === '/metrics' ? [200, metrics()] : answer(pathname, isReady())
-    response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' })
+    response.writeHead(status, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': Buffer.byteLength(text),
+      // As Go's server for pages that are not there.
+      ...(status === 404 && { 'X-Content-Type-Options': 'nosniff' }),
+    })
     response.end(text)
   }
   return async (signal) => {
