@@ -32,3 +32,15 @@ test('specDiff() does not start a match with lines that come up everywhere in a 
 test('specDiff() writes characters of HTML as Go does', () => {
   expect(specDiff('<b>', '&')).toBe('@@ -1 +1 @@\n-"\\u0026"\n+"\\u003cb\\u003e"\n')
 })
+
+test('specDiff() of two large specs that differ everywhere is a diff all the same, and soon', () => {
+  const spec = (suffix: string) => ({
+    env: Array.from({ length: 20_000 }, (_, at) => ({
+      name: `N${at}`,
+      value: at % 2 === 0 ? `v${at}` : `v${at}${suffix}`,
+    })),
+  })
+  const rows = specDiff(spec('b'), spec('a')).split('\n')
+  expect(rows).toContain('-   "value": "v1a"')
+  expect(rows).toContain('+   "value": "v19999b"')
+})

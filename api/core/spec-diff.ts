@@ -5,6 +5,8 @@ import type { Json } from '../../apimachinery/json.ts'
 const context = 3
 /** From this many lines on, those that come up in more than one of a hundred are not what a match starts with. */
 const popularFrom = 200
+/** So many lines are looked at to find what is equal; the rest is shown as changed. Nobody may keep the server busy by two large specs. */
+const mostLooks = 200_000
 
 /** Equal lines: `size` of them, at `a` in the old text and at `b` in the new one. */
 type Match = { readonly a: number; readonly b: number; readonly size: number }
@@ -70,7 +72,9 @@ function matches(old: readonly string[], next: readonly string[]): readonly Matc
   const places = placesOf(next)
   const found: Match[] = []
   const todo: Range[] = [{ a: 0, aEnd: old.length, b: 0, bEnd: next.length }]
-  for (let range = todo.pop(); range !== undefined; range = todo.pop()) {
+  let looks = 0
+  for (let range = todo.pop(); range !== undefined && looks < mostLooks; range = todo.pop()) {
+    looks += range.aEnd - range.a
     const match = longest(old, next, places, range)
     if (match.size === 0) continue
     found.push(match)
