@@ -2,6 +2,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { constants, createDeflate } from 'node:zlib'
+import { forgiveLateWrites } from '../../component-base/late-writes.ts'
 import { HttpError } from './http-error.ts'
 import {
   controlFrame,
@@ -34,7 +35,11 @@ export async function upgradeToSpdy(
     headers: { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': [...protocols] },
   })
   return await new Promise((resolve, reject) => {
-    request.once('upgrade', (_: IncomingMessage, socket: Socket, head: Buffer) => resolve({ socket, head }))
+    request.once('upgrade', (_: IncomingMessage, socket: Socket, head: Buffer) => {
+      // The client may still write when a container has said its last word.
+      forgiveLateWrites(socket)
+      resolve({ socket, head })
+    })
     request.once('response', (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
