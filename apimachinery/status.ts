@@ -171,3 +171,10 @@ function qualified({ group, plural }: GroupResource): string {
 function detailsOf({ group, plural }: GroupResource, name: string): StatusDetails {
   return { ...(name === '' ? {} : { name }), ...(group === '' ? {} : { group }), kind: plural }
 }
+
+/** 500 with what went wrong inside. */
+export function internalError(message: string): StatusError {
+  // Upstream's cause has no reason here.
+  const details = { causes: [{ message }] } as unknown as StatusDetails
+  return new StatusError('InternalError', `Internal error occurred: ${message}`, details)
+}

@@ -23,6 +23,7 @@ import { RemoteResources, remoteDiscovery } from './aggregator/discovery.ts'
 import { forward, remoteService } from './aggregator/proxy.ts'
 import { type CustomResources, createCustomResources } from './apiextensions/controller.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
+import { serverId } from './bootstrap/identity-lease.ts'
 import { createMembership } from './bootstrap/membership.ts'
 import { runBootstrap } from './bootstrap/run.ts'
 import { timeLimit } from './cel/time-limit.ts'
@@ -54,7 +55,9 @@ import { isRefused, refuse, serveUntil } from './shutdown.ts'
 import { runCompactor } from './storage/compactor.ts'
 import { prepareList } from './storage/conversion.ts'
 import { createEncryptedStorage, type EncryptionOptions } from './storage/encryption/encrypted-storage.ts'
+import { createKmsMetrics } from './storage/encryption/kms/metrics.ts'
 import { type EncryptionConfiguration, loadEncryptionConfiguration } from './storage/encryption/load.ts'
+import { Recovery } from './storage/encryption/recovery.ts'
 import { createKeyReader } from './storage/encryption/resources.ts'
 import { createEtcdStorage } from './storage/etcd.ts'
 import { createMeasuredStorage, type KeyType } from './storage/measured-storage.ts'
@@ -81,8 +84,8 @@ const defaultMaxStreams = 250
 /** Starts the server; resolves when it is ready to serve: caches filled and bootstrap objects written. */
 export async function startApiServer(options: ApiServerOptions, signal: AbortSignal): Promise<RunningApiServer> {
   const { config, clock, logger } = options
-  const encryption = await encryptionOf(config)
   const metrics = createRegistry()
+  const encryption = await encryptionOf(options, metrics)
   // Kinds are known before anything is asked of etcd.
   const typeOf = (key: string): KeyType => keyTypeOf(core.handlers.resources, key)
   const plainStorage = createMeasuredStorage(createEtcdStorage(etcdOptions(config), clock), metrics, clock, typeOf)
@@ -113,6 +116,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
     clock,
     livezGraceMs: config.flags['livez-grace-period'],
   })
+  if (encryption?.check !== undefined) health.add('kms-providers', encryption.check)
   const remote = new RemoteResources()
   const audit = await createAuditor({ ...options, flags: config.flags, metrics })
   const flow = createFlowControl({ ...core, ...core.handlers, flags: config.flags, logger })
@@ -161,7 +165,7 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   const tasks = runAll(lifetime.signal, {
     caches: async (end) => await core.caches.run(end),
     'custom resources': async (end) => await core.customResources.run(end),
-    'encryption config': async (end) => await (encryption?.run({ clock, logger }, end) ?? aborted(end)),
+    'encryption config': async (end) => await (encryption?.run(end) ?? aborted(end)),
     bookmarks: async (end) => await core.caches.runBookmarks(end),
     timeouts: async (end) => await pipeline.runTimeouts(end),
     'access configuration': async (end) => await access.run(end),
@@ -210,20 +214,30 @@ export async function startApiServer(options: ApiServerOptions, signal: AbortSig
   return { url: `https://127.0.0.1:${transport.port}`, port: transport.port, stopped }
 }
 
-type Encryption = EncryptionOptions & Pick<EncryptionConfiguration, 'run'>
+type Encryption = EncryptionOptions & Pick<EncryptionConfiguration, 'run' | 'check'>
 
-async function encryptionOf({ flags }: Config): Promise<Encryption | undefined> {
+async function encryptionOf(
+  { config: { flags }, clock, logger }: ApiServerOptions,
+  metrics: Registry,
+): Promise<Encryption | undefined> {
   const file = flags['encryption-provider-config']
   if (file === '') return undefined
-  const { chain, run } = await loadEncryptionConfiguration(file)
+  const recovery = new Recovery()
+  const configuration = await loadEncryptionConfiguration({
+    file,
+    isReloaded: flags['encryption-provider-config-automatic-reload'],
+    clock,
+    logger,
+    metrics: createKmsMetrics(metrics, serverId(hostname())),
+    onGood: () => recovery.recovered(),
+  })
   const prefixes = new Map<string, ResourceFacts>()
   for (const { facts } of builtinResources) {
     // Two groups serve events; upstream's rules name the older.
     if (facts.storagePrefix !== undefined && !prefixes.has(facts.storagePrefix))
       prefixes.set(facts.storagePrefix, facts)
   }
-  const isReloaded = flags['encryption-provider-config-automatic-reload']
-  return { keys: createKeyReader(prefixes), chain, run: isReloaded ? run : async (_, signal) => await aborted(signal) }
+  return { ...configuration, keys: createKeyReader(prefixes), recovery }
 }
 
 function etcdOptions({ flags }: Config): Parameters<typeof createEtcdStorage>[0] {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Resource } from '../../../api/resource.ts'
 import { isJsonObject, type JsonObject } from '../../../apimachinery/json.ts'
-import { type StatusDetails, StatusError } from '../../../apimachinery/status.ts'
+import { internalError, type StatusDetails, StatusError } from '../../../apimachinery/status.ts'
 import type { Logger } from '../../../component-base/logger.ts'
 import type { Lookup } from '../../registry/typed-reader.ts'
 import type { AdmissionRequest } from '../admission.ts'
@@ -44,13 +44,6 @@ export async function consult(
   for (const warning of verdict.warnings) request.warn?.(warning)
   if (!verdict.allowed) throw denied(name, verdict.result)
   return verdict
-}
-
-/** 500 as `apierrors.NewInternalError` makes it. */
-export function internalError(message: string): StatusError {
-  // Upstream's cause has no reason here.
-  const details = { causes: [{ message }] } as unknown as StatusDetails
-  return new StatusError('InternalError', `Internal error occurred: ${message}`, details)
 }
 
 async function exchange(

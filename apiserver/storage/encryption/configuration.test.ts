@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseEncryptionConfiguration } from './configuration.ts'
 import { createChainFinder, createKeyReader } from './resources.ts'
+import { identity } from './transformer.ts'
 
 const secret = Buffer.alloc(32, 1).toString('base64')
 const aescbc = { aescbc: { keys: [{ name: 'key1', secret }] } }
@@ -9,13 +10,39 @@ function configuration(...resources: readonly object[]): object {
   return { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration', resources }
 }
 
+function plugins(...all: readonly object[]): object {
+  return configuration({ resources: ['secrets'], providers: all.map((kms) => ({ kms })) })
+}
+
+/** Plugins are not reached: what they would be asked with is the key's name. */
+function parse(value: unknown): ReturnType<typeof parseEncryptionConfiguration> {
+  return parseEncryptionConfiguration(value, ({ name, endpoint, timeoutMs }) => ({
+    ...identity,
+    prefix: `${name} ${endpoint} ${timeoutMs}`,
+  }))
+}
+
 describe('parseEncryptionConfiguration', () => {
+  test('reaches plugins with what the file says of them', () => {
+    const endpoint = 'unix:///run/plugin.sock'
+    const rules = parse(
+      plugins(
+        { apiVersion: 'v2', name: 'one', endpoint },
+        { apiVersion: 'v2', name: 'two', endpoint, timeout: '500ms' },
+      ),
+    )
+    expect(rules[0]?.transformers.map(({ prefix }) => prefix)).toEqual([
+      'one unix:///run/plugin.sock 3000',
+      'two unix:///run/plugin.sock 500',
+    ])
+  })
+
   test('makes a rule of each resource, keys in their order', () => {
     const keys = [
       { name: 'key2', secret },
       { name: 'key1', secret },
     ]
-    const rules = parseEncryptionConfiguration(
+    const rules = parse(
       configuration({ resources: ['secrets', 'configmaps'], providers: [{ aesgcm: { keys } }, { identity: {} }] }),
     )
     expect(rules.map(({ resource, transformers }) => [resource, transformers.map(({ prefix }) => prefix)])).toEqual([
@@ -91,19 +118,42 @@ describe('parseEncryptionConfiguration', () => {
     ],
     ['another kind', { apiVersion: 'v1', kind: 'Secret' }, 'no kind "Secret" is registered for version "v1"'],
     [
-      'kms',
-      configuration({ resources: ['secrets'], providers: [{ kms: { apiVersion: 'v2', name: 'x' } }] }),
-      'kms providers are not supported by this server',
+      'a plugin of version 1, which is that of who names none',
+      plugins({ name: 'x', endpoint: 'unix:///x' }),
+      'KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead.  Set --feature-gates=KMSv1=true to use the deprecated KMSv1 feature.',
+    ],
+    [
+      'a plugin of version 3',
+      plugins({ apiVersion: 'v3', name: 'x', endpoint: 'unix:///x' }),
+      'resources[0].providers[0].kms.apiVersion: Invalid value: "v3": unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported',
+    ],
+    [
+      'a plugin without name and address',
+      plugins({ apiVersion: 'v2' }),
+      '[resources[0].providers[0].kms.name: Required value: name is a mandatory field for a provider, resources[0].providers[0].kms.endpoint: Invalid value: "": endpoint is a mandatory field for a kms]',
+    ],
+    [
+      'a plugin behind TCP',
+      plugins({ apiVersion: 'v2', name: 'a:b', endpoint: 'tcp://localhost', timeout: '0s', cachesize: 1 }),
+      '[resources[0].providers[0].kms.name: Invalid value: "a:b": invalid KMS provider name a:b, must not contain \':\', resources[0].providers[0].kms.timeout: Invalid value: "0s": timeout should be a positive value, resources[0].providers[0].kms.endpoint: Invalid value: "tcp://localhost": unsupported scheme "tcp" for KMS provider, only unix is supported, resources[0].providers[0].kms.cachesize: Invalid value: 1: cachesize is not supported in v2]',
+    ],
+    [
+      'two plugins of one name',
+      plugins(
+        { apiVersion: 'v2', name: 'x', endpoint: 'unix:///x' },
+        { apiVersion: 'v2', name: 'x', endpoint: 'unix:///y' },
+      ),
+      'resources[0].providers[1].kms.name: Invalid value: "x": duplicate KMS provider name x, names must be unique',
     ],
   ])('refuses %s', (_, value, message) => {
-    expect(() => parseEncryptionConfiguration(value)).toThrow(message)
+    expect(() => parse(value)).toThrow(message)
   })
 })
 
 describe('createChainFinder', () => {
   const named = (name: string): object => ({ aescbc: { keys: [{ name, secret }] } })
   const find = createChainFinder(
-    parseEncryptionConfiguration(
+    parse(
       configuration(
         { resources: ['secrets'], providers: [named('exact')] },
         { resources: ['*.apps'], providers: [named('group')] },

@@ -1,6 +1,8 @@
 /** `EncryptionConfiguration` of `apiserver.config.k8s.io/v1`: read, checked in upstream's words, made into chains. Pure. */
 import { invalidValue, required } from '../../../apimachinery/field-errors.ts'
 import type { StatusCause } from '../../../apimachinery/status.ts'
+import type { KmsSettings } from './kms/plugin.ts'
+import { kmsProblems, kmsSettings } from './kms/settings.ts'
 import { aesCbc, aesGcm, secretbox } from './providers.ts'
 import { type ResourceRule, resourceProblems } from './resources.ts'
 import { identity, type Transformer } from './transformer.ts'
@@ -17,8 +19,11 @@ export class EncryptionConfigurationError extends Error {
   override readonly name = 'EncryptionConfigurationError'
 }
 
-/** The rules in the file's order. Throws `EncryptionConfigurationError`. */
-export function parseEncryptionConfiguration(value: unknown): readonly ResourceRule[] {
+/** Makes the transformer of a plugin. */
+export type KmsMaker = (settings: KmsSettings) => Transformer
+
+/** The rules in the file's order; plugins are reached through `kms`. Throws `EncryptionConfigurationError`. */
+export function parseEncryptionConfiguration(value: unknown, kms: KmsMaker): readonly ResourceRule[] {
   const { apiVersion, kind, resources } = fieldsOf(value)
   if (apiVersion !== 'apiserver.config.k8s.io/v1' || kind !== 'EncryptionConfiguration') {
     throw new EncryptionConfigurationError(
@@ -28,10 +33,15 @@ export function parseEncryptionConfiguration(value: unknown): readonly ResourceR
   const entries = listOf(resources)
   refuse(entries.length === 0 ? [required('resources', 'at least one resources is required')] : [])
   const strict = unknownFields(fieldsOf(value), ['apiVersion', 'kind', 'resources'], '')
-  refuse([...strict.map((field) => invalidValue(field, null, 'unknown field')), ...entries.flatMap(entryProblems)])
+  refuse([
+    ...strict.map((field) => invalidValue(field, null, 'unknown field')),
+    ...entries.flatMap(entryProblems),
+    ...repeatedNames(entries),
+  ])
+  refuseVersion1(entries)
   return withoutMasked(
     entries.flatMap((entry) => {
-      const transformers = listOf(fieldsOf(entry)['providers']).flatMap((provider) => transformersOf(provider))
+      const transformers = listOf(fieldsOf(entry)['providers']).flatMap((provider) => transformersOf(provider, kms))
       return textsOf(fieldsOf(entry)['resources']).map((resource) => ({ resource, transformers }))
     }),
   )
@@ -98,7 +108,7 @@ function providerProblems(provider: Fields, path: string): readonly StatusCause[
     case 'secretbox':
       return keysProblems(fieldsOf(provider[kind]), `${path}.${kind}.keys`, secretboxKeyBytes)
     case 'kms':
-      return [invalidValue(`${path}.kms`, '', 'kms providers are not supported by this server')]
+      return kmsProblems(fieldsOf(provider[kind]), `${path}.kms`)
     case 'identity':
       return []
   }
@@ -122,7 +132,35 @@ function keyProblems({ name, secret }: Fields, path: string, lengths: readonly n
   return [...problems, invalidValue(`${path}.secret`, 'REDACTED', detail)]
 }
 
-function transformersOf(provider: unknown): readonly Transformer[] {
+/** Upstream's feature gate for version 1 is off, and the version of who names none is 1. */
+function refuseVersion1(entries: readonly unknown[]): void {
+  if (kmsProvidersOf(entries).every(({ fields }) => fields['apiVersion'] === 'v2')) return
+  throw new EncryptionConfigurationError(
+    'error while building transformers: KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead.  Set --feature-gates=KMSv1=true to use the deprecated KMSv1 feature.',
+  )
+}
+
+function kmsProvidersOf(entries: readonly unknown[]): readonly { readonly fields: Fields; readonly path: string }[] {
+  return entries.flatMap((entry, index) =>
+    listOf(fieldsOf(entry)['providers']).flatMap((provider, at) => {
+      const kms = fieldsOf(provider)['kms']
+      if (kms === undefined || kms === null) return []
+      return [{ fields: fieldsOf(kms), path: `resources[${index}].providers[${at}].kms` }]
+    }),
+  )
+}
+
+function repeatedNames(entries: readonly unknown[]): readonly StatusCause[] {
+  const seen = new Set<unknown>()
+  return kmsProvidersOf(entries).flatMap(({ fields: { name, apiVersion }, path }) => {
+    const isRepeated = apiVersion === 'v2' && isText(name) && seen.has(name)
+    seen.add(name)
+    if (!isRepeated) return []
+    return [invalidValue(`${path}.name`, name, `duplicate KMS provider name ${String(name)}, names must be unique`)]
+  })
+}
+
+function transformersOf(provider: unknown, kms: KmsMaker): readonly Transformer[] {
   const fields = fieldsOf(provider)
   const [kind] = kindsOf(fields)
   const keys = kind === undefined ? [] : listOf(fieldsOf(fields[kind])['keys']).map(keyOf)
@@ -135,6 +173,8 @@ function transformersOf(provider: unknown): readonly Transformer[] {
       return keys.map(({ name, secret }) => secretbox(name, secret))
     case 'identity':
       return [identity]
+    case 'kms':
+      return [kms(kmsSettings(fieldsOf(fields[kind])))]
     default:
       throw new TypeError('a provider was not checked')
   }

@@ -2,18 +2,25 @@
  * The one seam where values are transformed: a `Storage` around a `Storage`. Everything above it sees plain JSON; values that
  * cannot be opened come through marked, because a server that hid them would answer 404 where there is something.
  */
+import { internalError } from '../../../apimachinery/status.ts'
+import { linkSignals } from '../../../component-base/linked-signal.ts'
 import type { Storage, StorageEvent, StoredValue, WriteResult } from '../storage.ts'
+import { Recovery } from './recovery.ts'
 import type { GroupResource, KeyReader } from './resources.ts'
-import { open, seal, type TransformerChain } from './transformer.ts'
+import { open, seal, TransformError, type TransformerChain } from './transformer.ts'
 
 export type EncryptionOptions = {
   readonly keys: KeyReader
   /** The chain of a resource as the configuration has it now. */
   readonly chain: (resource: GroupResource) => TransformerChain | undefined
+  readonly recovery?: Recovery
 }
 
 /** Encrypts what goes in, opens what comes out. */
-export function createEncryptedStorage(storage: Storage, { keys, chain }: EncryptionOptions): Storage {
+export function createEncryptedStorage(
+  storage: Storage,
+  { keys, chain, recovery = new Recovery() }: EncryptionOptions,
+): Storage {
   const chainOf = (key: string): TransformerChain | undefined => {
     const resource = keys(key)
     return resource === undefined ? undefined : chain(resource)
@@ -26,6 +33,7 @@ export function createEncryptedStorage(storage: Storage, { keys, chain }: Encryp
     try {
       return { ...stored, value: (await open(found, stored.value, stored.key)).value }
     } catch (error) {
+      if (error instanceof TransformError && error.passes) recovery.missed()
       return { ...stored, unreadable: error instanceof Error ? error.message : String(error) }
     }
   }
@@ -43,16 +51,37 @@ export function createEncryptedStorage(storage: Storage, { keys, chain }: Encryp
     },
     put: async (key, value, options, signal) => {
       const found = chainOf(key)
-      const sealed = found === undefined ? value : await seal(found, value, key)
-      return await result(await storage.put(key, sealed, options, signal))
+      const stored = found === undefined ? value : await sealed(found, value, key)
+      return await result(await storage.put(key, stored, options, signal))
     },
     delete: async (key, revision, signal) => await result(await storage.delete(key, revision, signal)),
-    watch: (prefix, fromRevision, signal) => watched(storage.watch(prefix, fromRevision, signal), opened),
+    watch: async function* (prefix, fromRevision, signal) {
+      const back = recovery.signal
+      const { signal: either, unlink } = linkSignals([signal, back])
+      try {
+        yield* watched(storage.watch(prefix, fromRevision, either), opened)
+      } catch (error) {
+        if (signal.aborted || !back.aborted) throw error
+      } finally {
+        unlink()
+      }
+      if (!signal.aborted && back.aborted) throw back.reason
+    },
     isStale: async (key, signal) => {
       const found = chainOf(key)
       const stored = found === undefined ? undefined : await storage.get(key, signal)
       return found !== undefined && stored !== undefined && (await open(found, stored.value, key)).stale
     },
+  }
+}
+
+/** What cannot be written for now is upstream's 500, with the reason. */
+async function sealed(chain: TransformerChain, value: Buffer, key: string): Promise<Buffer> {
+  try {
+    return await seal(chain, value, key)
+  } catch (error) {
+    if (!(error instanceof TransformError)) throw error
+    throw internalError(error.message)
   }
 }
 

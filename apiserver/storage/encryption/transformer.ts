@@ -10,6 +10,8 @@ export type Transformer = {
   readonly encrypt: (plain: Buffer, context: string) => Buffer | Promise<Buffer>
   /** Gets what follows the prefix. Throws when it cannot be opened. */
   readonly decrypt: (data: Buffer, context: string) => Buffer | Promise<Buffer>
+  /** Whether it would write what it made otherwise now. Absent: never. */
+  readonly isStale?: (data: Buffer) => boolean
 }
 
 /** All that may be done to values of one resource: the first writes, all read. */
@@ -45,6 +47,13 @@ export const identity: Transformer = {
 /** A value could not be encrypted or opened. */
 export class TransformError extends Error {
   override readonly name = 'TransformError'
+  /** It may be possible later: what opens the value is away. */
+  readonly passes: boolean
+
+  constructor(message: string, { passes = false }: { readonly passes?: boolean } = {}) {
+    super(message)
+    this.passes = passes
+  }
 }
 
 /** Writes with the first provider. */
@@ -58,16 +67,19 @@ export async function seal([first]: TransformerChain, plain: Buffer, context: st
  */
 export async function open(chain: TransformerChain, stored: Buffer, context: string): Promise<Opened> {
   const failures: string[] = []
-  for (const [index, { prefix, decrypt }] of chain.entries()) {
+  let passes = false
+  for (const [index, { prefix, decrypt, isStale }] of chain.entries()) {
     if (!startsWith(stored, prefix)) continue
+    const data = stored.subarray(Buffer.byteLength(prefix))
     try {
-      return { value: await decrypt(stored.subarray(Buffer.byteLength(prefix)), context), stale: index > 0 }
+      return { value: await decrypt(data, context), stale: index > 0 || isStale?.(data) === true }
     } catch (error) {
+      passes ||= error instanceof TransformError && error.passes
       // That identity refuses what is encrypted only means that another provider has to open it.
       if (prefix !== '') failures.push(error instanceof Error ? error.message : String(error))
     }
   }
-  throw new TransformError(aggregate(failures) ?? unmatched(chain, stored))
+  throw new TransformError(aggregate(failures) ?? unmatched(chain, stored), { passes })
 }
 
 function startsWith(stored: Buffer, prefix: string): boolean {
