@@ -5,7 +5,7 @@
  *   iovec (16 bytes):   iov_base 0 · iov_len 8
  */
 import { addressOf } from '../../component-base/libc.ts'
-import { socketAddressBytes } from './socket-address.ts'
+import { socketAddressBytes } from '../../component-base/socket-address.ts'
 
 const headerSize = 64
 const vectorSize = 16

@@ -9,6 +9,12 @@ import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { Logger } from '../../component-base/logger.ts'
 import { aborted } from '../../component-base/run.ts'
+import {
+  decodeSocketAddress,
+  encodeSocketAddress,
+  socketAddressBytes,
+  socketAddressSize,
+} from '../../component-base/socket-address.ts'
 import { allOrders, type Resolver } from '../resolver.ts'
 import {
   cells as cell,
@@ -18,7 +24,6 @@ import {
   type PostedQueries,
   type ThreadInput,
 } from './shared.ts'
-import { decodeSocketAddress, encodeSocketAddress, socketAddressBytes, socketAddressSize } from './socket-address.ts'
 
 type Libc = typeof import('./libc.ts')
 

@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import { addressOf, bindLibc, errnoName, lastErrno, SystemError } from '../../component-base/libc.ts'
-import { decodeSocketAddress, encodeSocketAddress, socketAddressBytes } from '../../dns/udp/socket-address.ts'
+import { decodeSocketAddress, encodeSocketAddress, socketAddressBytes } from '../../component-base/socket-address.ts'
 import type { Outcome } from './prober.ts'
 import { decodePacket, encodePacket, type SctpPacket, serverAnswer } from './sctp.ts'
 
