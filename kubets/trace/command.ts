@@ -9,7 +9,7 @@ import { podCidrs } from './cluster.ts'
 import { enterNode } from './enter.ts'
 import { fetchObjects, fetchProxyFacts } from './fetch.ts'
 import { modeIn, readNode } from './kernel.ts'
-import { probeLive } from './live.ts'
+import { builtSctpProbe, probeLive } from './live.ts'
 import { rangesOfPods } from './pod-range.ts'
 import { differencesOf, receiverOf, type Traced, type TraceResult, traceAll } from './result.ts'
 import { destinationOf, type Protocol, parsePlace, type Question, senderOf, splitPort, TargetError } from './target.ts'
@@ -169,7 +169,11 @@ async function answer(flags: Flags, rest: readonly string[], io: Io, signal: Abo
     const isRendered = wanted === 'rendered' || facts.size === 0
     let traced = traceBy(isRendered ? new Map() : facts)
     const live = flags.live
-      ? await probeLive({ sender, to, traced, nodes: [...facts.keys()] }, systemClock, signal)
+      ? await probeLive(
+          { sender, to, traced, nodes: [...facts.keys()], sctpProbe: builtSctpProbe },
+          systemClock,
+          signal,
+        )
       : undefined
     // What is shown is the way that the probe took, where it is one of those possible.
     if (live?.sentTo !== undefined) traced = traceBy(isRendered ? new Map() : facts, live.sentTo.ip)

@@ -1,6 +1,7 @@
 /** Sends one real packet from where the trace begins, and asks conntrack of every node where it went. Leaves nothing behind. */
 
 import { randomInt } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../component-base/clock.ts'
 import { ExecError } from '../../component-base/exec.ts'
 import { enterNode, enterPod, here, type Inside } from './enter.ts'
@@ -15,20 +16,24 @@ export type LiveInputs = {
   readonly traced: Traced
   /** Nodes that this machine can enter. */
   readonly nodes: readonly string[]
+  /** `sctp-probe.worker.ts`, bundled. */
+  readonly sctpProbe: string
 }
+
+/** Where the build puts it: beside the program. */
+export const builtSctpProbe = fileURLToPath(new URL('./sctp-probe.worker.mjs', import.meta.url))
 
 /** TCP asks again after one second. */
 const patienceMs = 2_500
 
 /** Sends the probe and judges what became of it. Rejects with `TargetError` where it cannot be sent. */
 export async function probeLive(
-  { sender, to, traced, nodes }: LiveInputs,
+  { sender, to, traced, nodes, sctpProbe }: LiveInputs,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<LiveResult> {
-  if (to.protocol === 'sctp') throw new TargetError('--live sends TCP and UDP only')
   const inside = await senderInside(sender, signal)
-  const { outcome, port } = await sendProbe(inside, to, signal)
+  const { outcome, port } = await sendProbe(inside, to, sctpProbe, signal)
   // Let the last packet reach the last node.
   await clock.sleep(50, signal)
   const sourceIp = traced.walk.hops[0]?.packet.sourceIp
@@ -54,11 +59,17 @@ type Sent = { readonly outcome: ProbeOutcome; readonly port: number }
 const [firstPort, lastPort] = [20_000, 29_999]
 const maxAttempts = 5
 
-async function sendProbe(inside: Inside, to: Destination, signal: AbortSignal): Promise<Sent> {
+/** Sends it from somewhere, and says what came back. */
+export async function sendProbe(
+  inside: Inside,
+  to: Pick<Destination, 'protocol' | 'ip' | 'port'>,
+  sctpProbe: string,
+  signal: AbortSignal,
+): Promise<Sent> {
+  const program = { tcp: ['-e', tcpProbe], udp: ['-e', udpProbe], sctp: [sctpProbe] }[to.protocol]
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const port = randomInt(firstPort, lastPort + 1)
-    const source = to.protocol === 'udp' ? udpProbe : tcpProbe
-    const command = [process.execPath, '-e', source, to.ip, String(to.port), String(patienceMs), String(port)]
+    const command = [process.execPath, ...program, to.ip, String(to.port), String(patienceMs), String(port)]
     const outcome = (await inside.run(command, signal)).stdout.trim()
     if (outcome === 'answered' || outcome === 'refused' || outcome === 'silent') return { outcome, port }
     if (outcome !== 'taken') throw new Error(`probe: ${outcome}`)

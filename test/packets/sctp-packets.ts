@@ -5,25 +5,18 @@
  */
 import { randomInt } from 'node:crypto'
 import { isIPv4 } from 'node:net'
-import { addressOf, bindLibc, errnoName, lastErrno, SystemError } from '../../component-base/libc.ts'
-import { decodeSocketAddress, encodeSocketAddress, socketAddressBytes } from '../../component-base/socket-address.ts'
+import { addressOf, bindLibc, SystemError } from '../../component-base/libc.ts'
+import { encodeSocketAddress } from '../../component-base/socket-address.ts'
+import { openIcmp, openRaw, receivePacket, sendPacket } from '../../kubets/trace/raw-socket.ts'
+import { decodeError, decodePacket, hasChecksum, type SctpPacket, sctpProtocol } from '../../kubets/trace/sctp.ts'
 import type { Outcome } from './prober.ts'
-import { decodePacket, encodePacket, type SctpPacket, serverAnswer } from './sctp.ts'
+import { serverAnswer } from './sctp.ts'
 
 type Pointer = bigint
 const libc = {
-  socket: bindLibc<[number, number, number]>('int socket(int domain, int type, int protocol)'),
   bind: bindLibc<[number, Uint8Array, number]>('int bind(int fd, const void *address, uint32_t length)'),
-  sendto: bindLibc<[number, Uint8Array, number, number, Uint8Array, number]>(
-    'int64_t sendto(int fd, const void *data, size_t size, int flags, const void *to, uint32_t length)',
-  ),
-  recvfrom: bindLibc<[number, Uint8Array, number, number, Uint8Array, Uint8Array]>(
-    'int64_t recvfrom(int fd, _Out_ void *data, size_t size, int flags, _Out_ void *from, _Inout_ void *length)',
-  ),
   poll: bindLibc<[Pointer, number, number]>('int poll(uintptr_t fds, uint64_t count, int timeout)'),
 }
-const constants = { inet: 2, inet6: 10, raw: 3, closeOnExec: 0o2_000_000, nonBlocking: 0o4_000, icmp: 1, icmpv6: 58 }
-const sctpProtocol = 132
 const pollIn = 1
 const lookEveryMs = 3
 /** As TCP: what was lost is sent again. */
@@ -69,9 +62,9 @@ function openHost(ip: string): Host {
   if (libc.bind(fd, address, address.length) !== 0) throw new SystemError(`bind ${ip}`)
   const names = new Map<number, string>()
   const onPacket = (payload: Buffer, from: string): void => {
-    const packet = decodePacket(payload)
+    const packet = decodeSound(payload)
     const answer = packet === undefined ? undefined : serverAnswer(packet, names.get(packet.destinationPort), from)
-    if (answer !== undefined) sendTo(fd, from, answer)
+    if (answer !== undefined) sendPacket(fd, from, answer)
   }
   return { fd, names, onPacket }
 }
@@ -85,7 +78,7 @@ export function askPackets(
   const from = sourcePort ?? takePort()
   return new Promise((resolve) => {
     const send: Question['send'] = (packet) =>
-      sendTo(asker.fd, ip, { ...packet, sourcePort: from, destinationPort: port })
+      sendPacket(asker.fd, ip, { ...packet, sourcePort: from, destinationPort: port })
     const end = (outcome: Outcome): void => {
       clearTimeout(timer)
       clearInterval(again)
@@ -117,9 +110,9 @@ function askerOf(namespace: string, isV4: boolean): Asker {
   if (known !== undefined) return known
   const asker: Asker = { fd: openRaw(isV4, sctpProtocol), open: new Map() }
   askers.set(key, asker)
-  sockets.push({ fd: asker.fd, onPacket: (payload) => take(asker, decodePacket(payload)) })
+  sockets.push({ fd: asker.fd, onPacket: (payload) => take(asker, decodeSound(payload)) })
   sockets.push({
-    fd: openRaw(isV4, isV4 ? constants.icmp : constants.icmpv6),
+    fd: openIcmp(isV4),
     onPacket: (payload) => takeIcmp(asker, payload, isV4),
   })
   return asker
@@ -143,38 +136,19 @@ function take(asker: Asker, packet: SctpPacket | undefined): void {
   }
 }
 
-/** An error quotes the packet that it is about: header of IP, then the first bytes of ours. */
 function takeIcmp(asker: Asker, message: Buffer, isV4: boolean): void {
-  const [type, code] = message
-  if (type !== (isV4 ? 3 : 1) || message.length < 8 + 40) return
-  const quoted = message.subarray(8)
-  const protocol = quoted[isV4 ? 9 : 6]
-  const at = isV4 ? ((quoted[0] ?? 0) & 15) * 4 : 40
-  if (protocol !== sctpProtocol || quoted.length < at + 4) return
-  const question = asker.open.get(quoted.readUInt16BE(at))
-  if (question?.port !== quoted.readUInt16BE(at + 2)) return
+  const error = decodeError(message, isV4)
+  const question = error === undefined ? undefined : asker.open.get(error.sourcePort)
+  if (error === undefined || question?.port !== error.destinationPort) return
   // Port unreachable: REJECT says so without regard to the protocol. Protocol unreachable: a kernel that knows no SCTP.
-  const isRefused = isV4 ? code === 3 || code === 2 : code === 4
-  question.end(isRefused ? { verdict: 'refused' } : { verdict: 'failed', error: `ICMP ${type}, ${String(code)}` })
+  const isRefused = isV4 ? error.code === 3 || error.code === 2 : error.code === 4
+  question.end(isRefused ? { verdict: 'refused' } : { verdict: 'failed', error: `ICMP unreachable, ${error.code}` })
 }
 
-function openRaw(isV4: boolean, protocol: number): number {
-  const type = constants.raw | constants.closeOnExec | constants.nonBlocking
-  const fd = libc.socket(isV4 ? constants.inet : constants.inet6, type, protocol)
-  if (fd < 0) throw new SystemError(`socket for protocol ${protocol}`)
-  return fd
+/** What was changed on the way without its checksum is not taken. */
+function decodeSound(payload: Buffer): SctpPacket | undefined {
+  return hasChecksum(payload) ? decodePacket(payload) : undefined
 }
-
-function sendTo(fd: number, ip: string, packet: SctpPacket): void {
-  const bytes = encodePacket(packet)
-  const address = encodeSocketAddress(ip, 0)
-  // What rules drop or refuse on the way out is an error here (EPERM); the network may have none either. An ICMP message or silence follows.
-  libc.sendto(fd, bytes, bytes.length, 0, address, address.length)
-}
-
-const buffer = Buffer.alloc(65_536)
-const from = Buffer.alloc(socketAddressBytes)
-const length = Buffer.alloc(4)
 
 /** Takes all that has come. */
 function look(): void {
@@ -190,16 +164,5 @@ function look(): void {
 }
 
 function drain({ fd, onPacket }: RawSocket): void {
-  for (;;) {
-    length.writeUInt32LE(socketAddressBytes)
-    const size = libc.recvfrom(fd, buffer, buffer.length, 0, from, length)
-    if (size < 0) {
-      if (errnoName(lastErrno()) === 'EAGAIN') return
-      throw new SystemError('recvfrom')
-    }
-    const isV4 = from.readUInt16LE(0) === constants.inet
-    const start = isV4 ? ((buffer[0] ?? 0) & 15) * 4 : 0
-    // A copy: what is kept of it must not change under the next.
-    onPacket(Buffer.from(buffer.subarray(start, size)), decodeSocketAddress(from).address)
-  }
+  for (let seen = receivePacket(fd); seen !== undefined; seen = receivePacket(fd)) onPacket(seen.payload, seen.from)
 }
