@@ -38,7 +38,7 @@ export async function ask(
   ]
   for (const { round, timeoutMs } of rounds) {
     const seen = await bed.probe(
-      round.flatMap((index) => probeOf(questions[index])),
+      round.flatMap((index) => probeOf(questions[index], mode)),
       timeoutMs,
     )
     for (const [at, index] of round.entries()) outcomes[index] = seen[at] ?? { verdict: 'failed', error: 'no outcome' }
@@ -46,10 +46,11 @@ export async function ask(
   return outcomes
 }
 
-function probeOf(question: Question | undefined): readonly TestbedProbe[] {
+function probeOf(question: Question | undefined, mode: ModeName): readonly TestbedProbe[] {
   if (question === undefined) return []
-  const { from, ip, port, protocol } = question
-  return [{ from, ip, port, protocol }]
+  const { row, from, ip, port, protocol } = question
+  const again = expectedOf(row, mode).verdict === 'refused' ? { askAgainMs: 1_000 } : {}
+  return [{ from, ip, port, protocol, ...again }]
 }
 
 function chunks<T>(all: readonly T[], size: number): readonly (readonly T[])[] {

@@ -17,6 +17,8 @@ export type Probe = {
   readonly port: number
   readonly protocol: PacketProtocol
   readonly sourcePort?: number
+  /** SCTP by the kernel: when it asks again. */
+  readonly askAgainMs?: number
   readonly timeoutMs: number
 }
 export type Outcome =

@@ -11,10 +11,13 @@ import { parentPort } from 'node:worker_threads'
 import { bindLibc, SystemError } from '../../component-base/libc.ts'
 import type { Listener, Outcome, Probe, ProberRequest, ProberResponse } from './prober.ts'
 import { askPackets, servePackets } from './sctp-packets.ts'
+import { hasSctpSockets, listenSctp, sctpSocket } from './sctp-sockets.ts'
 
 const setns = bindLibc<[number, number]>('int setns(int fd, int type)')
 const CLONE_NEWNET = 0x4000_0000
 const servers: (Server | UdpSocket)[] = []
+/** Two in one namespace would not get along: the kernel's own would abort what the other has begun. */
+const hasKernelSctp = hasSctpSockets()
 
 function enter(namespace: string): void {
   const fd = openSync(`/run/netns/${namespace}`, 'r')
@@ -35,7 +38,11 @@ async function listen({ namespace, name, ip, port, protocol }: Listener): Promis
     socket.on('error', () => socket.destroy())
     socket.end(answer(name, socket.remoteAddress ?? ''))
   }
-  if (protocol === 'SCTP') return servePackets(namespace, name, ip, port)
+  if (protocol === 'SCTP') {
+    if (hasKernelSctp) servers.push(await listenSctp(ip, port, greet))
+    else servePackets(namespace, name, ip, port)
+    return
+  }
   if (protocol === 'TCP') {
     const server = createServer(greet)
     servers.push(server)
@@ -57,7 +64,7 @@ function ask(probe: Probe): Promise<Outcome> {
     case 'UDP':
       return askUdp(probe)
     case 'SCTP':
-      return askPackets(probe.namespace, probe)
+      return hasKernelSctp ? askSctp(probe) : askPackets(probe.namespace, probe)
   }
 }
 
@@ -75,6 +82,10 @@ function failed(error: NodeJS.ErrnoException): Outcome {
 function askTcp({ ip, port, sourcePort, timeoutMs }: Probe): Promise<Outcome> {
   const localPort = sourcePort === undefined ? {} : { localPort: sourcePort }
   return readAll(connect({ host: ip, port, ...localPort }), timeoutMs)
+}
+
+async function askSctp({ ip, port, timeoutMs, ...options }: Probe): Promise<Outcome> {
+  return await readAll(sctpSocket(ip, options).connect({ host: ip, port }), timeoutMs)
 }
 
 function readAll(socket: Socket, timeoutMs: number): Promise<Outcome> {

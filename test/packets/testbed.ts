@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../component-base/clock.ts'
 import { ExecError, run } from '../../component-base/exec.ts'
 import { type IpFamily, type Layout, type Machine, machineOf, machinesOf, type PacketNode, prefixes } from './layout.ts'
-import { type Listener, type Outcome, type PacketProtocol, Prober } from './prober.ts'
+import { type Listener, type Outcome, type Probe, Prober } from './prober.ts'
 
 const families: readonly IpFamily[] = ['IPv4', 'IPv6']
 /** Where every pod and node serves. */
@@ -43,13 +43,7 @@ export type TestbedOptions = {
   /** Of the pods' devices, where a tunnel takes its part. */
   readonly podMtu?: number
 }
-export type TestbedProbe = {
-  readonly from: string
-  readonly ip: string
-  readonly port: number
-  readonly protocol: PacketProtocol
-  readonly sourcePort?: number
-}
+export type TestbedProbe = Omit<Probe, 'namespace' | 'timeoutMs'> & { readonly from: string }
 
 /** Bundles the worker, because Node 20 starts none from TypeScript. Returns its file, to be removed by the caller. */
 export async function bundleProber(): Promise<string> {

@@ -19,6 +19,8 @@ import { HeldConnection } from './held-connection.ts'
 export type GuestReport = {
   readonly failures: string[]
   table?: readonly string[]
+  /** Associations of SCTP that the kernel of a pod has accepted: raw packets are none. */
+  associations?: number
   again?: { readonly isDisturbed: boolean; readonly changedServers: boolean }
   /** Lines of `ipvsadm --save` about endpoints that have left. */
   leaving?: { readonly tcp: readonly string[]; readonly connection: string; readonly udp: readonly string[] }
@@ -40,12 +42,11 @@ const since = systemClock.now()
 const log = (what: string) => console.error(`${((systemClock.now() - since) / 1_000).toFixed(1)} s: ${what}`)
 const cluster = { layout, services }
 const objects = clusterObjects(layout, services)
-// Node has no sockets for SCTP.
-const plain = questionsOf(rows, cluster).filter(({ protocol }) => protocol !== 'SCTP')
+const questions = questionsOf(rows, cluster)
 /** What the table does not need both nodes and families for. */
 const only = { node: 'node-1', family: 'ip' } as const
 /** Rows that meet every kind of rule of that node, and of no other. */
-const sample = plain.filter(
+const sample = questions.filter(
   ({ row, family }) =>
     family === 'IPv4' &&
     row.repeat === undefined &&
@@ -59,7 +60,7 @@ const sample = plain.filter(
  */
 const answered = sample.filter(({ row }) => expectedOf(row, 'ipvs').verdict !== 'dropped')
 /** The machine is emulated, and the one below may be busy. */
-const patience: Patience = { answerMs: 60_000, silenceMs: 8_000, atOnce: 40 }
+const patience: Patience = { answerMs: 120_000, silenceMs: 8_000, atOnce: 40 }
 
 async function check(mode: ModeName, asked: readonly Question[]): Promise<readonly string[]> {
   return judge(asked, await ask(bed, asked, mode, patience), mode, cluster)
@@ -139,7 +140,9 @@ log('network')
 
 await stage('first sync', async () => void (await new Proxies(bed, 'ipvs').sync(objects, signal)))
 await stage('table', async () => {
-  report.table = await check('ipvs', plain)
+  report.table = await check('ipvs', questions)
+  const counters = await bed.inside('a2', 'busybox', 'cat', '/proc/net/sctp/snmp')
+  report.associations = Number(/SctpPassiveEstabs\s+(\d+)/.exec(counters)?.[1])
 })
 
 const before = await savedServers()
