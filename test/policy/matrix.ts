@@ -25,6 +25,7 @@ const all: readonly Service[] = protocols.flatMap((protocol) => ports.map((port)
 const few: readonly Service[] = [
   { port: 80, protocol: 'TCP' },
   { port: 81, protocol: 'UDP' },
+  { port: 80, protocol: 'SCTP' },
 ]
 
 /** Between pods everything; with the world, and over IPv6, a little of it: the addresses differ there, not the ports. */

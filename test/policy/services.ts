@@ -13,9 +13,9 @@ import type { PolicyPlan } from '../../kube-proxy/policy/plan.ts'
 import { policyPodOf } from '../../kube-proxy/policy/pod.ts'
 import { PolicyState } from '../../kube-proxy/policy/state.ts'
 import { addressesOf, clusterObjects, type PacketService, servicePort } from '../packets/cluster.ts'
-import { ipOf, makeLayout } from '../packets/layout.ts'
+import { type IpFamily, ipOf, makeLayout } from '../packets/layout.ts'
 import { Proxies } from '../packets/proxies.ts'
-import type { Testbed } from '../packets/testbed.ts'
+import type { Testbed, TestbedProbe } from '../packets/testbed.ts'
 import { namespaceObject, podObject, policyObject } from './cluster.ts'
 import type { Policy } from './oracle.ts'
 
@@ -23,13 +23,19 @@ export const layout = makeLayout({ 'node-1': ['server', 'friend', 'stranger'], '
 const services: readonly PacketService[] = [
   { name: 'web', endpoints: ['server'], hasNodePort: true },
   { name: 'away', endpoints: ['far'] },
+  { name: 'signal', protocol: 'SCTP', endpoints: ['server'] },
 ]
 const policies: readonly Policy[] = [
   {
     ...{ namespace: 'default', name: 'friends-only' },
     spec: {
       podSelector: { matchLabels: { name: 'server' } },
-      ingress: [{ from: [{ podSelector: { matchLabels: { role: 'friend' } } }], ports: [{ port: 8080 }] }],
+      ingress: [
+        {
+          from: [{ podSelector: { matchLabels: { role: 'friend' } } }],
+          ports: [{ port: 8080 }, { protocol: 'SCTP', port: 8080, endPort: 8081 }],
+        },
+      ],
     },
   },
   {
@@ -38,7 +44,7 @@ const policies: readonly Policy[] = [
   },
 ]
 
-type Way = { readonly from: string; readonly to: 'web' | 'away' | 'node port'; readonly isOpen: boolean }
+type Way = { readonly from: string; readonly to: 'web' | 'away' | 'signal' | 'node port'; readonly isOpen: boolean }
 const ways: readonly Way[] = [
   { from: 'friend', to: 'web', isOpen: true },
   { from: 'far-friend', to: 'web', isOpen: true },
@@ -52,6 +58,13 @@ const ways: readonly Way[] = [
   { from: 'stranger', to: 'web', isOpen: false },
   { from: 'stranger', to: 'away', isOpen: false },
   { from: 'friend', to: 'away', isOpen: true },
+  { from: 'friend', to: 'signal', isOpen: true },
+  { from: 'far-friend', to: 'signal', isOpen: true },
+  { from: 'far', to: 'signal', isOpen: false },
+  { from: 'server', to: 'signal', isOpen: true },
+  { from: 'node-1', to: 'signal', isOpen: true },
+  { from: 'node-2', to: 'signal', isOpen: false },
+  { from: 'stranger', to: 'signal', isOpen: false },
   // Only its ingress is isolated.
   { from: 'server', to: 'away', isOpen: true },
 ]
@@ -73,10 +86,10 @@ function planOn(node: string): PolicyPlan {
   return state.plan()
 }
 
-function applierOf(mode: ModeName, namespace: string): PolicyApplier {
+function applierOf(mode: ModeName, namespace: string, family: 'ip' | 'ip6'): PolicyApplier {
   return mode === 'nftables'
-    ? createNftablesApplier({ family: 'ip', namespace, clock: systemClock })
-    : createIptablesApplier({ family: 'ip', namespace, hasIpvs: mode === 'ipvs' })
+    ? createNftablesApplier({ family, namespace, clock: systemClock })
+    : createIptablesApplier({ family, namespace, hasIpvs: mode === 'ipvs' })
 }
 
 export type ServiceCheck = {
@@ -94,7 +107,9 @@ export async function checkServices(
   signal: AbortSignal,
 ): Promise<ServiceCheck> {
   const proxies = new Proxies(bed, mode)
-  const appliers = layout.nodes.map(({ name }) => ({ name, applier: applierOf(mode, bed.namespace(name)) }))
+  const appliers = layout.nodes.flatMap(({ name }) =>
+    (['ip', 'ip6'] as const).map((family) => ({ name, applier: applierOf(mode, bed.namespace(name), family) })),
+  )
   try {
     await proxies.sync(clusterObjects(layout, services), signal)
     const before = await tryWays(
@@ -116,21 +131,23 @@ async function tryWays(
   { answerMs, silenceMs }: { readonly answerMs: number; readonly silenceMs: number },
 ): Promise<readonly string[]> {
   const complaints: string[] = []
+  const both = tried.flatMap((way) => (['IPv4', 'IPv6'] as const).map((family) => ({ ...way, family })))
   for (const isOpen of [true, false]) {
-    const same = tried.filter((way) => way.isOpen === isOpen)
-    const probes = same.map(({ from, to }) => ({ from, protocol: 'TCP' as const, ...targetOf(to) }))
+    const same = both.filter((way) => way.isOpen === isOpen)
+    const probes = same.map(({ from, to, family }) => ({ from, ...targetOf(to, family) }))
     const outcomes = await bed.probe(probes, isOpen ? answerMs : silenceMs)
-    for (const [index, { from, to }] of same.entries()) {
+    for (const [index, { from, to, family }] of same.entries()) {
       const verdict = outcomes[index]?.verdict
-      if ((verdict === 'delivered') !== isOpen) complaints.push(`${from} to ${to}: ${String(verdict)}`)
+      if ((verdict === 'delivered') !== isOpen) complaints.push(`${family}: ${from} to ${to}: ${String(verdict)}`)
     }
   }
   return complaints
 }
 
-function targetOf(to: Way['to']): { readonly ip: string; readonly port: number } {
+function targetOf(to: Way['to'], family: IpFamily): Omit<TestbedProbe, 'from'> {
   if (to === 'node port') {
-    return { ip: ipOf(layout, 'node-1', 'IPv4'), port: addressesOf(services, 'web').nodePort }
+    return { ip: ipOf(layout, 'node-1', family), port: addressesOf(services, 'web').nodePort, protocol: 'TCP' }
   }
-  return { ip: addressesOf(services, to).clusterIps.IPv4, port: servicePort }
+  const ip = addressesOf(services, to).clusterIps[family]
+  return { ip, port: servicePort, protocol: to === 'signal' ? 'SCTP' : 'TCP' }
 }
