@@ -13,8 +13,12 @@ function steppedClock(): { readonly clock: Clock; readonly step: () => Promise<v
   let wake: (() => void) | undefined
   const sleep = async (_ms: number, signal: AbortSignal): Promise<void> => {
     await new Promise<void>((resolve, reject) => {
-      wake = resolve
-      signal.addEventListener('abort', () => reject(signal.reason))
+      const leave = (): void => reject(signal.reason)
+      signal.addEventListener('abort', leave, { once: true })
+      wake = () => {
+        signal.removeEventListener('abort', leave)
+        resolve()
+      }
     })
   }
   const settle = async (): Promise<void> => await new Promise((resolve) => setImmediate(resolve))
