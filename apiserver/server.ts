@@ -32,6 +32,7 @@ import { CredentialFiles } from './credential-files.ts'
 import { createFlowControl, type StartedFlowControl } from './flowcontrol/start.ts'
 import { componentStatusHandler, localHealth } from './handlers/component-status.ts'
 import type { HandlerContext } from './handlers/context.ts'
+import { type Descriptions, loadDescriptions } from './handlers/descriptions.ts'
 import { type DispatchContext, dispatch, resourceNotServed, takesUpgrade, upgradeHandler } from './handlers/dispatch.ts'
 import { ExpiredListError } from './handlers/list.ts'
 import { createOpenApiHandler } from './handlers/openapi.ts'
@@ -291,6 +292,7 @@ type ServingFiles = {
 type Core = {
   readonly customResources: CustomResources
   readonly handlers: HandlerContext
+  readonly descriptions: Descriptions
   readonly caches: WatchCache
   readonly store: Store
   readonly reader: ObjectReader
@@ -302,6 +304,7 @@ type Core = {
 }
 
 function createCore({ clock, logger, random, config }: ApiServerOptions, storage: Storage): Core {
+  const descriptions = loadDescriptions()
   const eventTtlSeconds = Math.round(config.flags['event-ttl'] / 1000)
   const resources = new ResourceRegistry(
     builtinResources.map((resource) =>
@@ -331,8 +334,10 @@ function createCore({ clock, logger, random, config }: ApiServerOptions, storage
       store,
       clock,
       random,
+      describe: descriptions.describe,
       shortestWatchSeconds: config.flags['min-request-timeout'],
     },
+    descriptions,
     caches,
     store,
     reader,
@@ -434,7 +439,7 @@ function createPipeline(
     subresourceContext,
     isComplete: customResources.isReady,
   }
-  const openapi = createOpenApiHandler(handlers.schemas, handlers.resources, clock)
+  const openapi = createOpenApiHandler(handlers.schemas, handlers.resources, clock, core.descriptions)
   const discovery = remoteDiscovery(reader, remote)
   const startedMs = clock.now()
   const plain = (): PlainContext => ({
@@ -504,11 +509,15 @@ function componentStatuses({ handlers, caches }: Core): readonly SubresourceHand
   const resource = handlers.resources.get('', 'v1', 'componentstatuses')
   if (resource === undefined) return []
   return [
-    componentStatusHandler(resource, [
-      { name: 'controller-manager', probe: localHealth(10257) },
-      { name: 'etcd-0', probe: async () => (caches.isConnected ? undefined : 'etcd is not connected') },
-      { name: 'scheduler', probe: localHealth(10259) },
-    ]),
+    componentStatusHandler(
+      resource,
+      [
+        { name: 'controller-manager', probe: localHealth(10257) },
+        { name: 'etcd-0', probe: async () => (caches.isConnected ? undefined : 'etcd is not connected') },
+        { name: 'scheduler', probe: localHealth(10259) },
+      ],
+      handlers.describe,
+    ),
   ]
 }
 

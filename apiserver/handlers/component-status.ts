@@ -4,6 +4,7 @@
  */
 import { request as httpsRequest } from 'node:https'
 import type { ApiObject, Resource } from '../../api/resource.ts'
+import type { Describe } from '../../apimachinery/openapi/names.ts'
 import { notFound } from '../../apimachinery/status.ts'
 import { negotiateOutput } from '../http/negotiation.ts'
 import { sendObject } from '../http/respond.ts'
@@ -36,7 +37,11 @@ export function localHealth(port: number): Probe {
 }
 
 /** The handler for get and list. */
-export function componentStatusHandler(resource: Resource, components: readonly Component[]): SubresourceHandler {
+export function componentStatusHandler(
+  resource: Resource,
+  components: readonly Component[],
+  describe: Describe,
+): SubresourceHandler {
   return {
     group: '',
     plural: 'componentstatuses',
@@ -52,7 +57,7 @@ export function componentStatusHandler(resource: Resource, components: readonly 
       const metadata = { resourceVersion: '' }
       const items = info.verb === 'get' ? found : found.map(withoutType)
       if (form.transform === 'Table') {
-        const table = tableOf(resource, found, metadata, parseTableOptions(query, clock.now(), form))
+        const table = tableOf(resource, found, metadata, parseTableOptions(query, { clock, describe }, form))
         await sendObject(request, response, 200, table, form)
       } else if (info.verb === 'get') await sendObject(request, response, 200, items[0] ?? {}, form)
       else await sendObject(request, response, 200, { ...listType(resource), metadata: {}, items }, form)

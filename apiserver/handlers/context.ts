@@ -1,5 +1,6 @@
 /** What the handlers of resources share. */
 import type { Resource } from '../../api/resource.ts'
+import type { Describe } from '../../apimachinery/openapi/names.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
@@ -17,6 +18,8 @@ export type HandlerContext = {
   readonly store: Store
   readonly clock: Clock
   readonly random: () => number
+  /** Texts of fields, for the columns of tables. */
+  readonly describe: Describe
   /** Events that watches have sent, by kind, for metrics. */
   readonly watchEvents: Map<Resource, number>
   /** Source: `--min-request-timeout`. */

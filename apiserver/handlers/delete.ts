@@ -62,6 +62,6 @@ export const deleteCollection: ResourceHandler = async (context, resource, reque
       if (!hasReason(error, 'NotFound')) throw error
     }
   })
-  const body = encodeList(resource, entries, meta, form.transform, parseTableOptions(query, context.clock.now(), form))
+  const body = encodeList(resource, entries, meta, form.transform, parseTableOptions(query, context, form))
   await sendJson(request, response, 200, body, form)
 }

@@ -11,7 +11,7 @@ import { parseTableOptions } from './table.ts'
 
 /** GET of one object, from its bytes. */
 export const getObject: ResourceHandler = async (context, resource, request, response) => {
-  const { caches, clock } = context
+  const { caches } = context
   const { info, incoming, query } = request
   const form = negotiateOutput(incoming.headers, query)
   if (isTrue(query.get('export'))) {
@@ -27,7 +27,7 @@ export const getObject: ResourceHandler = async (context, resource, request, res
   const { object, json } = entry.view(resource)
   if (form.transform === 'none') await sendJson(request, response, 200, json, form)
   else {
-    const table = parseTableOptions(query, clock.now(), form)
+    const table = parseTableOptions(query, context, form)
     await sendJson(request, response, 200, encodeObject(resource, object, json, form.transform, table), form)
   }
 }

@@ -24,7 +24,7 @@ export const listObjects: ResourceHandler = async (context, resource, request, r
   const form = negotiateOutput(incoming.headers, query)
   const options = parseListOptions(resource, query, false, info.name)
   const { entries, meta } = await collect(context, resource, info.namespace, options, signal)
-  const body = encodeList(resource, entries, meta, form.transform, parseTableOptions(query, context.clock.now(), form))
+  const body = encodeList(resource, entries, meta, form.transform, parseTableOptions(query, context, form))
   await sendJson(request, response, 200, body, form)
 }
 

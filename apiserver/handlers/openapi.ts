@@ -1,5 +1,4 @@
 /** `/openapi/v2` and `/openapi/v3`, following the served resources. */
-import { readFile } from 'node:fs/promises'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Resource } from '../../api/resource.ts'
 import {
@@ -10,32 +9,28 @@ import {
 } from '../../apimachinery/openapi/documents.ts'
 import { gnosticAccepted } from '../../apimachinery/openapi/gnostic-v2.ts'
 import { gnosticV3Accepted } from '../../apimachinery/openapi/gnostic-v3.ts'
-import type { Describe } from '../../apimachinery/openapi/names.ts'
 import type { Schemas } from '../../apimachinery/schema/schema.ts'
 import type { Clock } from '../../component-base/clock.ts'
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts'
 import { firstAccepted } from '../http/negotiation.ts'
 import { send } from '../http/respond.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
-
-/** Written beside the bundle by `apimachinery/openapi/descriptions.mjs`; absent when run from source. */
-const descriptionsFile = new URL('./api-descriptions.json', import.meta.url)
+import type { Descriptions } from './descriptions.ts'
 
 /** Answers OpenAPI requests; the returned function says whether there was a document. */
 export function createOpenApiHandler(
   schemas: Schemas,
   resources: ResourceRegistry,
   clock: Clock,
+  { describe, loaded }: Descriptions,
 ): (request: ApiRequest, response: ApiResponse) => Promise<boolean> {
   let documents: OpenApiDocuments | undefined
   let madeMs = 0
-  let descriptions: Promise<Describe> | undefined
   resources.onChange(() => {
     documents = undefined
   })
   return async (request, response) => {
-    descriptions ??= readDescriptions(descriptionsFile)
-    const describe = await descriptions
+    await loaded
     if (documents === undefined) madeMs = clock.now()
     documents ??= createOpenApiDocuments({
       schemas,
@@ -119,15 +114,4 @@ function end(response: ApiResponse, code: number, headers: Readonly<Record<strin
 function revisionOf({ structs }: Schemas, resources: readonly Resource[]): string {
   const schemas = resources.flatMap(({ definition }) => structs.get(definition)?.custom?.schema ?? [])
   return schemas.length === 0 ? '' : JSON.stringify(schemas)
-}
-
-/** The prose of definitions and fields; without the file there is none. */
-async function readDescriptions(file: URL): Promise<Describe> {
-  const text = await readFile(file, 'utf8').catch(() => '{}')
-  const all = new Map(Object.entries(JSON.parse(text) as Record<string, [string, Record<string, string>]>))
-  return (definition, field) => {
-    const found = all.get(definition)
-    const words = field === undefined ? found?.[0] : found?.[1][field]
-    return words === '' ? undefined : words
-  }
 }

@@ -1,25 +1,32 @@
 /** `Table` and `PartialObjectMetadata`: what `kubectl get` and metadata informers ask for. Pure. */
 
+import { columnTexts } from '../../api/facts/column-texts.ts'
 import { ageColumn, createdAtColumn, nameColumn } from '../../api/meta/columns.ts'
 import type { ApiObject, Column, Resource } from '../../api/resource.ts'
 import { goQuote } from '../../apimachinery/field-errors.ts'
+import type { Describe } from '../../apimachinery/openapi/names.ts'
 import { badRequest } from '../../apimachinery/status.ts'
+import type { Clock } from '../../component-base/clock.ts'
 import type { OutputForm } from '../http/negotiation.ts'
 
 export type TableOptions = {
   /** What each row carries besides its cells. Source: `metav1.TableOptions.includeObject`. */
   readonly includeObject: 'None' | 'Metadata' | 'Object'
   readonly nowMs: number
+  readonly describe: Describe
   readonly metaVersion: OutputForm['metaVersion']
   /** Watches send the column definitions with the first event only. */
   readonly withoutColumns?: boolean
 }
 type TableMeta = { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number }
 
+/** The part of the handlers' context that tables need. */
+export type TableContext = { readonly clock: Pick<Clock, 'now'>; readonly describe: Describe }
+
 /** Reads `?includeObject=`, which only tables have. Throws BadRequest. */
 export function parseTableOptions(
   query: URLSearchParams,
-  nowMs: number,
+  { clock, describe }: TableContext,
   { transform, metaVersion }: Pick<OutputForm, 'transform' | 'metaVersion'>,
 ): TableOptions {
   const text = query.get('includeObject') ?? ''
@@ -28,7 +35,7 @@ export function parseTableOptions(
     const problem = `Invalid value: ${goQuote(includeObject)}: must be 'Metadata', 'Object', 'None', or empty`
     throw badRequest(`Unable to convert to Table as requested: includeObject: ${problem}`)
   }
-  return { includeObject, nowMs, metaVersion }
+  return { includeObject, nowMs: clock.now(), describe, metaVersion }
 }
 
 /** The columns of a kind; without own ones Name and Age. */
@@ -41,7 +48,7 @@ export function tableOf(
   resource: Resource,
   objects: readonly ApiObject[],
   meta: TableMeta,
-  { includeObject, nowMs, metaVersion, withoutColumns }: TableOptions,
+  { includeObject, nowMs, describe, metaVersion, withoutColumns }: TableOptions,
 ): object {
   const columns = columnsOf(resource)
   const ordered = resource.tableOrder === undefined ? objects : objects.toSorted(resource.tableOrder)
@@ -49,7 +56,7 @@ export function tableOf(
     kind: 'Table',
     apiVersion: `meta.k8s.io/${metaVersion}`,
     metadata: meta,
-    columnDefinitions: withoutColumns === true ? [] : columnDefinitions(resource),
+    columnDefinitions: withoutColumns === true ? [] : columnDefinitions(resource, describe),
     rows: isUnsized(resource, ordered)
       ? null
       : ordered.map((object) => ({
@@ -66,12 +73,22 @@ function isUnsized({ columns }: Resource, objects: readonly ApiObject[]): boolea
 }
 
 /** What a table says of the kind's columns. */
-export function columnDefinitions(resource: Resource): readonly object[] {
-  return columnsOf(resource).map(definitionOf)
+export function columnDefinitions(resource: Resource, describe: Describe): readonly object[] {
+  const texts = resource.isCustom === true ? undefined : columnTexts[resource.definition]
+  return columnsOf(resource).map(({ name, type, format = '', description, wide, priority }) => ({
+    name,
+    type,
+    format,
+    description: description ?? textOf(texts?.[name], describe),
+    priority: priority ?? (wide === true ? 1 : 0),
+  }))
 }
 
-function definitionOf({ name, type, format = '', description = '', wide, priority }: Column<ApiObject>): object {
-  return { name, type, format, description, priority: priority ?? (wide === true ? 1 : 0) }
+/** `@core.v1.PodSpec.nodeName` is what the API says of that field. */
+function textOf(text: string | undefined, describe: Describe): string {
+  if (text?.startsWith('@') !== true) return text ?? ''
+  const dot = text.lastIndexOf('.')
+  return describe(text.slice(1, dot), text.slice(dot + 1)) ?? ''
 }
 
 /** Type and metadata only. */

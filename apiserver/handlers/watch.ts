@@ -96,7 +96,7 @@ async function prepareWatch(context: HandlerContext, resource: Resource, request
   const { info, incoming, query, signal } = request
   const form = negotiateStream(incoming.headers, query)
   const options = parseListOptions(resource, query, true, info.name)
-  const table = parseTableOptions(query, context.clock.now(), form)
+  const table = parseTableOptions(query, context, form)
   const start = await startOf(context, options)
   const prefix = singleKey(resource, info.namespace, options) ?? collectionPrefix(resource, info.namespace)
   const cache = context.caches.cache(storagePrefix(resource))

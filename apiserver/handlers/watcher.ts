@@ -174,7 +174,7 @@ export class Watcher {
     if (transform === 'none') return { kind: resource.facts.kind, apiVersion: apiVersionOf(resource.facts), metadata }
     const partial = { kind: 'PartialObjectMetadata', apiVersion, metadata }
     if (transform !== 'Table') return partial
-    const columns = this.#sentColumns ? [] : columnDefinitions(resource)
+    const columns = this.#sentColumns ? [] : columnDefinitions(resource, table.describe)
     this.#sentColumns = true
     return { kind: 'Table', apiVersion, metadata, columnDefinitions: columns, rows: [{ cells: [], object: partial }] }
   }

@@ -11,13 +11,13 @@ export type Answer = { readonly code: number; readonly object: ApiObject; readon
 
 /** Sends the object that a write left behind, in the form the client asked for. */
 export async function sendWritten(
-  { clock }: HandlerContext,
+  context: HandlerContext,
   resource: Resource,
   request: ApiRequest,
   response: ApiResponse,
   { code, object, form }: Answer,
 ): Promise<void> {
-  const table = parseTableOptions(request.query, clock.now(), form)
+  const table = parseTableOptions(request.query, context, form)
   const body = encodeObject(resource, object, encodingOf(object), form.transform, table)
   await sendJson(request, response, code, body, form)
 }
