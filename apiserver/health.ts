@@ -48,9 +48,12 @@ const hooks = [
   ['apiservice-status-local-available-controller', 'bootstrap'],
   ['apiservice-status-remote-available-controller', 'bootstrap'],
   ['apiservice-registration-controller', 'bootstrap'],
-  ['apiservice-discovery-controller', 'bootstrap'],
   ['apiservice-wait-for-first-sync', 'bootstrap'],
+  ['apiservice-discovery-controller', 'bootstrap'],
   ['kube-apiserver-autoregistration', 'bootstrap'],
+] as const
+/** What comes after the check of that registration. */
+const lastHooks = [
   ['apiservice-openapi-controller', 'caches'],
   ['apiservice-openapiv3-controller', 'caches'],
 ] as const
@@ -98,12 +101,13 @@ export function addServerChecks(health: HealthChecks, options: HealthOptions): v
     joined: () => state.joined,
     configured: isConfigured,
   }
-  for (const [hook, after] of hooks) {
+  const addHook = (hook: string, after: keyof typeof isDone): void =>
     health.add(`poststarthook/${hook}`, (group) => {
       if (group === 'livez' && clock.now() < startedMs + livezGraceMs) return undefined
       return isDone[after]() ? undefined : 'not finished'
     })
-  }
+  for (const [hook, after] of hooks) addHook(hook, after)
   health.add('autoregister-completion', () => (state.bootstrapped ? undefined : 'missing APIService'))
+  for (const [hook, after] of lastHooks) addHook(hook, after)
   health.add('shutdown', () => (state.stopping ? 'process is shutting down' : undefined), ['readyz'])
 }

@@ -172,6 +172,18 @@ test('metrics tell what was asked of etcd, and how large the answers were', asyn
   expect(text).toMatch(/apiserver_request_total\{verb="POST",[^}]*resource="configmaps"[^}]*dry_run="All"[^}]*\} 1/)
 })
 
+test('reviews tell who has asked, and for which fields', async () => {
+  const spec = { user: 'jane', nonResourceAttributes: { path: '/x', verb: 'get' } }
+  const { json } = await api.send('/apis/authorization.k8s.io/v1/subjectaccessreviews?fieldManager=me', {
+    method: 'POST',
+    body: { spec },
+  })
+  expect(json.status.allowed).toBe(false)
+  expect(json.metadata.managedFields).toMatchObject([
+    { manager: 'me', operation: 'Update', fieldsV1: { 'f:spec': { 'f:user': {} } } },
+  ])
+})
+
 test('documents that say what there is come in protobuf too', async () => {
   const accept = 'application/vnd.kubernetes.protobuf'
   for (const path of ['/api', '/apis', '/api/v1', '/apis/apps']) {

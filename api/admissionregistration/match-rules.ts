@@ -13,7 +13,7 @@ export const matchPolicies = ['Equivalent', 'Exact']
 
 /** Defaults of one rule. */
 export function defaultRule<T extends Rule>(rule: T): T {
-  return { ...rule, scope: rule.scope || '*' }
+  return { ...rule, scope: rule.scope ?? '*' }
 }
 
 /** Defaults of what a policy or binding matches. */

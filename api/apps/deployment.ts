@@ -2,7 +2,7 @@
 import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { factsOf } from '../facts/resources.ts'
-import { asInternal, type Causes, immutable, nonNegative, when } from '../meta/causes.ts'
+import { asInternal, type Causes, immutable, nonNegative, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -29,6 +29,16 @@ export const deployments = defineResource<Deployment>({
     ...validateSpec(spec),
     ...immutable('spec.selector', spec.selector, old.spec.selector),
   ],
+  // Annotations count as a change, too: tools write there what a rollout is about. Source: deploymentStrategy.
+  prepareForUpdate: (deployment, old) => {
+    const isSame =
+      sameJson(deployment.spec, old.spec) &&
+      sameJson(deployment.metadata.annotations ?? {}, old.metadata.annotations ?? {})
+    // The status is the old one, also where there is none yet.
+    const next = { ...old, metadata: deployment.metadata, spec: deployment.spec }
+    if (isSame) return next
+    return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } }
+  },
   // Annotations may change with the status: the controller notes the revision there. Source: deploymentStatusStrategy.
   prepareForStatusUpdate: (deployment, { metadata, spec }) => {
     const { labels: _, ...rest } = deployment.metadata

@@ -2,11 +2,12 @@
 import { forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field-errors.ts'
 import type { Json } from '../../apimachinery/json.ts'
 import { isDns1123Label } from '../../apimachinery/names.ts'
+import { validateClaimSpec } from '../core/claim-spec.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import type { PersistentVolumeClaim } from '../core/v1.ts'
 import { defaultClaimSpec } from '../core/volume-defaults.ts'
 import { factsOf } from '../facts/resources.ts'
-import { asInternal, type Causes, invalidValues, nonNegative, sameJson, when } from '../meta/causes.ts'
+import { asInternal, type Causes, each, invalidValues, nonNegative, sameJson, when } from '../meta/causes.ts'
 import { ageColumn, containerImages, containerNames, nameColumn, text } from '../meta/columns.ts'
 import { subdomainName } from '../meta/validation.ts'
 import { defineResource } from '../resource.ts'
@@ -27,7 +28,7 @@ export const statefulSets = defineResource<StatefulSet>({
   definition: 'apps.v1.StatefulSet',
   validateName: subdomainName,
   defaults: (statefulSet) => ({ ...statefulSet, spec: defaultSpec(statefulSet.spec) }),
-  validate: ({ spec }) => [...validateSpec(spec), ...validateServiceName(spec)],
+  validate: ({ spec }) => [...validateSpec(spec, validateClaimTemplates(spec)), ...validateServiceName(spec)],
   validateUpdate: ({ spec }, old) => [...validateSpec(spec), ...validateChange(spec, old.spec)],
   validateStatusUpdate: ({ status }, old) => [
     ...validateCounts(status, [
@@ -123,7 +124,14 @@ function validateServiceName({ serviceName = '' }: StatefulSetSpec): Causes {
   return serviceName === '' ? [] : invalidValues('spec.serviceName', serviceName, isDns1123Label(serviceName))
 }
 
-function validateSpec(spec: StatefulSetSpec): Causes {
+/** Not looked at again in updates: they cannot change. */
+function validateClaimTemplates({ volumeClaimTemplates }: StatefulSetSpec): Causes {
+  return each('spec.volumeClaimTemplates', volumeClaimTemplates, ({ spec }, path) =>
+    validateClaimSpec(spec, `${path}.spec`),
+  )
+}
+
+function validateSpec(spec: StatefulSetSpec, claims: Causes = []): Causes {
   const { podManagementPolicy = '', persistentVolumeClaimRetentionPolicy: retention = {} } = spec
   return [
     ...(podManagementPolicy === ''
@@ -135,10 +143,11 @@ function validateSpec(spec: StatefulSetSpec): Causes {
     ...validateStrategy(spec.updateStrategy),
     ...retentionPolicy('whenDeleted', retention.whenDeleted),
     ...retentionPolicy('whenScaled', retention.whenScaled),
+    ...claims,
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
-    ...validateSelectorAndTemplate(withClaimVolumes(spec), 'StatefulSet'),
+    ...validateSelectorAndTemplate(asPodTemplate(spec), 'StatefulSet'),
   ]
 }
 
@@ -148,15 +157,20 @@ function retentionPolicy(key: string, value = ''): Causes {
   return when(!policies.includes(value), () => notSupported(field, value, policies))
 }
 
-/** Mounts may name claim templates, which become volumes of the pods. */
-function withClaimVolumes(spec: StatefulSetSpec): StatefulSetSpec {
-  const claims = (spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata.name)
-  const { volumes = [] } = spec.template.spec
-  const added = claims
-    .filter((name) => !volumes.some((volume) => volume.name === name))
-    .map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
-  if (added.length === 0) return spec
-  return { ...spec, template: { ...spec.template, spec: { ...spec.template.spec, volumes: [...volumes, ...added] } } }
+/**
+ * The template as pods will have it: claim templates become volumes in front of the others, instead of those with their names.
+ * The controller sets host name and subdomain.
+ */
+function asPodTemplate(spec: StatefulSetSpec): StatefulSetSpec {
+  // Upstream's templates may lack a name: pods then lack one, too.
+  const named = (spec.volumeClaimTemplates ?? []).map(
+    ({ metadata }: { metadata?: { name?: string } }) => metadata?.name ?? '',
+  )
+  const claims = new Set(named)
+  const { subdomain: _subdomain, hostname: _hostname, volumes = [], ...podSpec } = spec.template.spec
+  const added = [...claims].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
+  const kept = volumes.filter(({ name }) => !claims.has(name))
+  return { ...spec, template: { ...spec.template, spec: { ...podSpec, volumes: [...added, ...kept] } } }
 }
 
 function internalStrategy({ type = '', rollingUpdate }: StatefulSetUpdateStrategy): Json {

@@ -270,3 +270,31 @@ test('deployments warn of a name that is no DNS label', () => {
     'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [must not contain dots]',
   ])
 })
+
+test('claim templates of a StatefulSet are held to the rules of claims, and need not have a name to be refused', () => {
+  const claim = '{ spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } } }'
+  expect(createCauses(statefulSets, workload(`volumeClaimTemplates: [${claim}]`))).toEqual([
+    'spec.template.spec.volumes[0].persistentVolumeClaim.claimName: Required value',
+    'spec.template.spec.volumes[0].name: Required value',
+  ])
+  expect(createCauses(statefulSets, workload('volumeClaimTemplates: [{ metadata: { name: v } }]'))).toEqual([
+    'spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required',
+    'spec.volumeClaimTemplates[0].spec.resources[storage]: Required value',
+  ])
+})
+
+test('a claim template of a StatefulSet stands for the volume of its name', () => {
+  const claim =
+    '{ metadata: { name: v }, spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } } }'
+  const pod = 'volumes: [{ name: v, emptyDir: {} }, { name: v, emptyDir: {} }]'
+  expect(createCauses(statefulSets, workload(`volumeClaimTemplates: [${claim}]`, pod))).toEqual([])
+})
+
+test('annotations of a Deployment count as a new generation, labels do not', () => {
+  const first = created(deployments, workload())
+  const old = { ...first, metadata: { ...first.metadata, generation: 4 } }
+  const changed = (metadata: object) =>
+    deployments.prepareForUpdate?.({ ...old, metadata: { ...old.metadata, ...metadata } }, old).metadata.generation
+  expect(changed({ labels: { a: 'b' } })).toBe(4)
+  expect(changed({ annotations: { a: 'b' } })).toBe(5)
+})

@@ -74,6 +74,7 @@ export function preparePod(pod: Pod): Pod {
 }
 
 const schedulingGated = {
+  lastProbeTime: null,
   type: 'PodScheduled',
   status: 'False',
   reason: 'SchedulingGated',

@@ -30,7 +30,7 @@ export const resourceSlices = defineResource<ResourceSlice>({
       ? []
       : [`spec.driver: driver names should be lowercase; ${goQuote(driver)} contains uppercase characters`],
   defaults: (slice) => ({ ...slice, spec: withAmounts(slice.spec) }),
-  prepareForCreate: (slice) => firstGeneration(withoutDisabled(slice)),
+  prepareForCreate: (slice) => firstGeneration(withTaintTimes(withoutDisabled(slice))),
   // As upstream has it, what is dropped is counted as a change.
   prepareForUpdate: (slice, old) => withoutDisabled(bumpOnAnyChange(slice, old)),
   columns: [
@@ -47,6 +47,17 @@ export const resourceSlices = defineResource<ResourceSlice>({
 })
 
 type Spec = ResourceSlice['spec']
+
+/** Taints are as old as the slice. Source: `SetDefaults_DeviceTaint`. */
+function withTaintTimes(slice: ResourceSlice): ResourceSlice {
+  const { creationTimestamp } = slice.metadata
+  const devices = slice.spec.devices?.map((device) =>
+    device.taints === undefined
+      ? device
+      : { ...device, taints: device.taints.map((taint) => ({ timeAdded: creationTimestamp, ...taint })) },
+  )
+  return devices === undefined ? slice : { ...slice, spec: { ...slice.spec, devices } }
+}
 
 /** Fields whose feature gates are off by default in 1.36. Source: `DRAListTypeAttributes`, `DRANodeAllocatableResources`. */
 function withoutDisabled(slice: ResourceSlice): ResourceSlice {

@@ -1,6 +1,6 @@
 /**
  * JSON Patch (RFC 6902) as the API server applies it: on a private copy, operation by operation, all or nothing.
- * Two of upstream's extensions are kept: negative indices count from the end, and the root cannot be replaced.
+ * Two of upstream's extensions are kept: negative indices count from the end, and of operations on the root only `replace` works.
  * Source: `gopkg.in/evanphx/json-patch.v4`, apiserver `endpoints/handlers/patch.go`.
  */
 import {
@@ -27,8 +27,7 @@ type Place = { readonly container: Container; readonly key: string }
 /** Applies a patch; answers in upstream's words when the body is no patch or the patch does not fit the document. */
 export function applyJsonPatch(document: JsonObject, operations: unknown): JsonObject {
   const patch = checkPatch(operations)
-  const copy = clone(document)
-  const applier = new Applier(copy)
+  const applier = new Applier(clone(document))
   for (const operation of patch) {
     try {
       applier.apply(operation)
@@ -37,7 +36,7 @@ export function applyJsonPatch(document: JsonObject, operations: unknown): JsonO
       throw error
     }
   }
-  return copy as JsonObject
+  return applier.root as JsonObject
 }
 
 function checkPatch(operations: unknown): readonly JsonObject[] {
@@ -56,10 +55,20 @@ function checkPatch(operations: unknown): readonly JsonObject[] {
     )
   }
   if (isDeeperThan(operations as Json, maxDepth)) throw badRequest('exceeded max depth')
-  return operations.map((operation: unknown) => {
-    if (isJsonObject(operation)) return operation
-    throw badRequest('json: cannot unmarshal into Go value of type jsonpatch.Operation')
-  })
+  return operations.map(checkOperation)
+}
+
+/** A `null` passes for an operation here; it fails when it is applied. */
+function checkOperation(operation: unknown): JsonObject {
+  if (operation === null) return {}
+  const undecodable = (value: unknown, place: string): StatusError =>
+    badRequest(`error decoding patch: json: cannot unmarshal ${goType(value)} into Go ${place}`)
+  if (!isJsonObject(operation)) throw undecodable(operation, 'value of type handlers.jsonPatchOp')
+  for (const field of ['op', 'from', 'path']) {
+    const value = operation[field] ?? ''
+    if (typeof value !== 'string') throw undecodable(value, `struct field jsonPatchOp.${field} of type string`)
+  }
+  return operation
 }
 
 /** Upstream keeps the reason to itself; it stays here as the cause, for the log. */
@@ -75,11 +84,12 @@ export class PatchProblem extends Error {
 }
 
 class Applier {
-  readonly #root: Json
+  /** The document as it is by now. */
+  root: Json
   #copiedBytes = 0
 
   constructor(root: Json) {
-    this.#root = root
+    this.root = root
   }
 
   apply(operation: JsonObject): void {
@@ -154,6 +164,11 @@ class Applier {
   }
 
   #replace(path: string, value: Json): void {
+    if (path === '') {
+      if (!isJsonObject(value)) throw new PatchProblem('replace operation value must be object or array')
+      this.root = value
+      return
+    }
     const place = this.#find(path)
     if (place === undefined) throw missing(`replace operation does not apply: doc is missing path: ${path}`)
     const { container, key } = place
@@ -191,7 +206,7 @@ class Applier {
   #find(path: string): Place | undefined {
     const parts = path.split('/')
     if (parts.length < 2) return undefined
-    let container: Json = this.#root
+    let container: Json = this.root
     for (const part of parts.slice(1, -1)) {
       const next: Json | undefined = isContainer(container) ? read({ container, key: unescapePart(part) }) : undefined
       if (next === undefined) return undefined
@@ -226,9 +241,9 @@ function read({ container, key }: Place): Json | undefined {
   return index === undefined ? undefined : container[index]
 }
 
-/** An index below `length`; negative ones count from the end. */
+/** An index below `length`; negative ones count from the end. Source: Go's `strconv.Atoi`, which takes signs and leading zeros. */
 function listIndex(length: number, key: string): number | undefined {
-  if (!/^-?(0|[1-9]\d*)$/.test(key)) return undefined
+  if (!/^[-+]?\d+$/.test(key)) return undefined
   const index = Number(key) < 0 ? Number(key) + length : Number(key)
   return index >= 0 && index < length ? index : undefined
 }

@@ -14,6 +14,14 @@ describe('applyJsonPatch()', () => {
     ['adds into a list', { a: [1, 3] }, [{ op: 'add', path: '/a/1', value: 2 }], { a: [1, 2, 3] }],
     ['appends', { a: [1] }, [{ op: 'add', path: '/a/-', value: 2 }], { a: [1, 2] }],
     ['counts from the end', { a: [1, 2] }, [{ op: 'replace', path: '/a/-1', value: 9 }], { a: [1, 9] }],
+    [
+      'takes leading zeros for numbers, as Go',
+      { a: [1, 3] },
+      [{ op: 'add', path: '/a/01', value: 2 }],
+      { a: [1, 2, 3] },
+    ],
+    ['takes a sign for a part of the number', { a: [1, 2] }, [{ op: 'remove', path: '/a/+1' }], { a: [1] }],
+    ['replaces the whole document', { a: 1 }, [{ op: 'replace', path: '', value: { b: 2 } }], { b: 2 }],
     ['removes', { a: 1, b: 2 }, [{ op: 'remove', path: '/a' }], { b: 2 }],
     ['replaces', { a: 1 }, [{ op: 'replace', path: '/a', value: null }], { a: null }],
     ['moves', { a: { b: 1 } }, [{ op: 'move', from: '/a/b', path: '/c' }], { a: {}, c: 1 }],
@@ -48,6 +56,12 @@ describe('applyJsonPatch()', () => {
     ],
     [[{ op: 'frob', path: '/a' }], 'Unexpected kind: frob'],
     [
+      [{ op: 'add', path: '/l/1e0', value: 1 }],
+      "error in add for path: '/l/1e0': Unable to access invalid index: 1e0: invalid index referenced",
+    ],
+    [[{ op: 'replace', path: '', value: 1 }], 'replace operation value must be object or array'],
+    [[null], 'undefined operation failed to decode path: missing value'],
+    [
       [{ op: 'add', path: '/__proto__/polluted', value: 1 }],
       'add operation does not apply: doc is missing path: "/__proto__/polluted": missing value',
     ],
@@ -56,6 +70,19 @@ describe('applyJsonPatch()', () => {
     test(`refuses: ${cause}`, () => {
       expect(() => applyJsonPatch({ a: 1, l: [] }, patch)).toThrow(
         expect.objectContaining({ code: 422, reason: 'Invalid', cause: expect.objectContaining({ message: cause }) }),
+      )
+    })
+  }
+  const undecodable: readonly (readonly [Json, string])[] = [
+    [[1], 'json: cannot unmarshal number into Go value of type handlers.jsonPatchOp'],
+    [[[]], 'json: cannot unmarshal array into Go value of type handlers.jsonPatchOp'],
+    [[{ op: 1, path: '/a' }], 'json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string'],
+    [[{ op: 'add', path: true }], 'json: cannot unmarshal bool into Go struct field jsonPatchOp.path of type string'],
+  ]
+  for (const [patch, problem] of undecodable) {
+    test(`cannot read: ${problem}`, () => {
+      expect(() => applyJsonPatch({ a: 1 }, patch)).toThrow(
+        expect.objectContaining({ code: 400, message: `error decoding patch: ${problem}` }),
       )
     })
   }

@@ -77,7 +77,7 @@ function newest<T extends Classified>(classes: readonly T[]): T | undefined {
   )[0]
 }
 
-/** StorageObjectInUseProtection: volumes and claims go only when nothing uses them; controllers take the finalizer away. */
+/** StorageObjectInUseProtection: volumes, claims and their classes of attributes go only when nothing uses them; controllers take the finalizer away. */
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: 'StorageObjectInUseProtection',
   mutate: (request) => {
@@ -86,7 +86,9 @@ export const storageObjectInUseProtection: AdmissionPlugin = {
       ? 'kubernetes.io/pvc-protection'
       : isAbout(request, kinds.persistentVolumes)
         ? 'kubernetes.io/pv-protection'
-        : undefined
+        : isAbout(request, kinds.volumeAttributesClasses)
+          ? 'kubernetes.io/vac-protection'
+          : undefined
     const { object } = request
     const present = object.metadata.finalizers ?? []
     if (finalizer === undefined || present.includes(finalizer)) return object

@@ -89,9 +89,9 @@ export function patchFunction(schemas: Schemas, definition: string, mediaType: s
       applyStrategicMerge(schemas, definition, current, patch),
   }
   if (!isPatchType(functions, mediaType)) throw unsupportedMediaType(patchTypes)
-  const { value, duplicates } = parsePatch(body)
   const isOperations = mediaType === 'application/json-patch+json'
   const isStrategic = mediaType === strategicMerge
+  const { value, duplicates } = parsePatch(body, isStrategic ? '' : 'error decoding patch: ')
   const apply = functions[mediaType](value)
   return {
     // A strategic merge changes fields of a struct that knows its type already.
@@ -154,11 +154,11 @@ function checkPatchedType(
   throw refusal(`converting (${version}.${givenKind}) to (${internal}): unknown conversion`)
 }
 
-function parsePatch(body: Buffer): ParsedJson {
+function parsePatch(body: Buffer, attempt: string): ParsedJson {
   try {
     return parseJson(body.toString('utf8'), { duplicates: true })
   } catch (error) {
-    throw error instanceof JsonSyntaxError ? badRequest(`error decoding patch: ${error.message}`) : error
+    throw error instanceof JsonSyntaxError ? badRequest(`${attempt}${error.message}`) : error
   }
 }
 

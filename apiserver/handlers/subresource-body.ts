@@ -45,10 +45,10 @@ export function subresourceBodies(
     },
     withManagers: (request, definition, live, object) => {
       if (isApply(request)) return object
-      const { fieldManager } = parseWriteOptions(request, 'UpdateOptions')
+      const { fieldManager } = parseWriteOptions(request, live === undefined ? 'CreateOptions' : 'UpdateOptions')
       return updateManagedFields({
         ...writeContext(schemas, clock, request, definition),
-        live,
+        ...(live === undefined ? {} : { live }),
         object,
         manager: fieldManager,
       })

@@ -1,5 +1,6 @@
 /** What a delete request does to an object: gone at once, or marked and waiting. Pure. Source: `rest.BeforeDelete`. */
 import type { ApiObject, Resource } from '../../api/resource.ts'
+import { invalidValue } from '../../apimachinery/field-errors.ts'
 import { conflict, invalid } from '../../apimachinery/status.ts'
 import { formatTime, parseTime } from '../../apimachinery/time.ts'
 import type { DeleteOptions, Preconditions } from './store.ts'
@@ -16,12 +17,9 @@ const foregroundFinalizer = 'foregroundDeletion'
 /** Refuses options that contradict each other. */
 export function checkDeleteOptions({ propagationPolicy, orphanDependents }: DeleteOptions): void {
   if (propagationPolicy !== undefined && orphanDependents !== undefined) {
+    const detail = 'orphanDependents and deletionPropagation cannot be both set'
     throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
-      {
-        reason: 'FieldValueInvalid',
-        field: 'propagationPolicy',
-        message: `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`,
-      },
+      invalidValue('propagationPolicy', propagationPolicy, detail),
     ])
   }
 }

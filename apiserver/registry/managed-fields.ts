@@ -38,11 +38,27 @@ export function noteManagers(facts: ManagerFacts): ApiObject {
 
 /** Top-level fields that a write through this endpoint cannot change. */
 export function ignoredFields({ facts }: Resource, object: object, subresource: string): readonly string[] {
+  const kind = `${facts.group}/${facts.plural}`
   if (subresource === 'status') {
-    return Object.keys(object).filter((field) => !['kind', 'apiVersion', 'metadata', 'status'].includes(field))
+    const kept = ['kind', 'apiVersion', 'status', ...(statusAlone.has(kind) ? [] : ['metadata'])]
+    return Object.keys(object).filter((field) => !kept.includes(field))
   }
-  return subresource === '' && facts.subresources?.['status'] !== undefined ? ['status'] : []
+  // Nobody owns what a certificate is asked for: the requester may say it once.
+  const spec = kind === 'certificates.k8s.io/certificatesigningrequests' ? ['spec'] : []
+  return subresource === '' && facts.subresources?.['status'] !== undefined ? [...spec, 'status'] : spec
 }
+
+/** Kinds whose status path cannot change metadata either. Source: `GetResetFields` of their status strategies. */
+const statusAlone: ReadonlySet<string> = new Set([
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'apiextensions.k8s.io/customresourcedefinitions',
+  'apiregistration.k8s.io/apiservices',
+  'flowcontrol.apiserver.k8s.io/flowschemas',
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations',
+  'networking.k8s.io/servicecidrs',
+  'resource.k8s.io/resourceclaims',
+  'storage.k8s.io/volumeattachments',
+])
 
 function withManagedFieldsOf(object: ApiObject, old: ApiObject | undefined): ApiObject {
   const { managedFields: _given, ...metadata } = object.metadata

@@ -29,6 +29,7 @@ export const kinds = {
   persistentVolumeClaims: builtIn('core.v1.PersistentVolumeClaim', '', 'persistentvolumeclaims'),
   csiDrivers: builtIn('storage.v1.CSIDriver', 'storage.k8s.io', 'csidrivers'),
   persistentVolumes: builtIn('core.v1.PersistentVolume', '', 'persistentvolumes'),
+  volumeAttributesClasses: builtIn('storage.v1.VolumeAttributesClass', 'storage.k8s.io', 'volumeattributesclasses'),
   priorityClasses: builtIn('scheduling.v1.PriorityClass', 'scheduling.k8s.io', 'priorityclasses'),
   runtimeClasses: builtIn('node.v1.RuntimeClass', 'node.k8s.io', 'runtimeclasses'),
   storageClasses: builtIn('storage.v1.StorageClass', 'storage.k8s.io', 'storageclasses'),

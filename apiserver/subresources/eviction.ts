@@ -9,6 +9,7 @@ import { loopbackUser } from '../authn/user.ts'
 import type { ApiRequest } from '../http/api-request.ts'
 import { kinds, readAll } from '../registry/typed-reader.ts'
 import { asObject, createdStatus, isDryRun, requiredBody, served, writeOptions } from './answers.ts'
+import { checkEvictionOptions, evictionOptions } from './eviction-options.ts'
 import { admissionOfCreated } from './own-kind.ts'
 import type { SubresourceAnswer, SubresourceContext, SubresourceHandler } from './subresource.ts'
 
@@ -31,6 +32,8 @@ async function evict(request: ApiRequest, context: SubresourceContext): Promise<
   const admission = admissionOfCreated(request, context, { resource, subresource: 'eviction', definition })
   const eviction = await admission.mutate(await requiredBody(context, request, definition))
   if ((eviction.metadata.name ?? '') !== name) throw badRequest('name in URL does not match name in Eviction object')
+  const options: JsonObject = isJsonObject(eviction.deleteOptions) ? eviction.deleteOptions : {}
+  checkEvictionOptions(name, options, request.query.getAll('dryRun'))
   await admission.validate(eviction)
   const key = { namespace, name }
   const pod = (await store.get(resource, key, request.signal)) as unknown as Pod
@@ -38,7 +41,7 @@ async function evict(request: ApiRequest, context: SubresourceContext): Promise<
   if (plan.type === 'refuse') throw plan.error
   if (plan.type === 'spend') await spend(request, context, plan.budget, name)
   if (plan.type !== 'delete') await markDisrupted(request, context, formatTime(clock.now()))
-  await deletePod(request, context, eviction.deleteOptions)
+  await deletePod(request, context, options)
   return createdStatus
 }
 
@@ -186,32 +189,12 @@ async function markDisrupted(request: ApiRequest, { store }: SubresourceContext,
   )
 }
 
-async function deletePod(
-  request: ApiRequest,
-  { store }: SubresourceContext,
-  options: object | undefined,
-): Promise<void> {
+async function deletePod(request: ApiRequest, { store }: SubresourceContext, options: JsonObject): Promise<void> {
   const { namespace, name } = request.info
-  const wanted: JsonObject = isJsonObject(options) ? options : {}
-  const { gracePeriodSeconds, preconditions } = wanted
-  const dryRun = isDryRun(request) || (Array.isArray(wanted['dryRun']) && wanted['dryRun'].includes('All'))
   await store.delete(
     served(store, '', 'pods'),
     { namespace, name },
-    {
-      ...writeOptions(request),
-      isAdmitted: true,
-      dryRun,
-      ...(typeof gracePeriodSeconds === 'number' ? { gracePeriodSeconds } : {}),
-      ...(isJsonObject(preconditions) ? { preconditions: preconditionsOf(preconditions) } : {}),
-    },
+    { ...writeOptions(request), isAdmitted: true, ...evictionOptions(options, isDryRun(request)) },
     request.signal,
   )
-}
-
-function preconditionsOf({ uid, resourceVersion }: JsonObject): { uid?: string; resourceVersion?: string } {
-  return {
-    ...(typeof uid === 'string' ? { uid } : {}),
-    ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
-  }
 }

@@ -54,7 +54,10 @@ export async function admittedBody<Name extends DefinitionName>(
   const { group, resource: plural } = request.info
   const resource = served(context.store, group, plural)
   const admission = admissionOfCreated(request, context, { resource, definition })
-  const body = await admission.mutate(await requiredBody(context, request, definition))
+  const sent = await requiredBody(context, request, definition)
+  const managed = context.withManagers(request, definition, undefined, asJson({ metadata: {}, ...sent }))
+  // Only the managed fields are new.
+  const body = await admission.mutate(managed as unknown as typeof sent)
   return { body, validate: async () => await admission.validate(body) }
 }
 

@@ -73,7 +73,7 @@ export function metadataCauses(metadata: object | undefined, isLocal: boolean): 
   const allowed = isLocal ? ['managedFields', 'namespace'] : ['managedFields']
   const used = Object.entries(metadata ?? {}).filter(([field, value]) => !allowed.includes(field) && value !== null)
   const detail = isLocal ? 'must be empty except for namespace' : 'must be empty'
-  return used.length === 0 ? [] : [invalidValue('metadata', asJson(Object.fromEntries(used)), detail)]
+  return used.length === 0 ? [] : [invalidValue('metadata', asJson(metadata ?? {}), detail)]
 }
 
 function selectorCauses(

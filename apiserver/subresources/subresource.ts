@@ -28,11 +28,11 @@ export type SubresourceContext = {
    * body itself; PATCH: of any content type) to `current` and returns the decoded result.
    */
   readonly changedObject: (request: ApiRequest, definition: string, current: JsonObject) => Promise<JsonObject>
-  /** Records who has changed what between `current` and what `changedObject` made of it. */
+  /** Records who has changed what between `current` and what `changedObject` made of it; `undefined`: it was sent to be created. */
   readonly withManagers: (
     request: ApiRequest,
     definition: string,
-    current: JsonObject,
+    current: JsonObject | undefined,
     changed: JsonObject,
   ) => JsonObject
 }

@@ -53,7 +53,11 @@ async function createToken(
   const resource = served(store, '', 'serviceaccounts')
   const definition = 'authentication.v1.TokenRequest'
   const admission = admissionOfCreated(request, context, { resource, subresource: 'token', definition })
-  const asked = await admission.mutate(shown(await requiredBody(context, request, definition)))
+  const sent = asJson(withLifetime(await requiredBody(context, request, definition)))
+  // Only the managed fields are new.
+  const managed = context.withManagers(request, definition, undefined, sent) as unknown as TokenRequest
+  // What is written as null is read as nothing.
+  const asked = await admission.mutate(withReference(managed) as TokenRequest)
   requireOwnName(asked, name)
   const account = (await store.get(resource, { namespace, name }, request.signal)) as unknown as ServiceAccount
   requireOwnUid(asked, account)
@@ -113,11 +117,9 @@ function completed(
   }
 }
 
-/** Go's types have a lifetime, and write what has no value. */
-function shown(asked: TokenRequest): TokenRequest {
+function withLifetime(asked: TokenRequest): TokenRequest {
   const spec = { ...asked.spec, expirationSeconds: asked.spec.expirationSeconds ?? defaultExpirationSeconds }
-  // What is written as null is read as nothing.
-  return withReference({ ...asked, spec }) as TokenRequest
+  return { ...asked, spec }
 }
 
 /** Go writes a field without value here. */
