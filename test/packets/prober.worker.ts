@@ -85,7 +85,12 @@ function askTcp({ ip, port, sourcePort, timeoutMs }: Probe): Promise<Outcome> {
 }
 
 async function askSctp({ ip, port, timeoutMs, ...options }: Probe): Promise<Outcome> {
-  return await readAll(sctpSocket(ip, options).connect({ host: ip, port }), timeoutMs)
+  try {
+    return await readAll(sctpSocket(ip, options).connect({ host: ip, port }), timeoutMs)
+  } catch (error) {
+    // Not even a socket, or no way there.
+    return { verdict: 'failed', error: String(error) }
+  }
 }
 
 function readAll(socket: Socket, timeoutMs: number): Promise<Outcome> {

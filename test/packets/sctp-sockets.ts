@@ -33,9 +33,9 @@ const [receiveErrors, receiveErrors6, retransmission] = [
 /**
  * A server answers a repeated INIT with another tag. Conntrack remembers the last one, the client uses the first: whatever it says is
  * invalid then, and neither translated nor let through. So an INIT must not be repeated while its answer is on the way; an emulated machine
- * may need longer than the three seconds of RFC 9260.
+ * may need longer than Linux' three seconds (net.sctp.rto_initial).
  */
-const defaultAskAgainMs = 60_000
+const defaultAskAgainMs = 30_000
 
 /** Whether this kernel has sockets of SCTP; asking loads the module. */
 export function hasSctpSockets(): boolean {
