@@ -71,6 +71,30 @@ test('run() lists, then watches from there and tells every change', async () => 
   expect(paths[2]).toContain('resourceVersion=8')
 })
 
+test('run() keeps and tells what `transform` leaves of an object, from lists and from the watch', async () => {
+  const { client, requests } = server([
+    list('5', object('a', '3')),
+    { body: lines({ type: 'ADDED', object: object('b', '6') }, { type: 'DELETED', object: object('a', '7') }) },
+  ])
+  const informer = createInformer({
+    ...{ client, ref: configMaps, clock: immediate, logger: silentLogger, random: () => 0 },
+    transform: (whole) => ({ ...whole, data: { kept: whole.metadata.name } }),
+  })
+  const told: unknown[] = []
+  informer.onChange(({ type, object }) => told.push([type, object.data]))
+  const stop = new AbortController()
+  const running = informer.run(stop.signal).catch(() => {})
+  while (requests.length < 3) await new Promise((resolve) => setImmediate(resolve))
+  stop.abort(new Error('end of test'))
+  await running
+  expect(informer.list().map(({ data }) => data)).toEqual([{ kept: 'b' }])
+  expect(told).toEqual([
+    ['added', { kept: 'a' }],
+    ['added', { kept: 'b' }],
+    ['deleted', { kept: 'a' }],
+  ])
+})
+
 test('run() goes on from a bookmark without listing again', async () => {
   const bookmark = { type: 'BOOKMARK', object: { metadata: { resourceVersion: '40' } } }
   const { paths } = await follow([list('5'), { body: lines(bookmark) }])

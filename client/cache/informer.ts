@@ -43,6 +43,8 @@ export type InformerOptions<T extends ApiObject, D> = {
   readonly namespace?: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
+  /** What to keep of each object, where little of many is needed: all of the identity, and the version. */
+  readonly transform?: (object: T) => T
   readonly clock: Clock
   readonly logger: Logger
   readonly random?: () => number
@@ -69,6 +71,10 @@ export function createInformer<T extends ApiObject, D>(options: InformerOptions<
     resourceVersion: () => informer.resourceVersion,
     whenSeen: async (version, limitMs, signal) => await informer.whenSeen(version, limitMs, signal),
   }
+}
+
+function whole<T>(object: T): T {
+  return object
 }
 
 type Waiter = { readonly until: () => boolean; readonly wake: () => void }
@@ -139,14 +145,14 @@ class ListWatch<T extends ApiObject, D> {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { client, ref } = this.#options
+    const { client, ref, transform = whole } = this.#options
     const found = new Map<string, T>()
     let version = ''
     let next: string | undefined
     do {
       const page = next === undefined ? {} : { continue: next }
       const list = await client.list(ref, { ...this.#selector, limit: pageSize, ...page }, signal)
-      for (const object of list.items) found.set(objectKey(object), object)
+      for (const object of list.items) found.set(objectKey(object), transform(object))
       version = list.metadata.resourceVersion
       next = list.metadata.continue === '' ? undefined : list.metadata.continue
     } while (next !== undefined)
@@ -170,8 +176,9 @@ class ListWatch<T extends ApiObject, D> {
   }
 
   #take({ type, object }: WatchEvent<T>): void {
-    if (type === 'ADDED' || type === 'MODIFIED') this.#put(objectKey(object), object)
-    if (type === 'DELETED') this.#remove(objectKey(object), object)
+    const { transform = whole } = this.#options
+    if (type === 'ADDED' || type === 'MODIFIED') this.#put(objectKey(object), transform(object))
+    if (type === 'DELETED') this.#remove(objectKey(object), transform(object))
     this.#saw(object.metadata.resourceVersion)
   }
 

@@ -11,7 +11,7 @@ type Metadata = {
   readonly uid: string
   readonly resourceVersion: string
 }
-type Item = { readonly metadata: Metadata; readonly spec?: unknown }
+type Item = { readonly metadata: Metadata; readonly spec: unknown; readonly status: unknown }
 type Stream = { readonly send: (type: string, object: Item) => void; readonly isOpen: () => boolean }
 
 /** Whose list or watch it is; the pods of this node and of all others are two. */
@@ -95,13 +95,14 @@ class FakeServer {
 }
 
 let version = 10
-const item = (name: string, spec?: unknown): Item => {
+const item = (name: string, nodeName?: string): Item => {
   version += 1
-  return { metadata: { name, namespace: 'ns', uid: `uid-${name}-${version}`, resourceVersion: `${version}` }, spec }
+  const metadata = { name, namespace: 'ns', uid: `uid-${name}-${version}`, resourceVersion: `${version}` }
+  return { metadata, spec: { containers: [], ...(nodeName !== undefined && { nodeName }) }, status: {} }
 }
-const again = ({ metadata, spec }: Item): Item => {
+const again = ({ metadata, ...rest }: Item): Item => {
   version += 1
-  return { metadata: { ...metadata, resourceVersion: `${version}` }, spec }
+  return { metadata: { ...metadata, resourceVersion: `${version}` }, ...rest }
 }
 
 /** Runs a ClusterWatch on a server; `told` is what the enforcer heard, `pause` ends the one sleep under way. */
@@ -154,7 +155,7 @@ async function follow<T>(
 
 test('ClusterWatch asks for policies and the pods of its node, and for no others while there is no policy', async () => {
   const server = new FakeServer()
-  server.items.locals.push(item('mine', { nodeName: 'here' }))
+  server.items.locals.push(item('mine', 'here'))
   server.items.others.push(item('far'))
   await follow(server, async (cluster, told, until) => {
     await until(() => cluster.isCurrent && server.isWatched('locals'))
@@ -199,7 +200,7 @@ test('ClusterWatch ends both watches a while after the last policy is gone, and 
   const server = new FakeServer()
   const deny = item('deny')
   server.items.policies.push(deny)
-  server.items.locals.push(item('mine', { nodeName: 'here' }))
+  server.items.locals.push(item('mine', 'here'))
   server.items.others.push(item('far'))
   server.items.namespaces.push(item('ns'))
   await follow(server, async (cluster, told, until, pause) => {
@@ -263,12 +264,12 @@ test.each([['told before'], ['told after']])(
 
 test('ClusterWatch takes the namesake on another node for the pod that its own node has just lost', async () => {
   const server = new FakeServer()
-  const old = item('web-0', { nodeName: 'here' })
+  const old = item('web-0', 'here')
   server.items.policies.push(item('deny'))
   server.items.locals.push(old)
   await follow(server, async (cluster, told, until) => {
     await until(() => cluster.isCurrent && server.isWatched('locals') && server.isWatched('others'))
-    server.change('others', 'ADDED', item('web-0', { nodeName: 'there' }))
+    server.change('others', 'ADDED', item('web-0', 'there'))
     await until(() => told.length === 3)
     server.change('locals', 'DELETED', old)
     await until(() => cluster.pod('ns/web-0') === undefined)

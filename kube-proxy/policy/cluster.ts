@@ -19,6 +19,7 @@ import type { Logger } from '../../component-base/logger.ts'
 import { runAll } from '../../component-base/run.ts'
 import { Bell } from './bell.ts'
 import type { Enforcer } from './enforcer.ts'
+import { trimPod } from './pod.ts'
 
 export type ClusterOptions = {
   readonly client: Client
@@ -99,7 +100,7 @@ export class ClusterWatch {
     const { client, nodeName, clock, logger } = this.#options
     const fieldSelector = `spec.nodeName!=${nodeName},${alive}`
     const peers = {
-      pods: createInformer({ client, ref: pods, fieldSelector, clock, logger }),
+      pods: createInformer({ client, ref: pods, fieldSelector, transform: trimPod, clock, logger }),
       namespaces: createInformer({ client, ref: namespaces, clock, logger }),
     }
     const stop = new AbortController()

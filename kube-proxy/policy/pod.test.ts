@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Pod } from '../../api/core/v1.ts'
-import { policyPodOf } from './pod.ts'
+import { policyPodOf, trimPod } from './pod.ts'
 
 function pod(spec: object, status: object): Pod {
   const metadata = { namespace: 'x', name: 'a', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' }
@@ -40,4 +40,31 @@ test('policyPodOf() counts named ports of containers and sidecars, not those of 
     { name: 'web', protocol: 'TCP', port: 80 },
     { name: 'dns', protocol: 'UDP', port: 53 },
   ])
+})
+
+test.each([
+  {
+    name: 'with everything',
+    spec: { containers: [{ name: 'c', ports: [{ name: 'web', containerPort: 80 }] }] },
+    status: running,
+  },
+  {
+    name: 'with a sidecar',
+    spec: {
+      containers: [],
+      initContainers: [
+        { name: 's', restartPolicy: 'Always', ports: [{ name: 'dns', protocol: 'UDP', containerPort: 53 }] },
+      ],
+    },
+    status: running,
+  },
+  { name: 'on the host network', spec: { hostNetwork: true, containers: [] }, status: running },
+  { name: 'without an address', spec: { containers: [] }, status: { phase: 'Pending' } },
+  { name: 'with one address', spec: { containers: [] }, status: { podIP: '10.0.0.1' } },
+])('trimPod() leaves all that policyPodOf() reads of a pod $name', ({ spec, status }) => {
+  const whole = pod({ ...spec, volumes: [{ name: 'v', emptyDir: {} }] }, { ...status, hostIP: '172.16.0.1' })
+  const labelled = { ...whole, metadata: { ...whole.metadata, labels: { app: 'a' }, annotations: { long: 'text' } } }
+  const trimmed = trimPod(labelled)
+  expect(policyPodOf(trimmed, 'n')).toEqual(policyPodOf(labelled, 'n'))
+  expect(JSON.stringify(trimmed)).not.toMatch(/long|emptyDir|172/)
 })

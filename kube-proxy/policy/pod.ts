@@ -1,5 +1,5 @@
 /** What NetworkPolicy has to know of a pod. */
-import type { Pod } from '../../api/core/v1.ts'
+import type { Container, Pod, PodSpec, PodStatus } from '../../api/core/v1.ts'
 import { formatAddress, parseAddress } from '../../component-base/ip-address.ts'
 import type { Family } from '../../netfilter/iptables.ts'
 
@@ -38,6 +38,46 @@ export function policyPodOf(pod: Pod, nodeName: string, claimed?: readonly strin
     ports: portsOf(pod),
     isLocal: spec?.nodeName === nodeName,
     createdAt: metadata.creationTimestamp ?? '',
+  }
+}
+
+/** What `policyPodOf` reads of a pod: a small part, where those of a whole cluster are kept. */
+export function trimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+  const { name, namespace, uid, resourceVersion, creationTimestamp, labels } = metadata
+  return {
+    ...{ apiVersion, kind },
+    metadata: {
+      ...{ name, uid, resourceVersion, creationTimestamp },
+      ...(namespace !== undefined && { namespace }),
+      ...(labels !== undefined && { labels }),
+    },
+    spec: trimSpec(spec),
+    status: trimStatus(status),
+  }
+}
+
+function trimSpec({ nodeName, hostNetwork, containers, initContainers }: PodSpec): PodSpec {
+  return {
+    ...(nodeName !== undefined && { nodeName }),
+    ...(hostNetwork !== undefined && { hostNetwork }),
+    containers: containers.map(trimContainer),
+    ...(initContainers !== undefined && { initContainers: initContainers.map(trimContainer) }),
+  }
+}
+
+function trimContainer({ name, ports, restartPolicy }: Container): Container {
+  return {
+    ...{ name, resources: {} },
+    ...(ports !== undefined && { ports }),
+    ...(restartPolicy !== undefined && { restartPolicy }),
+  }
+}
+
+function trimStatus({ phase, podIP, podIPs }: PodStatus): PodStatus {
+  return {
+    ...(phase !== undefined && { phase }),
+    ...(podIP !== undefined && { podIP }),
+    ...(podIPs !== undefined && { podIPs }),
   }
 }
 
