@@ -333,3 +333,58 @@ test('kinds of storage and of devices are answered with what was deleted', async
   expect(await api.send(classes, { method: 'POST', body })).toMatchObject({ code: 201 })
   expect((await api.send(`${classes}/gone`, { method: 'DELETE' })).json).toMatchObject({ kind: 'StorageClass' })
 })
+
+test('devices for administrators are for labelled namespaces, and statuses of claims for those who may bind them', async () => {
+  await api.send('/api/v1/namespaces', { method: 'POST', body: { metadata: { name: 'devices' } } })
+  const claims = '/apis/resource.k8s.io/v1/namespaces/devices/resourceclaims'
+  const exactly = { deviceClassName: 'x.example.com', adminAccess: true }
+  const body = { metadata: { name: 'a' }, spec: { devices: { requests: [{ name: 'a', exactly }] } } }
+  const detail =
+    'admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace'
+  expect(await api.send(claims, { method: 'POST', body })).toMatchObject({
+    code: 422,
+    json: {
+      message: `ResourceClaim.resource.k8s.io "a" is invalid: spec.devices.requests[0].adminAccess: Forbidden: ${detail}`,
+    },
+  })
+  const contentType = 'application/merge-patch+json'
+  const label = async (value: string | null): Promise<unknown> =>
+    await api.send('/api/v1/namespaces/devices', {
+      method: 'PATCH',
+      contentType,
+      body: { metadata: { labels: { 'resource.kubernetes.io/admin-access': value } } },
+    })
+  await label('true')
+  expect(await api.send(claims, { method: 'POST', body })).toMatchObject({ code: 201 })
+  await label(null)
+  const result = { request: 'a', driver: 'x.example.com', pool: 'p', device: 'd' }
+  const status = (adminAccess: boolean) => ({ allocation: { devices: { results: [{ ...result, adminAccess }] } } })
+  const patch = async (client: RawClient, change: object) =>
+    await client.send(`${claims}/a/status`, { method: 'PATCH', contentType, body: { status: change } })
+  expect((await patch(api, status(true))).json.message).toContain(
+    `status.allocation.devices.results[0].adminAccess: Forbidden: ${detail}`,
+  )
+
+  const rules = [{ apiGroups: ['resource.k8s.io'], resources: ['resourceclaims/status'], verbs: ['patch'] }]
+  const rbac = '/apis/rbac.authorization.k8s.io/v1'
+  await api.send(`${rbac}/clusterroles`, { method: 'POST', body: { metadata: { name: 'claim-status' }, rules } })
+  const apiGroup = 'rbac.authorization.k8s.io'
+  const binding = {
+    metadata: { name: 'claim-status' },
+    roleRef: { apiGroup, kind: 'ClusterRole', name: 'claim-status' },
+    subjects: [{ apiGroup, kind: 'User', name: 'driver' }],
+  }
+  await api.send(`${rbac}/clusterrolebindings`, { method: 'POST', body: binding })
+  const driver = await rawClient(plane, await plane.authority.issue('driver'))
+  const cannot = (verb: string, resource: string) =>
+    `User "driver" cannot ${verb} resource "${resource}" in API group "resource.k8s.io"`
+  expect((await patch(driver, status(false))).json.message).toBe(
+    `ResourceClaim.resource.k8s.io "a" is invalid: status.allocation: Forbidden: changing status.allocation or status.reservedFor requires resource="resourceclaims/binding", verb="patch" permission: resourceclaims.resource.k8s.io is forbidden: ${cannot('patch', 'resourceclaims/binding')} at the cluster scope`,
+  )
+  expect(await patch(api, status(false))).toMatchObject({ code: 200 })
+  const devices = { devices: [{ driver: 'x.example.com', pool: 'p', device: 'd' }] }
+  expect((await patch(driver, devices)).json.message).toBe(
+    `ResourceClaim.resource.k8s.io "a" is invalid: status.devices: Forbidden: changing status.devices requires resource="resourceclaims/driver", verb="[arbitrary-node:patch]" permission: resourceclaims.resource.k8s.io "x.example.com" is forbidden: ${cannot('arbitrary-node:patch', 'resourceclaims/driver')} in the namespace "devices"`,
+  )
+  expect(await patch(api, devices)).toMatchObject({ code: 200 })
+})

@@ -25,6 +25,8 @@ export type AdmissionRequest = {
   readonly oldObject?: ApiObject
   readonly user: UserInfo
   readonly dryRun: boolean
+  /** Permissions tell patches from other updates. */
+  readonly isPatch?: true
   /** The request's `CreateOptions`, `UpdateOptions`, `PatchOptions`, `DeleteOptions` or connect options. */
   readonly options?: JsonObject
   /** How `object` is shown where that is not the resource's own kind: the `Scale` of a Deployment, the `Binding` of a pod. */

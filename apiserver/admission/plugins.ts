@@ -42,6 +42,7 @@ import { validatingPolicies } from './policy/validating.ts'
 import { priorityAdmission } from './priority.ts'
 import { rbacEscalation } from './rbac-escalation.ts'
 import { asApiObject } from './request.ts'
+import { resourceClaimAccess } from './resource-claim-access.ts'
 import { type QuotaOptions, resourceQuota } from './resource-quota.ts'
 import { runtimeClassAdmission } from './runtime-class.ts'
 import { serviceAccountAdmission } from './service-account.ts'
@@ -120,6 +121,7 @@ export function admissionPlugins(options: AdmissionOptions): readonly AdmissionP
     ),
     certificateRequester,
     rbacEscalation({ reader, authorizer }),
+    resourceClaimAccess({ lookup, authorizer }),
     parameterAccess({ reader, authorizer, resourceOfKind: options.policies.resourceOfKind }),
     serviceAllocation({ ...services, reader, clock }),
   ]

@@ -29,6 +29,7 @@ export function parseWriteOptions(request: ApiRequest, kind: OptionsKind): BodyO
     dryRun,
     ...(request.audit === undefined ? {} : { audit: request.audit }),
     fieldValidation,
+    ...(kind === 'PatchOptions' ? { isPatch: true as const } : {}),
     fieldManager: fieldManager === '' ? managerFromUserAgent(incoming.headers['user-agent']) : fieldManager,
     options: writeOptionsObject(query, kind === 'CreateOptions' ? kind : 'UpdateOptions'),
   }

@@ -37,6 +37,8 @@ export type WriteOptions = {
   readonly audit?: AuditNotes
   /** The request's options object, for admission. */
   readonly options?: JsonObject
+  /** The request is a PATCH. */
+  readonly isPatch?: true
   /** Admission has been asked about what the subresource was sent, and is not asked about the stored object. */
   readonly isAdmitted?: boolean
 }

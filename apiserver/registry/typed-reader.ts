@@ -69,6 +69,8 @@ export const kinds = {
     'admissionregistration.k8s.io',
     'mutatingadmissionpolicybindings',
   ),
+  resourceClaims: builtIn('resource.v1.ResourceClaim', 'resource.k8s.io', 'resourceclaims'),
+  resourceClaimTemplates: builtIn('resource.v1.ResourceClaimTemplate', 'resource.k8s.io', 'resourceclaimtemplates'),
   resourceSlices: builtIn('resource.v1.ResourceSlice', 'resource.k8s.io', 'resourceslices'),
   apiServices: builtIn('apiregistration.v1.APIService', 'apiregistration.k8s.io', 'apiservices'),
   roles: builtIn('rbac.v1.Role', rbac, 'roles'),

@@ -38,10 +38,11 @@ export function managed(
 /** What admission is told of who writes and how. */
 export function askedBy(
   options: WriteOptions,
-): Pick<AdmissionRequest, 'user' | 'dryRun' | 'options' | 'warn' | 'annotate'> {
+): Pick<AdmissionRequest, 'user' | 'dryRun' | 'isPatch' | 'options' | 'warn' | 'annotate'> {
   return {
     user: options.user,
     dryRun: options.dryRun === true,
+    ...(options.isPatch === undefined ? {} : { isPatch: options.isPatch }),
     ...(options.options === undefined ? {} : { options: options.options }),
     ...(options.warn === undefined ? {} : { warn: options.warn }),
     ...(options.audit === undefined ? {} : { annotate: options.audit.annotate }),
