@@ -14,7 +14,7 @@ import type { Client } from '../rest/client.ts'
 import { leases } from '../rest/resource-refs.ts'
 
 export type LeaderElectionOptions = {
-  readonly client: Client
+  readonly client: Pick<Client, 'get' | 'update' | 'create'>
   readonly namespace: string
   readonly name: string
   /** Who we are: host name and a unique part. */
@@ -50,13 +50,17 @@ export async function runWithLease(options: LeaderElectionOptions, work: Task, s
   const renewing = elector.renewUntilLost(both).catch((error: unknown) => {
     lost.abort(error)
   })
+  let loss: unknown
   try {
     await work(both)
+    // Work that is asked to stop ends without an error; why it was asked is told here.
+    if (!signal.aborted && lost.signal.aborted) loss = lost.signal.reason
   } finally {
     lost.abort()
     await renewing
     if (signal.aborted) await elector.release()
   }
+  if (loss !== undefined) throw new Error('leaderelection lost', { cause: loss })
 }
 
 class Elector {
