@@ -97,6 +97,9 @@ export const flags = defineFlags({
   'tls-cipher-suites': list('Cipher suites of TLS 1.2, by the names of Go; absent: those of Node.'),
   'tls-min-version': text('VersionTLS10, VersionTLS11, VersionTLS12 or VersionTLS13; absent: 1.2.'),
   'tls-sni-cert-key': texts('Certificates for single names: file,key or file,key:name,*.name; give the flag for each.'),
+  'cert-dir': text(
+    'Where a serving certificate that signs itself is kept; absent: in memory, made anew at each start.',
+  ),
   'tls-cert-file': text('Serving certificate; absent: one that signs itself.'),
   'tls-private-key-file': text('Key of the serving certificate.'),
   'token-auth-file': text('CSV file with static tokens.'),

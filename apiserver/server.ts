@@ -13,7 +13,7 @@ import { HealthChecks } from '../component-base/health.ts'
 import type { Logger } from '../component-base/logger.ts'
 import { createRegistry, type Registry } from '../component-base/metrics.ts'
 import { aborted, runAll } from '../component-base/run.ts'
-import { selfSignedKeyPair } from '../component-base/self-signed.ts'
+import { keptKeyPair, selfSignedKeyPair } from '../component-base/self-signed.ts'
 import type { KeyPair } from '../component-base/tls.ts'
 import { type Access, createAccess } from './access.ts'
 import { type AdmissionChain, createAdmissionChain } from './admission/admission.ts'
@@ -267,7 +267,7 @@ async function servingFiles(config: Config, serviceIp: string, clock: Clock): Pr
   const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'localhost']
   const own = async (): Promise<KeyPair> =>
     await selfSignedKeyPair('kube-apiserver', [...names, '127.0.0.1', advertiseAddress, serviceIp], clock.now())
-  const fallback = flags['tls-cert-file'] === '' ? await own() : undefined
+  const fallback = flags['tls-cert-file'] === '' ? await keptKeyPair(flags['cert-dir'], 'apiserver', own) : undefined
   const pair = (name: string): KeyPair => ({
     cert: files.text(`${name}.cert`) ?? fallback?.cert ?? '',
     key: files.text(`${name}.key`) ?? fallback?.key ?? '',

@@ -1,5 +1,7 @@
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import {
   cryptoProvider,
   KeyUsageFlags,
@@ -7,6 +9,7 @@ import {
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509'
+import { replaceFile } from './replace-file.ts'
 import type { KeyPair } from './tls.ts'
 
 /**
@@ -36,4 +39,29 @@ export async function selfSignedKeyPair(commonName: string, names: readonly stri
     cert: certificate.toString('pem'),
     key: `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`,
   }
+}
+
+/**
+ * The pair `<name>.crt` and `<name>.key` in `folder`, made with `make` and kept there when there is none. Without a folder it is kept
+ * nowhere. Throws when there is only one of the two. Source: apiserver `MaybeDefaultWithSelfSignedCerts`.
+ */
+export async function keptKeyPair(folder: string, name: string, make: () => Promise<KeyPair>): Promise<KeyPair> {
+  if (folder === '') return await make()
+  const certFile = join(folder, `${name}.crt`)
+  const keyFile = join(folder, `${name}.key`)
+  const [cert, key] = await Promise.all([readIfThere(certFile), readIfThere(keyFile)])
+  if (cert !== undefined && key !== undefined) return { cert, key }
+  if (cert !== undefined || key !== undefined) {
+    const missing = cert === undefined ? certFile : keyFile
+    throw new Error(`error reading ${missing}, certificate and key must be supplied as a pair`)
+  }
+  const made = await make()
+  await mkdir(folder, { recursive: true, mode: 0o755 })
+  await replaceFile(certFile, made.cert, 0o644)
+  await replaceFile(keyFile, made.key, 0o600)
+  return made
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  return await readFile(file, 'utf8').catch(() => undefined)
 }
