@@ -39,6 +39,7 @@ import { startStatefulSetController } from './statefulset/controller.ts'
 import { startTaintEvictionController } from './taint-eviction/controller.ts'
 import { startTtlAfterFinishedController } from './ttl-after-finished/controller.ts'
 import { startValidatingAdmissionPolicyStatusController } from './validatingadmissionpolicy-status/controller.ts'
+import { startVolumeAttributesClassProtectionController } from './volumeattributesclass-protection/controller.ts'
 
 /** One controller of the process. */
 type Registration = {
@@ -214,6 +215,12 @@ const registrations: readonly Registration[] = [
     alias: 'pv-protection',
     serviceAccount: 'pv-protection-controller',
     start: startPvProtectionController,
+  },
+  {
+    name: 'volumeattributesclass-protection-controller',
+    alias: 'volumeattributesclass-protection',
+    serviceAccount: 'volumeattributesclass-protection-controller',
+    start: startVolumeAttributesClassProtectionController,
   },
   {
     name: 'ephemeral-volume-controller',

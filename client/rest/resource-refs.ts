@@ -55,6 +55,13 @@ export const persistentVolumes = ref<'core.v1.PersistentVolume'>(
   'PersistentVolume',
   false,
 )
+export const volumeAttributesClasses = ref<'storage.v1.VolumeAttributesClass'>(
+  'storage.k8s.io',
+  'v1',
+  'volumeattributesclasses',
+  'VolumeAttributesClass',
+  false,
+)
 export const serviceCidrs = ref<'networking.v1.ServiceCIDR'>(
   'networking.k8s.io',
   'v1',
