@@ -75,16 +75,18 @@ async function sendDocument(
   const isPart = info.path.startsWith('/openapi/v3/')
   const hash = query.get('hash') ?? ''
   const headers = headersOf(info.path, etag)
+  // The index has no tag, and it may change within the second that a date tells: it is always new, as upstream's.
+  const isIndex = info.path === '/openapi/v3'
   if (isPart && hash !== '' && `"${hash}"` !== etag) {
     end(response, 301, { ...headers, 'content-type': contentType, location: `${info.path}?hash=${etag.slice(1, -1)}` })
-  } else if (isUnchanged(incoming.headers, headers['etag'], madeMs)) end(response, 304, headers)
+  } else if (!isIndex && isUnchanged(incoming.headers, headers['etag'], madeMs)) end(response, 304, headers)
   else {
     // What a hash names never changes.
     const kept =
       isPart && hash !== ''
         ? { 'cache-control': 'public, immutable', expires: new Date(nowMs + yearMs).toUTCString() }
         : {}
-    const lastModified = new Date(madeMs).toUTCString()
+    const lastModified = new Date(isIndex ? nowMs : madeMs).toUTCString()
     await send(request, response, 200, contentType, body, { ...headers, 'last-modified': lastModified, ...kept })
   }
 }
