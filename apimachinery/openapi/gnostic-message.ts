@@ -1,7 +1,7 @@
 /** What the protobuf forms of OpenAPI v2 and v3 have in common: messages as tables of fields by JSON name. Source: gnostic. */
 import { stringify } from 'yaml'
 import { isJsonList, isJsonObject, type Json, type JsonObject } from '../json.ts'
-import type { ReverseWriter } from '../protobuf/writer.ts'
+import { ReverseWriter } from '../protobuf/writer.ts'
 
 /** Writes a value as the field with this number. */
 export type Write = (writer: ReverseWriter, number: number, value: Json) => void
@@ -14,6 +14,13 @@ export type Message = {
 /** A message of these fields. */
 export function message(fields: Readonly<Record<string, readonly [number, Write]>>, vendorExtension?: number): Message {
   return { fields: new Map(Object.entries(fields)), ...(vendorExtension === undefined ? {} : { vendorExtension }) }
+}
+
+/** A whole document as the message of these fields. */
+export function encodeDocument(fields: Message, document: JsonObject): Buffer {
+  const writer = new ReverseWriter()
+  writeMessage(writer, fields, document)
+  return writer.finish()
 }
 
 /** Writes the fields of a message in the order of their numbers, last ones first. */
@@ -67,6 +74,26 @@ export function wrapped(inner: number, write: Write): Write {
   return (writer, number, value) => {
     const mark = writer.length
     write(writer, inner, value)
+    writer.close(number, mark)
+  }
+}
+
+/** `XOrReference`: `1` is the value itself, `2` where it stands. */
+export function orReference(write: Write, reference: Write): Write {
+  return (writer, number, value) => {
+    const mark = writer.length
+    if (isJsonObject(value) && value['$ref'] !== undefined) reference(writer, 2, value)
+    else write(writer, 1, value)
+    writer.close(number, mark)
+  }
+}
+
+/** `AdditionalPropertiesItem`: `1` is a schema, `2` whether there may be others at all. */
+export function schemaOrBool(schema: Write): Write {
+  return (writer, number, value) => {
+    const mark = writer.length
+    if (isJsonObject(value)) schema(writer, 1, value)
+    else bool(writer, 2, value)
     writer.close(number, mark)
   }
 }

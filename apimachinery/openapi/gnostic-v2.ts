@@ -3,19 +3,20 @@
  * whatever it gets. Only the parts that our documents have are written. Field numbers: gnostic `OpenAPIv2.proto`.
  */
 import { isJsonObject, type JsonObject } from '../json.ts'
-import { ReverseWriter } from '../protobuf/writer.ts'
 import {
   any,
   bool,
   each,
+  encodeDocument,
   message,
   named,
   nested,
+  orReference,
+  schemaOrBool,
   text,
   texts,
   type Write,
   wrapped,
-  writeMessage,
 } from './gnostic-message.ts'
 
 /** What clients ask for in `Accept`; old ones write the first, which is no valid media type. */
@@ -28,9 +29,7 @@ export const gnosticContentType = 'application/com.github.proto-openapi.spec.v2.
 
 /** Encodes a document that `openApiV2()` has made. */
 export function encodeOpenApiV2(document: JsonObject): Buffer {
-  const writer = new ReverseWriter()
-  writeMessage(writer, documentFields, document)
-  return writer.finish()
+  return encodeDocument(documentFields, document)
 }
 
 const schema: Write = nested(() => schemaFields)
@@ -44,15 +43,7 @@ const schemaFields = message(
     default: [5, any],
     required: [19, texts],
     enum: [20, each(any)],
-    additionalProperties: [
-      21,
-      (writer, number, value) => {
-        const mark = writer.length
-        if (isJsonObject(value)) schema(writer, 1, value)
-        else bool(writer, 2, value)
-        writer.close(number, mark)
-      },
-    ],
+    additionalProperties: [21, schemaOrBool(schema)],
     type: [22, typeItem],
     items: [23, wrapped(1, schema)],
     allOf: [24, each(schema)],
@@ -89,12 +80,7 @@ const bareParameter: Write = (writer, number, value) => {
 const jsonReference: Write = nested(() => message({ $ref: [1, text], description: [2, text] }))
 
 /** `ParametersItem{parameter | reference}`. */
-const parameter: Write = (writer, number, value) => {
-  const mark = writer.length
-  if (isJsonObject(value) && value['$ref'] !== undefined) jsonReference(writer, 2, value)
-  else bareParameter(writer, 1, value)
-  writer.close(number, mark)
-}
+const parameter: Write = orReference(bareParameter, jsonReference)
 
 const response: Write = wrapped(
   1,

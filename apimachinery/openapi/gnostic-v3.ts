@@ -2,9 +2,22 @@
  * OpenAPI v3 as protobuf: `application/com.github.proto-openapi.spec.v3@v1.0+protobuf`. Only the parts that our documents have are
  * written. Field numbers: gnostic `OpenAPIv3.proto`.
  */
-import { isJsonObject, type JsonObject } from '../json.ts'
-import { ReverseWriter } from '../protobuf/writer.ts'
-import { any, bool, each, message, named, nested, text, texts, type Write, writeMessage } from './gnostic-message.ts'
+import type { JsonObject } from '../json.ts'
+import {
+  any,
+  bool,
+  each,
+  encodeDocument,
+  message,
+  named,
+  nested,
+  orReference,
+  schemaOrBool,
+  text,
+  texts,
+  type Write,
+  wrapped,
+} from './gnostic-message.ts'
 
 /** What clients ask for in `Accept`; the second is the form that the answer is labelled with. */
 export const gnosticV3Accepted = [
@@ -16,22 +29,10 @@ export const gnosticV3ContentType = 'application/com.github.proto-openapi.spec.v
 
 /** Encodes a document that `openApiV3()` has made. */
 export function encodeOpenApiV3(document: JsonObject): Buffer {
-  const writer = new ReverseWriter()
-  writeMessage(writer, documentFields, document)
-  return writer.finish()
+  return encodeDocument(documentFields, document)
 }
 
 const reference: Write = nested(() => message({ $ref: [1, text] }))
-
-/** Gnostic's `XOrReference`: `1` is the value itself, `2` where it stands. */
-function orReference(write: Write): Write {
-  return (writer, number, value) => {
-    const mark = writer.length
-    if (isJsonObject(value) && value['$ref'] !== undefined) reference(writer, 2, value)
-    else write(writer, 1, value)
-    writer.close(number, mark)
-  }
-}
 
 const number: Write = (writer, field, value) => {
   if (typeof value !== 'number' || value === 0) return
@@ -59,21 +60,8 @@ const defaultValue: Write = (writer, field, value) => {
   writer.close(field, mark)
 }
 
-const additional: Write = (writer, field, value) => {
-  const mark = writer.length
-  if (isJsonObject(value)) schema(writer, 1, value)
-  else bool(writer, 2, value)
-  writer.close(field, mark)
-}
-
-const items: Write = (writer, field, value) => {
-  const mark = writer.length
-  schema(writer, 1, value)
-  writer.close(field, mark)
-}
-
 const bareSchema: Write = nested(() => schemaFields)
-const schema: Write = orReference(bareSchema)
+const schema: Write = orReference(bareSchema, reference)
 const schemaFields = message(
   {
     nullable: [1, bool],
@@ -98,9 +86,9 @@ const schemaFields = message(
     oneOf: [27, each(schema)],
     anyOf: [28, each(schema)],
     not: [29, bareSchema],
-    items: [30, items],
+    items: [30, wrapped(1, schema)],
     properties: [31, named(1, schema)],
-    additionalProperties: [32, additional],
+    additionalProperties: [32, schemaOrBool(schema)],
     default: [33, defaultValue],
     description: [34, text],
     format: [35, text],
@@ -120,14 +108,19 @@ const parameters: Write = each(
         14,
       ),
     ),
+    reference,
   ),
 )
 const requestBody: Write = orReference(
   nested(() => message({ description: [1, text], content: [2, content], required: [3, bool] }, 4)),
+  reference,
 )
 const responses: Write = named(
   2,
-  orReference(nested(() => message({ description: [1, text], content: [3, content] }, 5))),
+  orReference(
+    nested(() => message({ description: [1, text], content: [3, content] }, 5)),
+    reference,
+  ),
 )
 
 const operation: Write = nested(() => operationFields)
@@ -159,6 +152,7 @@ const pathItemFields = message({
 
 const securityScheme: Write = orReference(
   nested(() => message({ type: [1, text], description: [2, text], name: [3, text], in: [4, text] })),
+  reference,
 )
 
 const documentFields = message({
