@@ -26,6 +26,7 @@ export function resourceClaimAccess(options: Options): AdmissionPlugin {
   return {
     name: 'ResourceClaimAccess',
     afterwards: true,
+    concerns: ({ resource }) => resource.facts.group === kinds.resourceClaims.facts.group,
     // Changes nothing, but runs when all that may change the object have run, and before it is validated: as upstream.
     mutate: async (request, signal) => {
       const causes = await causesOf({ ...options, signal }, request)
