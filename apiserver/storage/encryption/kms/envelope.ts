@@ -1,6 +1,7 @@
 /** Checks of what plugin and store give, and the keys that values are encrypted with. Pure but for randomness. Source: KEP-3299. */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { validateFullyQualifiedName } from '../../../../api/meta/domain-name.ts'
+import { joinErrors } from '../../../authn/join-errors.ts'
 import { openGcm, sealGcm } from '../providers.ts'
 import { TransformError } from '../transformer.ts'
 import type { EncryptedObject } from './messages.ts'
@@ -80,7 +81,7 @@ function problemOf(object: EncryptedObject): string | undefined {
   if (ofKeyId !== undefined) return `failed to validate key id: ${ofKeyId.message}`
   const problems = annotationProblems(annotations)
   if (problems.length === 0) return undefined
-  return `failed to validate annotations: ${problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`}`
+  return `failed to validate annotations: ${joinErrors(problems)}`
 }
 
 /** `code` is the label of upstream's metric. */

@@ -8,8 +8,10 @@
  * Values whose seed was seen before are read without the plugin. Source: KEP-3299.
  */
 import { randomUUID } from 'node:crypto'
+import { formatTime } from '../../../../apimachinery/time.ts'
 import type { Clock } from '../../../../component-base/clock.ts'
 import type { Logger } from '../../../../component-base/logger.ts'
+import { joinErrors } from '../../../authn/join-errors.ts'
 import { TransformError, type Transformer } from '../transformer.ts'
 import {
   checkEncryptedObject,
@@ -129,8 +131,7 @@ export class KmsProvider {
       if (failure !== undefined) problems.push(failure)
     }
     if (problems.length === 0) return undefined
-    const all = problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`
-    return `kmsv2 Provider ${name} is not healthy, error: ${all}`
+    return `kmsv2 Provider ${name} is not healthy, error: ${joinErrors(problems)}`
   }
 
   async #rotate(keyId: string): Promise<string | undefined> {
@@ -173,7 +174,7 @@ export class KmsProvider {
     const { uid, problem, keyId, given } = facts
     const state = this.#state
     const ofState = state === undefined ? noTransformer : '<nil>'
-    const expires = state === undefined ? '0001-01-01T00:00:00Z' : rfc3339(state.expiresMs)
+    const expires = state === undefined ? '0001-01-01T00:00:00Z' : formatTime(state.expiresMs)
     return `failed to rotate DEK uid="${uid}", useSeed=true, errState=${ofState}, errGen=${problem}, statusKeyIDHash="${hashOf(keyId)}", encryptKeyIDHash="${hashOf(given)}", stateKeyIDHash="${hashOf(state?.keyId ?? '')}", expirationTimestamp=${expires}`
   }
 
@@ -183,7 +184,7 @@ export class KmsProvider {
     const nowMs = clock.now()
     if (nowMs > expiresMs) {
       throw new TransformError(
-        `encryptedDEKSource with keyID hash "${hashOf(source.keyId)}" expired at ${rfc3339(expiresMs)} (current time is ${rfc3339(nowMs)})`,
+        `encryptedDEKSource with keyID hash "${hashOf(source.keyId)}" expired at ${formatTime(expiresMs)} (current time is ${formatTime(nowMs)})`,
       )
     }
     metrics.used(name, 'to_storage', source.keyId, nowMs)
@@ -254,9 +255,4 @@ function decode(data: Buffer): EncryptedObject {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-/** Seconds, as Go writes it. */
-function rfc3339(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }
